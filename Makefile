@@ -1,0 +1,40 @@
+# make demo   sets up .venv and measures the stability thresholds of the digits network
+# make test   sets up .venv and runs the tests
+# make check  the same with ruff and mypy before
+PYTHON ?= python3
+BIN := .venv/bin
+export RAY_AUTH_MODE := token
+
+.PHONY: demo test check bench board lock clean
+
+demo: .venv/installed
+	$(BIN)/tautune sweep digits --output results/demo
+
+test: .venv/installed
+	$(BIN)/pytest
+
+check: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks.step
+
+board: .venv/installed
+	$(BIN)/tautune board results
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tautune needs Python 3.11 or later; make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+# Names and versions of everything, for every platform; needs uv.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv *.egg-info .mypy_cache .pytest_cache .ruff_cache
