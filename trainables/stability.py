@@ -1,0 +1,160 @@
+r"""Which learning rates are stable when gradients arrive τ steps late.
+
+Near a minimum of curvature a, asynchronous SGD is a linear recursion in the distance x to the minimum
+(Giladi et al., "At Stability's Edge", ICLR 2020):
+
+    plain      x[t+1] = x[t] - η a x[t-τ]
+    momentum   v[t+1] = m v[t]   - η (1-m) a x[t-τ],   x[t+1] = x[t] + v[t+1]
+    shifted    v[t+1] = m v[t-τ] - η (1-m) a x[t-τ],   x[t+1] = x[t] + v[t+1]
+
+It is stable if and only if every root of its characteristic polynomial lies inside the unit circle. With
+k = η (1-m) a, a root z on the circle satisfies
+
+    k = -z^τ (z - 1) (1 - m/z)        plain (m = 0) and momentum
+    k = -(1 - 1/z) (z^(τ+1) - m)      shifted
+
+and z = exp(iθ) turns both into one pair of real equations,
+
+    cos((τ+½) θ) = m cos(s θ),        k = 2 sin(θ/2) [ sin((τ+½) θ) - m sin(s θ) ],
+
+where s = τ-½ for momentum and s = -½ for shifted momentum. The smallest root θ lies in (0, π/(2τ+1)] and gives
+the threshold aη = k/(1-m). Without momentum θ = π/(2τ+1), hence the paper's aη = 2 sin(π/(4τ+2)).
+
+Symbols: τ `delay` (steps), η `learning_rate`, m `momentum`, a or λ `sharpness`, aη `step` (dimensionless).
+Only numpy is needed here.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def threshold(delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
+    """The aη at which the recursion stops being stable: below it stable, from it on not.
+
+    Args:
+        delay: τ ≥ 0, in optimizer steps; any size, the cost does not depend on it.
+        momentum: m in [0, 1), dampened by (1-m) as in the paper. For torch's undampened momentum multiply the
+            result by (1-m).
+        shifted: whether the velocity is delayed too (the paper's shifted momentum).
+
+    Raises:
+        ValueError: delay is not an integer ≥ 0, or momentum is outside [0, 1).
+    """
+    θ = boundary_angle(delay, momentum, shifted=shifted)
+    s = _velocity_phase(delay, shifted)
+    k = 2 * math.sin(θ / 2) * (math.sin((delay + 0.5) * θ) - momentum * math.sin(s * θ))
+    return k / (1 - momentum)
+
+
+def boundary_angle(delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
+    """The angle θ, in radians a step, at which the distance to the minimum oscillates at the threshold."""
+    check_delay(delay)
+    check_momentum(momentum)
+    s = _velocity_phase(delay, shifted)
+    low, high = 0.0, math.pi / (2 * delay + 1)
+    while low < (middle := (low + high) / 2) < high:  # to the last bit, about 55 halvings
+        if math.cos((delay + 0.5) * middle) > momentum * math.cos(s * middle):
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _velocity_phase(delay: int, shifted: bool) -> float:
+    return -0.5 if shifted else delay - 0.5
+
+
+def linear_approximation(delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
+    """The threshold for large τ, whose inverse is linear in τ; the error of the inverse is O(1/τ).
+
+    Plain: aη ≈ π/(2τ+1), the paper's 1/τ rule. Momentum: aη ≈ π/(2τ + (1+m)/(1-m)).
+    Shifted, with α = arccos(m): 1/(aη) ≈ (1-m)(2τ+1) / (2α sin α) - m / (2(1+m)).
+    """
+    check_delay(delay)
+    check_momentum(momentum)
+    if shifted:
+        α = math.acos(momentum)
+        return 1 / ((1 - momentum) * (2 * delay + 1) / (2 * α * math.sin(α)) - momentum / (2 * (1 + momentum)))
+    return math.pi / (2 * delay + (1 + momentum) / (1 - momentum))
+
+
+def max_stable_learning_rate(sharpness: float, delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
+    """The learning rate η = threshold/λ below which a minimum of that sharpness λ > 0 is stable."""
+    _check_positive("sharpness", sharpness)
+    return threshold(delay, momentum, shifted=shifted) / sharpness
+
+
+def max_stable_delay(step: float, momentum: float = 0.0, *, shifted: bool = False) -> int | None:
+    """The largest delay τ that is stable at `step` = aη > 0; None if not even τ = 0 is."""
+    _check_positive("step", step)
+    check_momentum(momentum)
+
+    def stable(delay: int) -> bool:
+        return step < threshold(delay, momentum, shifted=shifted)
+
+    if not stable(0):
+        return None
+    low, high = 0, 1
+    while stable(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if stable(middle) else (low, middle)
+    return low
+
+
+def transfer_learning_rate(
+    learning_rate: float, *, from_delay: int, to_delay: int, momentum: float = 0.0, shifted: bool = False
+) -> float:
+    """The learning rate for `to_delay` that is the same share of its threshold as the one good at `from_delay`."""
+    _check_positive("learning_rate", learning_rate)
+    here = threshold(from_delay, momentum, shifted=shifted)
+    there = threshold(to_delay, momentum, shifted=shifted)
+    return learning_rate * there / here
+
+
+def characteristic_polynomial(
+    step: float, delay: int, momentum: float = 0.0, *, shifted: bool = False
+) -> NDArray[np.float64]:
+    """Coefficients, highest power first, of the recursion's characteristic polynomial at `step` = aη.
+
+    Shape [τ+2] plain, [max(τ, 1)+2] momentum, [τ+3] shifted. An independent check of `threshold`: it is built from
+    the recursion alone, and grows with τ.
+    """
+    check_delay(delay)
+    check_momentum(momentum)
+    k = step * (1 - momentum)
+    if shifted:  # z^(τ+2) - z^(τ+1) - (m - k) z + m
+        terms = [(delay + 2, 1.0), (delay + 1, -1.0), (1, k - momentum), (0, momentum)]
+    elif momentum:  # z^(τ+1) - (1+m) z^τ + m z^(τ-1) + k, times z where τ = 0
+        degree = max(delay, 1) + 1
+        terms = [(degree, 1.0), (degree - 1, -1 - momentum), (degree - 2, momentum), (degree - 1 - delay, k)]
+    else:  # z^(τ+1) - z^τ + k
+        terms = [(delay + 1, 1.0), (delay, -1.0), (0, k)]
+    coefficients = np.zeros(terms[0][0] + 1)
+    for power, coefficient in terms:
+        coefficients[len(coefficients) - 1 - power] += coefficient
+    return coefficients
+
+
+def spectral_radius(step: float, delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
+    """The largest modulus of a root: the factor per step by which the distance to the minimum grows in the end."""
+    polynomial = characteristic_polynomial(step, delay, momentum, shifted=shifted)
+    return float(np.abs(np.roots(polynomial)).max())
+
+
+def check_delay(delay: int) -> None:
+    if not isinstance(delay, int | np.integer) or isinstance(delay, bool) or delay < 0:
+        raise ValueError(f"delay must be an integer ≥ 0 (optimizer steps), not {delay!r}")
+
+
+def check_momentum(momentum: float) -> None:
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum must be at least 0 and below 1, not {momentum!r}")
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be a finite number above 0, not {value!r}")
