@@ -1,0 +1,27 @@
+"""scikit-learn's digits (1,797 real 8×8 images, part of its package) and a small tanh network."""
+
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from search_spaces.study import StabilityStudy
+
+
+def data() -> tuple[Tensor, Tensor]:
+    pixels, digits = load_digits(return_X_y=True)
+    return torch.from_numpy(pixels) / 16, torch.from_numpy(digits)
+
+
+def model() -> nn.Module:
+    return nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
+
+
+STUDY = StabilityStudy(
+    name="digits",
+    description="MLP 64-32-10 (tanh) on scikit-learn's digits, cross-entropy + L2 1e-3",
+    data=data,
+    model=model,
+    loss=cross_entropy,
+    l2=1e-3,
+)

@@ -1,0 +1,96 @@
+"""A training problem as the mathematics sees it: a loss f(x) of one flat vector x, its gradient and curvature.
+
+Shapes: P parameters, N examples. x, gradients and eigenvectors are flat tensors [P] in the order of
+`model.parameters()`.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, jvp
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class Problem:
+    """f(x) = mean loss over the data + (l2/2) Σ w² over the weights; biases and norms are left out of the sum.
+
+    Args:
+        model: its parameters are moved about; buffers that change (batch norm) are not supported.
+        loss: (outputs [n, …], targets [n, …]) → mean over the n examples.
+        inputs, targets: the data set, N examples along the first dimension.
+        l2: weight of the penalty.
+        chunk: examples evaluated at once, so that memory does not grow with N.
+    """
+
+    def __init__(
+        self, model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor, *, l2: float = 0.0, chunk: int = 8192
+    ) -> None:
+        self.model, self.loss, self.inputs, self.targets = model, loss, inputs, targets
+        self.l2, self.chunk = l2, chunk
+        self.names = [name for name, _ in model.named_parameters()]
+        self.parameters = list(model.parameters())
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def point(self) -> Tensor:
+        """A copy of the parameters as one vector x [P]."""
+        return parameters_to_vector(self.parameters).detach()
+
+    def move_to(self, x: Tensor) -> None:
+        vector_to_parameters(x.detach().clone(), self.parameters)
+
+    def backward(self, batch: Tensor | None = None) -> float:
+        """Adds ∇f to every `.grad`, over the examples of `batch` (indices [n]) or all; returns f."""
+        total = 0.0
+        for inputs, targets, share in self._chunks(batch):
+            value = share * self.loss(self.model(inputs), targets)
+            value.backward()
+            total += value.item()
+        if self.l2:
+            penalty = self._penalty(dict(zip(self.names, self.parameters, strict=True)))
+            penalty.backward()
+            total += penalty.item()
+        return total
+
+    def value_and_gradient(self, x: Tensor) -> tuple[float, Tensor]:
+        """f(x) and ∇f(x) [P] over the whole data set."""
+        self.move_to(x)
+        for parameter in self.parameters:
+            parameter.grad = None
+        value = self.backward()
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+        return value, parameters_to_vector(gradients)
+
+    def hessian_vector_product(self, x: Tensor, v: Tensor) -> Tensor:
+        """∇²f(x) v [P] over the whole data set, forward over reverse, without the Hessian."""
+        at, along = self._named(x), self._named(v)
+        product = torch.zeros_like(x)
+        for inputs, targets, share in self._chunks(None):
+
+            def chunk_loss(p: dict[str, Tensor], i: Tensor = inputs, t: Tensor = targets) -> Tensor:
+                return self.loss(functional_call(self.model, p, (i,)), t)
+
+            derivative = jvp(grad(chunk_loss), (at,), (along,))[1]
+            product += share * parameters_to_vector(list(derivative.values()))
+        if self.l2:
+            derivative = jvp(grad(self._penalty), (at,), (along,))[1]
+            product += parameters_to_vector(list(derivative.values()))
+        return product
+
+    def _chunks(self, batch: Tensor | None) -> Iterator[tuple[Tensor, Tensor, float]]:
+        inputs = self.inputs if batch is None else self.inputs[batch]
+        targets = self.targets if batch is None else self.targets[batch]
+        for i, t in zip(inputs.split(self.chunk), targets.split(self.chunk), strict=True):
+            yield i, t, len(i) / len(inputs)
+
+    def _penalty(self, parameters: dict[str, Tensor]) -> Tensor:
+        return 0.5 * self.l2 * sum((w.square().sum() for w in parameters.values() if w.ndim > 1), torch.zeros(()))
+
+    def _named(self, x: Tensor) -> dict[str, Tensor]:
+        pieces = x.split([p.numel() for p in self.parameters])
+        return {n: c.view_as(p) for n, c, p in zip(self.names, pieces, self.parameters, strict=True)}
