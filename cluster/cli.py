@@ -1,0 +1,199 @@
+"""The command `tautune`. Heavy imports wait until a command needs them."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cluster.errors import InputError, Interrupted, RunFailed
+from trainables import stability
+
+STARTED = time.monotonic()
+DELAYS = "0,1,2,4,8,16,32"
+app = typer.Typer(
+    help="Tune asynchronous SGD: which learning rate is stable when gradients arrive τ steps late.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.command()
+def threshold(
+    delay: Annotated[int, typer.Option(help="τ, in optimizer steps.")],
+    momentum: Annotated[float, typer.Option(help="m in [0, 1), dampened by 1-m.")] = 0.0,
+    shifted: Annotated[bool, typer.Option("--shifted", help="The velocity is delayed too.")] = False,
+    sharpness: Annotated[float | None, typer.Option(help="λ, the largest Hessian eigenvalue.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """The stability threshold aη in closed form, and the largest stable learning rate for a sharpness."""
+    answer: dict[str, object] = {
+        "delay": delay,
+        "momentum": momentum,
+        "shifted": shifted,
+        "threshold": stability.threshold(delay, momentum, shifted=shifted),
+        "linear_approximation": stability.linear_approximation(delay, momentum, shifted=shifted),
+    }
+    if sharpness is not None:
+        answer["max_stable_learning_rate"] = stability.max_stable_learning_rate(
+            sharpness, delay, momentum, shifted=shifted
+        )
+    if as_json:
+        print(json.dumps(answer))
+        return
+    table = Table(show_header=False)
+    for name, value in answer.items():
+        table.add_row(name.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value))
+    Console().print(table)
+
+
+@app.command()
+def sweep(
+    study: Annotated[str, typer.Argument(help="One of `tautune studies`.")],
+    delays: Annotated[str, typer.Option(help="Delays τ, comma-separated.")] = DELAYS,
+    momentum: Annotated[float, typer.Option(help="m in [0, 1), dampened by 1-m.")] = 0.0,
+    shifted: Annotated[bool, typer.Option("--shifted", help="Delay the velocity too.")] = False,
+    resolution: Annotated[float, typer.Option(help="Relative width of a threshold's bracket.")] = 0.005,
+    mini_batch: Annotated[int | None, typer.Option(help="Examples a step; the full batch if not given.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Orders of the mini-batches to repeat with [default: 3].")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the results [default: results/STUDY…].")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    first_guess: Annotated[
+        str, typer.Option(help="Where the search begins: a multiple of theory's threshold, or none (η = 0.01).")
+    ] = "1",
+    departures: Annotated[
+        bool, typer.Option(help="Also watch how soon training leaves above the threshold (the figure's right side).")
+    ] = True,
+    budget: Annotated[int, typer.Option(help="Gradient evaluations in which the minimum must be reached.")] = 20_000,
+) -> None:
+    """Measure the largest stable learning rate of STUDY at every delay, beside theory's."""
+    stability.check_momentum(momentum)
+    wanted = _parse_delays(delays)
+    if not 1e-5 <= resolution <= 0.5:
+        raise InputError(f"--resolution must be between 1e-5 and 0.5, not {resolution:g}")
+    if budget < 1:
+        raise InputError(f"--budget must be at least 1, not {budget}")
+    if seeds is not None and (seeds < 1 or mini_batch is None):
+        raise InputError(
+            f"--seeds must be at least 1 and needs --mini-batch: the full batch has no chance in it ({seeds})"
+        )
+    if shifted and not momentum:
+        raise InputError("--shifted delays the velocity, which needs --momentum above 0")
+    import search_spaces
+
+    chosen = search_spaces.find(study)
+    if mini_batch is not None and not 1 <= mini_batch <= (examples := len(chosen.data()[0])):
+        raise InputError(f"--mini-batch must be between 1 and the {examples} examples of {study}, not {mini_batch}")
+    from cluster.sweep import Sweep, run_sweep
+
+    run_sweep(
+        Sweep(
+            study=chosen,
+            delays=wanted,
+            momentum=momentum,
+            shifted=shifted,
+            resolution=resolution,
+            mini_batch=mini_batch,
+            seeds=1 if mini_batch is None else seeds or 3,
+            device=_parse_device(device),
+            first_guess=_parse_guess(first_guess),
+            departures=departures,
+            budget=budget,
+        ),
+        output or Path("results") / _folder_name(study, momentum, shifted, mini_batch),
+        console=Console(),
+        started=STARTED,
+    )
+
+
+@app.command()
+def board(
+    folder: Annotated[Path, typer.Argument(help="A results folder, or one that holds several.")] = Path("results"),
+    port: Annotated[int, typer.Option(help="On loopback only.")] = 6006,
+) -> None:
+    """Start TensorBoard on results."""
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; give one that `tautune sweep --output` wrote")
+    import subprocess
+
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port)]
+    command += ["--host", "127.0.0.1"]
+    try:
+        code = subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        return
+    if code:
+        raise RunFailed(f"TensorBoard ended with exit code {code}")
+
+
+@app.command()
+def studies() -> None:
+    """List the studies."""
+    import search_spaces
+
+    table = Table("study", "what it is")
+    for name, study in sorted(search_spaces.STUDIES.items()):
+        table.add_row(name, study.description)
+    Console().print(table)
+
+
+def _parse_delays(text: str) -> tuple[int, ...]:
+    pieces = [piece.strip() for piece in text.split(",") if piece.strip()]
+    if not pieces:
+        raise InputError(f"--delays must be integers ≥ 0 with commas between, as in {DELAYS}, not {text!r}")
+    for piece in pieces:
+        if not piece.isdecimal():
+            raise InputError(f"--delays must be integers ≥ 0 with commas between, as in {DELAYS}; {piece!r} is not one")
+    return tuple(sorted({int(piece) for piece in pieces}))
+
+
+def _parse_guess(text: str) -> float | None:
+    if text == "none":
+        return None
+    try:
+        guess = float(text)
+    except ValueError:
+        guess = 0.0
+    if not 1e-6 <= guess <= 1e6:
+        raise InputError(f"--first-guess must be a number between 1e-6 and 1e6, or none, not {text!r}")
+    return guess
+
+
+def _parse_device(name: str) -> str:
+    if name not in ("cpu", "cuda", "auto"):
+        raise InputError(f"--device must be cpu, cuda or auto, not {name!r}")
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: torch sees no CUDA device here; use cpu or auto")
+    return name
+
+
+def _folder_name(study: str, momentum: float, shifted: bool, mini_batch: int | None) -> str:
+    name = study
+    if momentum:
+        name += f"-{'shifted' if shifted else 'momentum'}-{momentum:g}"
+    return name + (f"-batch-{mini_batch}" if mini_batch else "")
+
+
+def main() -> None:
+    try:
+        app()
+    except (InputError, ValueError) as error:
+        _end(error, 2)
+    except Interrupted as error:
+        _end(error, 130)
+    except RunFailed as error:
+        _end(error, 1)
+
+
+def _end(error: Exception, code: int) -> None:
+    print(f"tautune: {error}", file=sys.stderr)
+    raise SystemExit(code)

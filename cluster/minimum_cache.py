@@ -1,0 +1,55 @@
+"""Minima that were found before, by content hash, in the user's cache folder."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cluster.sweep_folder import write_bytes
+from trainables.minimum import Minimum
+
+
+def cache_folder() -> Path:
+    """$TAUTUNE_CACHE, else tautune/ in $XDG_CACHE_HOME or ~/.cache."""
+    own = os.environ.get("TAUTUNE_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tautune"
+
+
+class MinimumCache:
+    """The minimum of one content hash; `begun` is where an interrupted descent to it had come."""
+
+    def __init__(self, content: str) -> None:
+        folder = cache_folder() / "minima"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._whole, self._begun = folder / f"{content}.pt", folder / f"{content}.begun.pt"
+
+    def minimum(self) -> Minimum | None:
+        state = _load(self._whole)
+        return Minimum(**state) if state else None
+
+    def begun(self) -> dict[str, Any] | None:
+        return _load(self._begun)
+
+    def keep(self, minimum: Minimum) -> None:
+        _save(self._whole, minimum.to("cpu").state_dict())
+        self._begun.unlink(missing_ok=True)
+
+    def keep_begun(self, descent: dict[str, Any]) -> None:
+        _save(self._begun, descent)
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    """None also for a file that cannot be read: a cache may be thrown away."""
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception:  # noqa: BLE001 - whatever is wrong with the file, the answer is to do the work again
+        return None
+    return state

@@ -1,0 +1,35 @@
+"""A Ray to run on: the cluster that RAY_ADDRESS names, else one of our own on this machine, closed to others."""
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def ray_session() -> Iterator[None]:
+    """Connects or starts Ray, and shuts it down at the end; inside another session it does nothing.
+
+    A Ray of our own listens on loopback and asks for a token that is made for this process and lives in its
+    environment alone. A cluster's token comes from where Ray looks for it (~/.ray/auth_token).
+    """
+    address = os.environ.get("RAY_ADDRESS")
+    if not address:
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address:
+        ray.init(address=address, **options)
+    else:
+        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **options)
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,305 @@
+"""The delay sweep as a Ray Tune job: find the minimum, then measure every delay, a trial each."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+from ray.tune.logger import TBXLoggerCallback
+from rich.console import Console
+
+from analysis.figures import thresholds_figure
+from analysis.thresholds import Thresholds, conclude
+from cluster.errors import Interrupted, RunFailed
+from cluster.minimum_cache import MinimumCache
+from cluster.progress import SweepProgress, results_table
+from cluster.provenance import now, provenance
+from cluster.ray_session import ray_session
+from cluster.sweep_folder import SweepFolder, write_json
+from search_spaces.study import StabilityStudy
+from trainables import stability
+from trainables.delay_points import DelayTrial, MinimumTrial
+from trainables.measurement import Settings
+from trainables.minimum import Minimum, content_hash
+
+Json = dict[str, Any]
+Key = tuple[int, int]
+"""(delay, seed)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What to measure; see `tautune sweep --help`."""
+
+    study: StabilityStudy
+    delays: tuple[int, ...]
+    momentum: float = 0.0
+    shifted: bool = False
+    resolution: float = 0.005
+    mini_batch: int | None = None
+    seeds: int = 1
+    device: str = "cpu"
+    first_guess: float | None = 1.0
+    """Where each search begins, as a multiple of theory's threshold; None: at 0.01, whatever theory says."""
+    departures: bool = True
+    tolerance: float = 1e-6
+    """On the gradient norm at the minimum, relative to its start."""
+    budget: int = 20_000
+    """Gradient evaluations in which the minimum has to be reached."""
+
+    def configuration(self, content: str) -> Json:
+        """What two runs must share to share a folder. Delays and seeds may be added to it."""
+        return {
+            "study": self.study.name,
+            "content": content,
+            "momentum": self.momentum,
+            "shifted": self.shifted,
+            "resolution": self.resolution,
+            "mini_batch": self.mini_batch,
+            "device": self.device,
+            "first_guess": self.first_guess,
+            "tolerance": self.tolerance,
+        }
+
+    def settings(self, sharpness: float) -> list[Settings]:
+        """One a trial, the longest delays first, so that the last trial to end is a short one."""
+        return [
+            Settings(
+                delay=delay,
+                momentum=self.momentum,
+                shifted=self.shifted,
+                mini_batch=self.mini_batch,
+                seed=seed,
+                resolution=self.resolution,
+                first_guess=self._guess(sharpness, delay),
+                departures=self.departures,
+            )
+            for delay in sorted(set(self.delays), reverse=True)
+            for seed in range(self.seeds)
+        ]
+
+    def _guess(self, sharpness: float, delay: int) -> float:
+        if self.first_guess is None:
+            return 0.01
+        theory = stability.max_stable_learning_rate(sharpness, delay, self.momentum, shifted=self.shifted)
+        return self.first_guess * theory
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """A trial's. Four trials share a GPU."""
+        return {"CPU": 1, "GPU": 0.25} if self.device == "cuda" else {"CPU": 1}
+
+
+def run_sweep(sweep: Sweep, output: Path, *, console: Console, started: float) -> Thresholds:
+    """Runs what is missing in `output`, writes the conclusions there and prints them.
+
+    Args:
+        started: `time.monotonic()` of the command's start, for the duration.
+
+    Raises:
+        InputError: `output` cannot be used.
+        RunFailed: no minimum, or no threshold, was found.
+        Interrupted: by Ctrl-C or SIGTERM.
+    """
+    problem = sweep.study.problem()
+    content = content_hash(problem, tolerance=sweep.tolerance)
+    folder = SweepFolder(output, sweep.configuration(content))
+    delays = sorted({*folder.run.get("delays", []), *sweep.delays})
+    folder.keep_run(delays=delays, seeds=max(sweep.seeds, folder.run.get("seeds", 0)), started=now(), **provenance())
+    cache = MinimumCache(content)
+    minimum = cache.minimum()
+    if minimum and not minimum.holds(problem):
+        minimum = None
+    previous = signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        with SweepProgress(console) as progress:
+            if minimum is None:
+                progress.say(f"training {sweep.study.name} to its minimum")
+                with ray_session():
+                    minimum = _train_to_minimum(sweep, folder, cache)
+                    results = _measure(sweep, minimum, folder, progress, len(problem))
+            elif _missing(sweep, minimum, folder):
+                progress.say(f"minimum of {sweep.study.name} known from before")
+                with ray_session():
+                    results = _measure(sweep, minimum, folder, progress, len(problem))
+            else:
+                progress.say(f"everything asked for is in {folder.path} already")
+                results = _Results(sweep, minimum, folder, len(problem))
+    except KeyboardInterrupt:
+        raise _interrupted(folder) from None
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    thresholds = results.write()
+    seconds = time.monotonic() - started
+    folder.keep_run(finished=now(), duration_seconds=round(folder.run.get("duration_seconds", 0) + seconds, 1))
+    if thresholds.points:
+        console.print(results_table(thresholds))
+    failed = [key for key, record in results.records.items() if record["done"] and not record["threshold"]]
+    if failed:
+        raise RunFailed(f"no threshold at delay {failed[0][0]}: training did not both stay and leave; see {output}")
+    if _missing(sweep, minimum, folder):
+        raise _interrupted(folder)
+    wrote = f"{folder.path}: thresholds.json, thresholds.png"
+    console.print(f"{wrote}; {seconds:.1f} s, Ray's start included", soft_wrap=True, highlight=False)
+    return thresholds
+
+
+class _Results(tune.Callback):
+    """Keeps every measurement on disk as it comes, and shows it."""
+
+    def __init__(
+        self, sweep: Sweep, minimum: Minimum, folder: SweepFolder, examples: int, progress: SweepProgress | None = None
+    ) -> None:
+        self.sweep, self.minimum, self.folder, self.progress = sweep, minimum, folder, progress
+        self.examples = examples
+        keys = ((d, s) for d in folder.run["delays"] for s in range(folder.run["seeds"]))
+        found = ((key, folder.record(*key)) for key in keys)
+        self.records: dict[Key, Json] = {key: record for key, record in found if record}
+
+    def __getstate__(self) -> Json:
+        return {}  # Tune pickles its callbacks into a file; this one is not needed from there
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
+        record = json.loads(result["record"])
+        self.folder.keep(record)
+        self.records[record["settings"]["delay"], record["settings"]["seed"]] = record
+        if self.progress:
+            self.progress.show(self.thresholds(), self.folder.run["delays"], self.records)
+
+    def thresholds(self) -> Thresholds:
+        batch = self.sweep.mini_batch
+        return conclude(
+            study=self.sweep.study.name,
+            sharpness=self.minimum.sharpness,
+            momentum=self.sweep.momentum,
+            shifted=self.sweep.shifted,
+            mini_batch=batch,
+            steps_per_epoch=self.examples // batch if batch else 1,
+            records=list(self.records.values()),
+        )
+
+    def write(self) -> Thresholds:
+        """thresholds.json, thresholds.png and, for TensorBoard, both again."""
+        thresholds = self.thresholds()
+        write_json(self.folder.path / "thresholds.json", thresholds.as_json())
+        figure = thresholds_figure(thresholds)
+        figure.savefig(self.folder.path / "thresholds.png", dpi=130)
+        _write_summary(self.folder.path / "summary", thresholds, figure)
+        return thresholds
+
+
+def _train_to_minimum(sweep: Sweep, folder: SweepFolder, cache: MinimumCache) -> Minimum:
+    trainable = tune.with_parameters(MinimumTrial, begun=cache.begun())
+    config = {
+        "study": sweep.study.name,
+        "device": sweep.device,
+        "tolerance": sweep.tolerance,
+        "budget": sweep.budget,
+    }
+    results = tune.Tuner(
+        tune.with_resources(trainable, sweep.resources),
+        param_space=config,
+        tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: "minimum"),
+        run_config=_run_config(folder, [_KeepDescent(cache)], keep=2),
+    ).fit()
+    result = results[0]
+    if result.error:
+        raise RunFailed(_trial_error("minimum", result))
+    metrics = result.metrics or {}
+    if metrics.get("failure"):
+        raise RunFailed(metrics["failure"])
+    if not metrics.get("done") or result.checkpoint is None:
+        raise KeyboardInterrupt
+    minimum = Minimum(**_read_checkpoint(result.checkpoint)["minimum"])
+    cache.keep(minimum)
+    return minimum
+
+
+class _KeepDescent(tune.Callback):
+    """Keeps how far the descent has come, for the next run if this one is stopped."""
+
+    def __init__(self, cache: MinimumCache) -> None:
+        self.cache = cache
+
+    def on_checkpoint(
+        self, iteration: int, trials: list[Any], trial: Any, checkpoint: tune.Checkpoint, **info: Any
+    ) -> None:
+        self.cache.keep_begun(_read_checkpoint(checkpoint)["descent"])
+
+
+def _measure(sweep: Sweep, minimum: Minimum, folder: SweepFolder, progress: SweepProgress, examples: int) -> _Results:
+    kept = _Results(sweep, minimum, folder, examples, progress)
+    trainable = tune.with_parameters(DelayTrial, minimum=minimum.state_dict(), begun=dict(kept.records))
+    settings = [asdict(settings) for settings in _missing(sweep, minimum, folder)]
+    results = tune.Tuner(
+        tune.with_resources(trainable, sweep.resources),
+        param_space={"study": sweep.study.name, "device": sweep.device, "settings": tune.grid_search(settings)},
+        tune_config=tune.TuneConfig(reuse_actors=True, trial_dirname_creator=_dirname),
+        run_config=_run_config(folder, [kept], keep=1),
+    ).fit()
+    for result in results:
+        if result.error:
+            raise RunFailed(_trial_error(f"delay {result.config['settings']['delay']}", result))
+    return kept
+
+
+def _missing(sweep: Sweep, minimum: Minimum, folder: SweepFolder) -> list[Settings]:
+    return [s for s in sweep.settings(minimum.sharpness) if not _complete(folder.record(s.delay, s.seed), s)]
+
+
+def _complete(record: Json | None, settings: Settings) -> bool:
+    return bool(record and record["done"] and (record["settings"]["departures"] or not settings.departures))
+
+
+def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep: int) -> tune.RunConfig:
+    return tune.RunConfig(
+        name=folder.trials.name,
+        storage_path=str(folder.path),
+        callbacks=[TBXLoggerCallback(), *callbacks],
+        checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=keep, checkpoint_at_end=True),
+        failure_config=tune.FailureConfig(max_failures=2),
+        verbose=0,
+    )
+
+
+def _dirname(trial: Any) -> str:
+    settings = trial.config["settings"]
+    return f"delay={settings['delay']}_seed={settings['seed']}"
+
+
+def _read_checkpoint(checkpoint: tune.Checkpoint) -> Json:
+    with checkpoint.as_directory() as folder:
+        state: Json = torch.load(Path(folder) / "minimum.pt", weights_only=True, map_location="cpu")
+    return state
+
+
+def _trial_error(name: str, result: tune.Result) -> str:
+    last_line = str(result.error).strip().splitlines()[-1]
+    return f"the trial of {name} failed: {last_line} (traceback in {result.path}{os.sep}error.txt)"
+
+
+def _interrupted(folder: SweepFolder) -> Interrupted:
+    return Interrupted(f"stopped; what was measured is in {folder.path}, the same command continues")
+
+
+def _as_interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _write_summary(path: Path, thresholds: Thresholds, figure: Any) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(path)) as writer:
+        for point in thresholds.points:
+            rates = {"measured": point.measured, "predicted": point.predicted}
+            for name, rate in rates.items():
+                writer.add_scalar(f"threshold/{name}_learning_rate", rate, point.delay)
+                writer.add_scalar(f"threshold/{name}_inverse", 1 / rate, 2 * point.delay + 1)
+            writer.add_scalar("threshold/relative_error", point.relative_error, point.delay)
+        writer.add_figure("thresholds", figure)

@@ -1,0 +1,95 @@
+"""A sweep's folder on disk: configuration in run.json, a measurement a file, and the conclusions beside them.
+
+A run that was stopped goes on from the measurements it finds; nothing else is kept of where it was.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from cluster.errors import InputError
+
+Json = dict[str, Any]
+
+
+class SweepFolder:
+    """`path` with the results of one configuration.
+
+    Raises:
+        InputError: the folder cannot be written, or holds something else.
+    """
+
+    def __init__(self, path: Path, configuration: Json) -> None:
+        self.path, self.configuration = path.resolve(), configuration
+        self.run = self._read_run()
+        self.measurements = self.path / "measurements"
+        self.trials = self.path / "trials"
+        try:
+            self.measurements.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise InputError(f"--output: {path} cannot be written: {error.strerror}") from None
+
+    def _read_run(self) -> Json:
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"--output: {self.path} is a file; give a folder")
+        run_file = self.path / "run.json"
+        if not run_file.exists():
+            if self.path.exists() and any(self.path.iterdir()):
+                raise InputError(f"--output: {self.path} holds files but no run.json; give an empty or a new folder")
+            return {}
+        run: Json = read_json(run_file)
+        held = run.get("configuration", {})
+        differing = [key for key in self.configuration if held.get(key) != self.configuration[key]]
+        if differing:
+            key = differing[0]
+            raise InputError(
+                f"--output: {self.path} holds a sweep with {key} = {held.get(key)!r}, not {self.configuration[key]!r}; "
+                "give another folder"
+            )
+        return run
+
+    def record(self, delay: int, seed: int) -> Json | None:
+        """The measurement so far at one delay, or None."""
+        file = self._file(delay, seed)
+        return read_json(file) if file.exists() else None
+
+    def keep(self, record: Json) -> None:
+        settings = record["settings"]
+        write_json(self._file(settings["delay"], settings["seed"]), record)
+
+    def keep_run(self, **entries: Any) -> None:
+        """Adds to run.json, and writes it."""
+        self.run |= {"configuration": self.configuration} | entries
+        write_json(self.path / "run.json", self.run)
+
+    def _file(self, delay: int, seed: int) -> Path:
+        return self.measurements / f"delay={delay}_seed={seed}.json"
+
+
+def read_json(path: Path) -> Json:
+    try:
+        value = json.loads(path.read_text())
+    except ValueError:
+        raise InputError(f"{path} is not JSON: it was damaged; remove it, or give another folder") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path} is not a tautune file; give another folder")
+    return value
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Whole or not at all; a NaN is an error."""
+    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
