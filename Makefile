@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export RAY_AUTH_MODE := token
 
-.PHONY: demo test check bench board lock clean
+.PHONY: demo test check bench accuracy board lock clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
@@ -21,6 +21,14 @@ check: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks.step
+
+# The README's table of relative errors: about ten minutes on two cores.
+ACCURACY := benchmarks/results
+accuracy: .venv/installed
+	$(BIN)/tautune sweep digits --output $(ACCURACY)/digits
+	$(BIN)/tautune sweep digits --momentum 0.9 --output $(ACCURACY)/digits-momentum-0.9
+	$(BIN)/tautune sweep digits --momentum 0.9 --shifted --output $(ACCURACY)/digits-shifted-0.9
+	$(BIN)/tautune sweep digits --mini-batch 256 --output $(ACCURACY)/digits-batch-256
 
 board: .venv/installed
 	$(BIN)/tautune board results

@@ -15,18 +15,17 @@ from trainables import stability
 
 
 def thresholds_figure(thresholds: Thresholds) -> Figure:
-    """Left: 1/η at the threshold against 2τ+1, and what is left of it without theory. Right: epochs until training
-
-    leaves the minimum, against η.
-    """
-    figure = plt.figure(figsize=(12.5, 5.2), layout="constrained")
-    grid = figure.add_gridspec(2, 2, height_ratios=(3, 1))
+    """1/η at the threshold against 2τ+1, over its distance from theory; epochs to leave the minimum against η."""
+    columns = 2 if thresholds.escapes else 1
+    figure = plt.figure(figsize=(6.25 * columns, 5.2), layout="constrained")
+    grid = figure.add_gridspec(2, columns, height_ratios=(3, 1))
     line, rest = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
     figure.suptitle(_title(thresholds))
     _inverse_learning_rate(line, thresholds)
     _relative_error(rest, thresholds)
     rest.sharex(line)
-    _epochs_to_leave(figure.add_subplot(grid[:, 1]), thresholds)
+    if thresholds.escapes:
+        _epochs_to_leave(figure.add_subplot(grid[:, 1]), thresholds)
     return figure
 
 
@@ -69,7 +68,7 @@ def _relative_error(axes: Axes, thresholds: Thresholds) -> None:
     )
     worst = max((abs(p.relative_error) for p in thresholds.points), default=0.0)
     axes.set(xlabel="2τ + 1    (τ: delay, steps)", ylabel="error, %")
-    axes.set_title(f"η measured beside theory: at most {100 * worst:.1g} % apart; bars: the bracket", fontsize="small")
+    axes.set_title(f"η measured beside theory: at most {100 * worst:.1g} % apart; bars: uncertainty", fontsize="small")
 
 
 def _epochs_to_leave(axes: Axes, thresholds: Thresholds) -> None:
@@ -93,8 +92,7 @@ def _epochs_to_leave(axes: Axes, thresholds: Thresholds) -> None:
         ylabel="epochs until training leaves the minimum",
         title="from beside the minimum, until the distance to it is a hundredfold",
     )
-    if thresholds.points:
-        axes.legend(fontsize="small", ncols=2)
+    axes.legend(fontsize="small", ncols=2)
 
 
 def _mean_curve(escapes: list[Escape]) -> tuple[list[float], list[float]]:

@@ -3,12 +3,15 @@
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.exceptions import TyperException
 
 from cluster.errors import InputError, Interrupted, RunFailed
 from trainables import stability
@@ -17,7 +20,6 @@ STARTED = time.monotonic()
 DELAYS = "0,1,2,4,8,16,32"
 app = typer.Typer(
     help="Tune asynchronous SGD: which learning rate is stable when gradients arrive τ steps late.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
@@ -32,17 +34,13 @@ def threshold(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """The stability threshold aη in closed form, and the largest stable learning rate for a sharpness."""
-    answer: dict[str, object] = {
-        "delay": delay,
-        "momentum": momentum,
-        "shifted": shifted,
-        "threshold": stability.threshold(delay, momentum, shifted=shifted),
-        "linear_approximation": stability.linear_approximation(delay, momentum, shifted=shifted),
-    }
-    if sharpness is not None:
-        answer["max_stable_learning_rate"] = stability.max_stable_learning_rate(
-            sharpness, delay, momentum, shifted=shifted
-        )
+    answer: dict[str, object] = {"delay": delay, "momentum": momentum, "shifted": shifted}
+    with _user_input():
+        answer["threshold"] = stability.threshold(delay, momentum, shifted=shifted)
+        answer["linear_approximation"] = stability.linear_approximation(delay, momentum, shifted=shifted)
+        if sharpness is not None:
+            largest = stability.max_stable_learning_rate(sharpness, delay, momentum, shifted=shifted)
+            answer["max_stable_learning_rate"] = largest
     if as_json:
         print(json.dumps(answer))
         return
@@ -72,7 +70,8 @@ def sweep(
     budget: Annotated[int, typer.Option(help="Gradient evaluations in which the minimum must be reached.")] = 20_000,
 ) -> None:
     """Measure the largest stable learning rate of STUDY at every delay, beside theory's."""
-    stability.check_momentum(momentum)
+    with _user_input():
+        stability.check_momentum(momentum)
     wanted = _parse_delays(delays)
     if not 1e-5 <= resolution <= 0.5:
         raise InputError(f"--resolution must be between 1e-5 and 0.5, not {resolution:g}")
@@ -86,8 +85,10 @@ def sweep(
         raise InputError("--shifted delays the velocity, which needs --momentum above 0")
     import search_spaces
 
-    chosen = search_spaces.find(study)
-    if mini_batch is not None and not 1 <= mini_batch <= (examples := len(chosen.data()[0])):
+    with _user_input():
+        chosen = search_spaces.find(study)
+    examples = len(chosen.data()[0])
+    if mini_batch is not None and not 1 <= mini_batch <= examples:
         raise InputError(f"--mini-batch must be between 1 and the {examples} examples of {study}, not {mini_batch}")
     from cluster.sweep import Sweep, run_sweep
 
@@ -183,17 +184,34 @@ def _folder_name(study: str, momentum: float, shifted: bool, mini_batch: int | N
     return name + (f"-batch-{mini_batch}" if mini_batch else "")
 
 
-def main() -> None:
+@contextmanager
+def _user_input() -> Iterator[None]:
+    """What is refused inside was the user's."""
     try:
-        app()
-    except (InputError, ValueError) as error:
-        _end(error, 2)
+        yield
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def main() -> None:
+    """Errors as one line on stderr, with the exit code of `cluster/errors.py`; a traceback is a bug of ours."""
+    command = typer.main.get_command(app)
+    try:
+        sys.exit(command.main(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except typer.Abort:
+        _end("stopped", 130)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "tautune"
+        _end(f"{getattr(error, 'format_message', error.__str__)()} (see {where} --help)", 2)
+    except InputError as error:
+        _end(str(error), 2)
     except Interrupted as error:
-        _end(error, 130)
+        _end(str(error), 130)
     except RunFailed as error:
-        _end(error, 1)
+        _end(str(error), 1)
 
 
-def _end(error: Exception, code: int) -> None:
-    print(f"tautune: {error}", file=sys.stderr)
+def _end(message: str, code: int) -> None:
+    print(f"tautune: {message}", file=sys.stderr)
     raise SystemExit(code)

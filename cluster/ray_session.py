@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 def ray_session() -> Iterator[None]:
     """Connects or starts Ray, and shuts it down at the end; inside another session it does nothing.
 
-    A Ray of our own listens on loopback and asks for a token that is made for this process and lives in its
-    environment alone. A cluster's token comes from where Ray looks for it (~/.ray/auth_token).
+    A Ray of our own listens on loopback alone (`cluster/__init__.py`) and asks for a token that is made for this
+    process and lives in its environment. A cluster's token comes from where Ray looks for it (~/.ray/auth_token).
+    SIGTERM is a KeyboardInterrupt inside, as Ctrl-C is.
     """
     address = os.environ.get("RAY_ADDRESS")
     if not address:
@@ -27,9 +29,15 @@ def ray_session() -> Iterator[None]:
     if address:
         ray.init(address=address, **options)
     else:
-        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **options)
+        ray.init(address="local", include_dashboard=False, **options)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    rays_own = signal.signal(signal.SIGTERM, _as_interrupt)  # Ray's ends the process where it stands
     try:
         yield
     finally:
         ray.shutdown()
+        signal.signal(signal.SIGTERM, rays_own)
+
+
+def _as_interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -116,7 +115,6 @@ def run_sweep(sweep: Sweep, output: Path, *, console: Console, started: float) -
     minimum = cache.minimum()
     if minimum and not minimum.holds(problem):
         minimum = None
-    previous = signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         with SweepProgress(console) as progress:
             if minimum is None:
@@ -133,8 +131,6 @@ def run_sweep(sweep: Sweep, output: Path, *, console: Console, started: float) -
                 results = _Results(sweep, minimum, folder, len(problem))
     except KeyboardInterrupt:
         raise _interrupted(folder) from None
-    finally:
-        signal.signal(signal.SIGTERM, previous)
     thresholds = results.write()
     seconds = time.monotonic() - started
     folder.keep_run(finished=now(), duration_seconds=round(folder.run.get("duration_seconds", 0) + seconds, 1))
@@ -286,10 +282,6 @@ def _trial_error(name: str, result: tune.Result) -> str:
 
 def _interrupted(folder: SweepFolder) -> Interrupted:
     return Interrupted(f"stopped; what was measured is in {folder.path}, the same command continues")
-
-
-def _as_interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _write_summary(path: Path, thresholds: Thresholds, figure: Any) -> None:

@@ -6,7 +6,7 @@ memory and no time; published code that keeps a copy of the weights per worker c
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,15 +115,18 @@ class GradientQueue:
         if closure is not None:
             with torch.enable_grad():
                 value = closure()
+        parameters = self._parameters()
         age = self.schedule.at(self.time)
-        self._stored.append([self._pack(p.grad) for p in self._parameters()])
+        self._stored.append([self._pack(p.grad) for p in parameters])
         due = self._stored[-1 - age] if age < len(self._stored) else None
         if len(self._stored) > self.schedule.maximum:
             self._stored.popleft()
-        kept = any(due is stored for stored in self._stored)
-        for i, parameter in enumerate(self._parameters()):
+        kept = age < len(self._stored)  # for a later step too, which must not see what is done to it now
+        for i, parameter in enumerate(parameters):
             gradient = due[i] if due is not None and i < len(due) else None
-            parameter.grad = None if gradient is None else gradient.to(parameter.dtype, copy=kept)
+            if gradient is not None and (kept or gradient.dtype != parameter.dtype):
+                gradient = gradient.to(parameter.dtype, copy=True)
+            parameter.grad = gradient
         if due is not None:
             self.optimizer.step()
         self.time += 1
@@ -151,14 +154,13 @@ class GradientQueue:
             raise ValueError(f"delay must be the saved run's, {state['delay']}, not {self.schedule!r}")
         self.optimizer.load_state_dict(state["optimizer"])
         self.time = state["time"]
-        parameters = list(self._parameters())
         self._stored = deque(
-            [None if g is None else g.to(p.device) for g, p in zip(gradients, parameters, strict=False)]
+            [None if g is None else g.to(p.device) for g, p in zip(gradients, self._parameters(), strict=False)]
             for gradients in state["stored"]
         )
 
-    def _parameters(self) -> Iterator[Tensor]:
-        return (p for group in self.optimizer.param_groups for p in group["params"])
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def _pack(self, gradient: Tensor | None) -> Tensor | None:
         return gradient if gradient is None or self.storage is None else gradient.to(self.storage)

@@ -1,5 +1,6 @@
 """Everything that is measured at one delay: the stability threshold, then how soon training leaves above it."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -106,6 +107,8 @@ class Measurement:
         slowest = max((d.steps for d in self.departures if d.left), default=0)
         first = round(100 * (self.settings.delay + 1) / (1 - self.settings.momentum))
         budget = (4 * slowest if factor > 1 else slowest) or first
+        if self.settings.mini_batch:  # noise takes its time
+            budget = max(budget, 20 * math.ceil(len(self.problem) / self.settings.mini_batch))
         training = self._training(learning_rate, distance=START, anchored=False)
         steps = steps_to_leave(training, factor=LEFT / START, budget=budget)
         self.departures.append(Departure(learning_rate, budget if steps is None else steps, steps is not None))

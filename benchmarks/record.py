@@ -1,0 +1,19 @@
+"""Keeps a benchmark's raw figures with the hardware and the versions they were measured on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cluster.provenance import now, provenance
+from cluster.sweep_folder import write_json
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def keep(name: str, figures: dict[str, Any], *, as_json: bool) -> None:
+    """Writes benchmarks/results/NAME.json; with `as_json` prints it, whole, instead of leaving that to the caller."""
+    result = {"benchmark": name, "date": now()} | figures | provenance()
+    RESULTS.mkdir(exist_ok=True)
+    write_json(RESULTS / f"{name}.json", result)
+    if as_json:
+        print(json.dumps(result))

@@ -1,0 +1,118 @@
+"""What the gradient queue adds to a training step: time and memory at several delays, beside the bare optimizer.
+
+    python -m benchmarks.step [--json]
+
+Bare and queued steps take turns, block by block, in one process: the ratio is of the medians of the blocks. Memory is
+what the process's tensors hold after the steps, counted over all live tensors, in units of the model's gradient.
+"""
+
+import gc
+import statistics
+import time
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from benchmarks.record import keep
+from trainables.delay import GradientQueue
+
+DELAYS = (1, 8, 32, 128)
+Step = GradientQueue | torch.optim.Optimizer
+
+
+class Training:
+    """One model, its data and its optimizer, or its queue."""
+
+    def __init__(self, layers: tuple[int, ...], batch: int, delay: int | None) -> None:
+        torch.manual_seed(0)
+        blocks: list[nn.Module] = []
+        for width, following in zip(layers, layers[1:], strict=False):
+            blocks += [nn.Linear(width, following), nn.ReLU()]
+        self.model = nn.Sequential(*blocks[:-1])
+        self.inputs = torch.randn(batch, layers[0])
+        self.targets = torch.randint(layers[-1], (batch,))
+        optimizer = torch.optim.SGD(self.model.parameters(), 1e-4, momentum=0.9)
+        self.optimizer: Step = optimizer if delay is None else GradientQueue(optimizer, delay)
+
+    def run(self, steps: int) -> float:
+        """Seconds a step."""
+        begun = time.perf_counter()
+        for _ in range(steps):
+            self.optimizer.zero_grad()
+            cross_entropy(self.model(self.inputs), self.targets).backward()
+            self.optimizer.step()
+        return (time.perf_counter() - begun) / steps
+
+    @property
+    def gradient_bytes(self) -> int:
+        return sum(p.numel() * p.element_size() for p in self.model.parameters())
+
+
+def tensor_bytes() -> int:
+    """Bytes of the storage of every live tensor."""
+    gc.collect()
+    storages = {}
+    for thing in gc.get_objects():
+        if isinstance(thing, Tensor):
+            for tensor in (thing, thing.grad) if thing.is_leaf else (thing,):
+                if tensor is not None:
+                    storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+    return sum(storages.values())
+
+
+def compare(layers: tuple[int, ...], batch: int, delay: int, *, blocks: int, steps: int) -> dict[str, float]:
+    """Median seconds of a bare and a queued step, their ratio with its spread, and the queue's memory."""
+    before = tensor_bytes()
+    bare = Training(layers, batch, None)
+    bare.run(steps)
+    bare_bytes = tensor_bytes() - before
+    queued = Training(layers, batch, delay)
+    queued.run(delay + steps)
+    queued_bytes = tensor_bytes() - before - bare_bytes
+    seconds: list[tuple[float, float]] = []
+    for block in range(blocks):
+        first, second = (bare, queued) if block % 2 else (queued, bare)
+        times = first.run(steps), second.run(steps)
+        seconds.append(times if first is bare else times[::-1])
+    ratios = sorted(q / b for b, q in seconds)
+    return {
+        "parameters": sum(p.numel() for p in bare.model.parameters()),
+        "delay": delay,
+        "bare_seconds": statistics.median(b for b, _ in seconds),
+        "queued_seconds": statistics.median(q for _, q in seconds),
+        "ratio": statistics.median(ratios),
+        "ratio_quarter": ratios[len(ratios) // 4],
+        "ratio_three_quarters": ratios[-1 - len(ratios) // 4],
+        "gradients_held": (queued_bytes - bare_bytes) / queued.gradient_bytes,
+    }
+
+
+def main(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Time and memory that the gradient queue adds to a step."""
+    small, large = (64, 32, 10), (1024, 2700, 2700, 10)
+    rows = [compare(small, 32, delay, blocks=40, steps=200) for delay in DELAYS]
+    rows += [compare(large, 64, delay, blocks=12, steps=4) for delay in DELAYS]
+    table = Table("parameters", "delay τ", "bare, s", "queued, s", "ratio", "middle half", "gradients held")
+    for row in rows:
+        table.add_row(
+            f"{row['parameters']:,}",
+            str(row["delay"]),
+            f"{row['bare_seconds']:.3g}",
+            f"{row['queued_seconds']:.3g}",
+            f"{row['ratio']:.3f}",
+            f"{row['ratio_quarter']:.3f} – {row['ratio_three_quarters']:.3f}",
+            f"{row['gradients_held']:.3f}",
+        )
+    ratios = {f"{row['parameters']:.0f} parameters, delay {row['delay']:.0f}": row["ratio"] for row in rows}
+    keep("step", {"ratios": ratios, "rows": rows}, as_json=as_json)
+    if not as_json:
+        Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,100 @@
+import io
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.figures import thresholds_figure
+from analysis.thresholds import Thresholds, conclude
+from trainables import stability
+
+SHARPNESS = 2.5
+
+
+def record(delay: int, ratio: float, *, seed: int = 0, done: bool = True, found: bool = True) -> dict[str, Any]:
+    rate = ratio * stability.max_stable_learning_rate(SHARPNESS, delay)
+    return {
+        "settings": {"delay": delay, "seed": seed, "resolution": 0.005},
+        "samples": [],
+        "departures": [{"learning_rate": 2 * rate, "steps": 60, "left": True}] if done and found else [],
+        "gradient_evaluations": 100.4,
+        "threshold": {"learning_rate": rate, "uncertainty": 0.0025 * rate} if found else None,
+        "done": done,
+    }
+
+
+def concluded(records: list[dict[str, Any]], mini_batch: int | None = None) -> Thresholds:
+    return conclude(
+        study="s",
+        sharpness=SHARPNESS,
+        momentum=0.0,
+        shifted=False,
+        mini_batch=mini_batch,
+        steps_per_epoch=10,
+        records=records,
+    )
+
+
+def test_points_are_compared_with_theory() -> None:
+    thresholds = concluded([record(4, 1.01), record(0, 1.0)])
+    assert [p.delay for p in thresholds.points] == [0, 4]
+    assert thresholds.points[1].relative_error == pytest.approx(0.01)
+    assert thresholds.points[1].predicted == pytest.approx(0.347296 / SHARPNESS, rel=1e-5)
+    assert thresholds.points[0].gradient_evaluations == 100
+    assert thresholds.escapes[0].epochs == 6
+
+
+def test_seeds_give_the_mean_and_its_standard_error() -> None:
+    thresholds = concluded([record(1, ratio, seed=i) for i, ratio in enumerate((0.9, 1.0, 1.1))], mini_batch=7)
+    (point,) = thresholds.points
+    assert point.relative_error == pytest.approx(0)
+    assert point.uncertainty / point.predicted == pytest.approx(math.hypot(0.1 / math.sqrt(3), 0.0025), rel=1e-3)
+    assert point.gradient_evaluations == 301
+    assert point.seeds == 3
+
+
+def test_what_is_not_known_yet_is_left_out() -> None:
+    thresholds = concluded([record(0, 1.0), record(1, 1.0, found=False), record(2, 1.0, seed=1)])
+    assert [p.delay for p in thresholds.points] == [0, 2]
+    wide = record(3, 1.0, done=False)
+    wide["threshold"]["uncertainty"] *= 10
+    assert concluded([wide]).points == ()
+
+
+def test_fit_has_the_sharpness_back() -> None:
+    fit = concluded([record(d, 1.02) for d in (0, 1, 2, 4, 8, 16, 32)]).fit()
+    assert fit is not None
+    assert fit["sharpness"] == pytest.approx(SHARPNESS / 1.02, rel=1e-10)
+    assert fit["slope"] == pytest.approx(SHARPNESS / 1.02 / math.pi, rel=0.01)
+    assert fit["r_squared"] > 0.9999
+    assert concluded([record(1, 1.0)]).fit() is None
+
+
+def test_json_has_the_promised_keys_and_no_nan() -> None:
+    text = json.dumps(concluded([record(d, 1.0) for d in (1, 3)]).as_json(), allow_nan=False)
+    values = json.loads(text)
+    assert {"study", "sharpness", "points", "fit"} <= values.keys()
+    promised = {"delay", "predicted", "measured", "uncertainty", "relative_error", "gradient_evaluations"}
+    assert promised <= values["points"][0].keys()
+
+
+def test_figure_shows_measurements_on_theorys_line() -> None:
+    thresholds = concluded([record(d, 1.0, seed=s) for d in (0, 1, 4) for s in (0, 1)], mini_batch=8)
+    line, rest, leaving = thresholds_figure(thresholds).axes
+    theory = dict(np.asarray(line.lines[0].get_xydata()).tolist())
+    measured = dict(np.asarray(line.lines[1].get_xydata()).tolist())
+    assert measured.keys() == {1, 3, 9}
+    assert all(measured[x] == pytest.approx(theory[x]) for x in measured)
+    assert "at most" in rest.get_title()
+    assert len(leaving.get_legend_handles_labels()[1]) == 5
+
+
+@pytest.mark.parametrize(
+    "records", [[], [record(1, 1.0, done=False, found=False)], [record(1, 1.0) | {"departures": []}]]
+)
+def test_figure_of_less_is_drawn_too(records: list[dict[str, Any]]) -> None:
+    figure = thresholds_figure(concluded(records))
+    figure.savefig(io.BytesIO())
+    assert len(figure.axes) == 2

@@ -1,0 +1,114 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster import cli
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["tautune", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    code = ended.value.code
+    assert isinstance(code, int | None)
+    return code or 0
+
+
+def test_threshold_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = "threshold --delay 8 --momentum 0.9 --shifted --sharpness 2 --json"
+    assert run(monkeypatch, *arguments.split()) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["threshold"] == pytest.approx(0.24469, abs=5e-6)
+    assert answer["max_stable_learning_rate"] == pytest.approx(answer["threshold"] / 2)
+    assert {k: answer[k] for k in ("delay", "momentum", "shifted")} == {"delay": 8, "momentum": 0.9, "shifted": True}
+    assert answer["linear_approximation"] == pytest.approx(0.245, rel=0.01)
+
+
+def test_threshold_as_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "threshold", "--delay", "2") == 0
+    out = capsys.readouterr().out
+    assert "0.618034" in out
+    assert "max stable" not in out
+
+
+def test_studies_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "studies") == 0
+    out = capsys.readouterr().out
+    assert "digits" in out
+    assert "quadratic" in out
+
+
+def test_without_arguments_it_helps(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch) == 0
+    assert "sweep" in capsys.readouterr().out
+
+
+BAD = {
+    "threshold --delay -1": "delay must be an integer ≥ 0 (optimizer steps), not -1",
+    "threshold --delay 1.5": "Invalid value for '--delay'",
+    "threshold --delay 1 --momentum 1": "momentum must be at least 0 and below 1, not 1.0",
+    "threshold --delay 1 --momentum nan": "momentum must be at least 0 and below 1, not nan",
+    "threshold --delay 1 --sharpness 0": "sharpness must be a finite number above 0, not 0.0",
+    "threshold": "Missing option '--delay'",
+    "threshold --delay 1 --momentun 0.9": "No such option: --momentun",
+    "frobnicate": "No such command 'frobnicate'",
+    "sweep": "Missing argument",
+    "sweep digit": "study must be one of digits, quadratic, not 'digit'",
+    "sweep digits --delays ,": "--delays must be integers ≥ 0 with commas between, as in 0,1,2,4,8,16,32, not ','",
+    "sweep digits --delays 1,-2": "'-2' is not one",
+    "sweep digits --delays 1,2.5": "'2.5' is not one",
+    "sweep digits --momentum 1.5": "momentum must be at least 0 and below 1, not 1.5",
+    "sweep digits --shifted": "--shifted delays the velocity, which needs --momentum above 0",
+    "sweep digits --resolution 0": "--resolution must be between 1e-5 and 0.5, not 0",
+    "sweep digits --budget 0": "--budget must be at least 1, not 0",
+    "sweep digits --seeds 3": "needs --mini-batch",
+    "sweep digits --mini-batch 0": "--mini-batch must be between 1 and the 1797 examples of digits, not 0",
+    "sweep digits --mini-batch 5000": "--mini-batch must be between 1 and the 1797 examples of digits, not 5000",
+    "sweep digits --first-guess x": "--first-guess must be a number between 1e-6 and 1e6, or none, not 'x'",
+    "sweep digits --device tpu": "--device must be cpu, cuda or auto, not 'tpu'",
+    "sweep digits --output a_file": "a_file is a file; give a folder",
+    "sweep digits --output other": "holds files but no run.json",
+    "sweep digits --output damaged": "run.json is not JSON",
+    "sweep digits --output listed": "run.json is not a tautune file",
+    "sweep digits --output /proc/none": "/proc/none cannot be written",
+    "board nowhere": "there is no folder nowhere",
+}
+
+
+@pytest.mark.parametrize("command", BAD)
+def test_bad_input_is_one_line_and_exit_code_2_and_leaves_nothing(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a_file").write_text("mine")
+    for folder, file, text in (("other", "mine.txt", ""), ("damaged", "run.json", "{"), ("listed", "run.json", "[]")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+    assert run(monkeypatch, *command.split()) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("tautune: ")
+    assert BAD[command] in line
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_cuda_where_there_is_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert run(monkeypatch, "sweep", "digits", "--device", "cuda") == 2
+    assert "torch sees no CUDA device here; use cpu or auto" in capsys.readouterr().err
+
+
+def test_the_threshold_command_needs_neither_ray_nor_torch() -> None:
+    code = (
+        "import sys; from cluster import cli; sys.argv = ['tautune', 'threshold', '--delay', '3', '--json']\n"
+        "try: cli.main()\nexcept SystemExit: print(sorted({'ray', 'torch'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,23 @@
+"""Ray and its settings for all tests: a local Ray started once, caches in a folder of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cluster  # noqa: F401 - sets what Ray reads when it is imported
+from cluster.ray_session import ray_session
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAUTUNE_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[None]:
+    with ray_session():
+        yield
