@@ -1,0 +1,109 @@
+import gzip
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trainables import datasets
+from trainables.datasets import DataError, Images, Normalization, stratified_split
+
+
+def test_digits_are_scikit_learns_with_a_fifth_held_out() -> None:
+    data = datasets.load("digits")
+    assert data.train.pixels.shape == (1437, 1, 8, 8)
+    assert data.test.pixels.shape == (360, 1, 8, 8)
+    assert data.classes == 10
+    assert torch.equal(data.test.pixels, datasets.load("digits").test.pixels)
+
+
+def test_normalization_is_of_the_training_images_alone() -> None:
+    pixels = torch.randint(256, (50, 3, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pixels[:, 2] = 7
+    normalize = Normalization.of(Images(pixels, torch.zeros(50)))
+    reference = pixels.double()
+    torch.testing.assert_close(normalize.mean, reference.mean(dim=(0, 2, 3)).float())
+    torch.testing.assert_close(normalize.deviation[:2], reference.std(dim=(0, 2, 3), correction=0).float()[:2])
+    assert normalize.deviation[2] == 1
+    out = normalize(pixels)
+    assert float(out[:, :2].mean()) == pytest.approx(0, abs=1e-5)
+    assert float(out[:, 2].abs().max()) == 0
+    torch.testing.assert_close(normalize(pixels[3:4])[0], out[3])  # a single image the same
+
+
+def test_split_is_stratified_disjoint_and_repeatable() -> None:
+    targets = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)
+    training, validation = stratified_split(targets, 0.2, seed=3)
+    assert sorted([*training.tolist(), *validation.tolist()]) == list(range(100))
+    assert torch.bincount(targets[validation]).tolist() == [12, 6, 2]
+    assert torch.equal(validation, stratified_split(targets, 0.2, seed=3)[1])
+    assert not torch.equal(validation, stratified_split(targets, 0.2, seed=4)[1])
+
+
+def test_unknown_data_are_answered_with_the_known() -> None:
+    with pytest.raises(DataError, match="data must be one of cifar10, digits, fashion_mnist, mnist, not 'minst'"):
+        datasets.load("minst")
+
+
+def write_idx(folder: Path, name: str, array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
+    header = struct.pack(">BBBB", 0, 0, 8, array.ndim) + struct.pack(f">{array.ndim}i", *array.shape)
+    (folder / name).write_bytes(gzip.compress(header + array.tobytes()))
+
+
+def test_a_foreign_file_is_named_with_its_expected_checksum(tmp_path: Path) -> None:
+    for part, count in (("train", 6), ("t10k", 4)):
+        write_idx(tmp_path, f"{part}-images-idx3-ubyte.gz", np.zeros((count, 28, 28), np.uint8))
+        write_idx(tmp_path, f"{part}-labels-idx1-ubyte.gz", np.zeros(count, np.uint8))
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte.gz is not .* not 8d4fb7e6c68d591d4c3dfef9ec88bf0d"):
+        datasets.load("fashion_mnist", tmp_path)
+
+
+def test_idx_files_are_read_as_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import hashlib
+
+    array = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
+    write_idx(tmp_path, "x.gz", array)
+    published = hashlib.md5((tmp_path / "x.gz").read_bytes()).hexdigest()
+    assert np.array_equal(datasets._read_idx(tmp_path / "x.gz", published), array)
+    (tmp_path / "x.gz").write_bytes((tmp_path / "x.gz").read_bytes()[:-5])
+    with pytest.raises(DataError, match="is not the published file"):
+        datasets._read_idx(tmp_path / "x.gz", published)
+
+
+def test_data_not_found_say_where_they_were_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torchvision
+
+    def offline(*args: object, **options: object) -> None:
+        raise RuntimeError("Error downloading:\nno network")
+
+    monkeypatch.setattr(
+        torchvision.datasets, "MNIST", type("MNIST", (torchvision.datasets.MNIST,), {"__init__": offline})
+    )
+    monkeypatch.setenv("TAUTUNE_DATA", str(tmp_path / "own"))
+    monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "shared"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(DataError, match="could not be downloaded: no network; .*--data-dir") as raised:
+        datasets.load("mnist", tmp_path / "given")
+    for place in ("given", "own", "shared/datasets", "cache/tautune/data"):
+        assert str(tmp_path / place) in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+FASHION = next((f for f in datasets.search_folders(None) if (f / "fashion-mnist").is_dir()), None)
+
+
+@pytest.mark.skipif(FASHION is None, reason="needs Debian's dataset-fashion-mnist")
+def test_fashion_mnist_whole_and_truncated(tmp_path: Path) -> None:
+    data = datasets.load("fashion_mnist")
+    assert data.train.pixels.shape == (60_000, 1, 28, 28)
+    assert torch.bincount(data.train.targets).tolist() == [6000] * 10
+    assert len(data.test) == 10_000
+    assert float(Normalization.of(data.train).mean) / 255 == pytest.approx(0.2860, abs=1e-4)
+    assert FASHION is not None
+    shutil.copytree(FASHION / "fashion-mnist", tmp_path / "fashion-mnist")
+    file = tmp_path / "fashion-mnist" / "t10k-labels-idx1-ubyte.gz"
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte.gz is not the published file"):
+        datasets.load("fashion_mnist", tmp_path)

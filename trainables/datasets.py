@@ -1,0 +1,224 @@
+"""Image data sets as tensors: found on disk or downloaded, checked, split, normalized.
+
+Shapes: N images, C channels, H × W pixels. Pixels stay bytes until a batch of them is used.
+"""
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+
+CONTENTS = {
+    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888": "fashion_mnist train-images",
+    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9": "fashion_mnist train-labels",
+    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b": "fashion_mnist t10k-images",
+    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34": "fashion_mnist t10k-labels",
+}
+"""SHA-256 of unpacked files."""
+
+
+class DataError(ValueError):
+    """A data set that is not to be had, or a file of it that is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Images:
+    pixels: Tensor
+    """uint8 [N, C, H, W]"""
+    targets: Tensor
+    """Class of each image, int64 [N]."""
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, indices: Tensor) -> "Images":
+        return Images(self.pixels[indices], self.targets[indices])
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)"""
+        channels, height, width = self.pixels.shape[1:]
+        return channels, height, width
+
+    def to(self, device: torch.device | str) -> "Images":
+        return Images(self.pixels.to(device), self.targets.to(device))
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set as its makers split it. The test images are for one evaluation, after all tuning is done."""
+
+    train: Images
+    test: Images
+
+    @property
+    def classes(self) -> int:
+        return int(self.train.targets.max()) + 1
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """x ↦ (x - mean) / standard deviation, per channel, both of the training images alone."""
+
+    mean: Tensor
+    """float32 [C], of pixels as bytes."""
+    deviation: Tensor
+    """float32 [C]; 1 where a channel is constant."""
+
+    @classmethod
+    def of(cls, training: Images) -> "Normalization":
+        """From exact counts of every byte, so that neither the number nor the order of the images rounds it."""
+        bytes_ = torch.arange(256, dtype=torch.float64)
+        counts = torch.stack([torch.bincount(c.flatten(), minlength=256) for c in training.pixels.unbind(1)]).double()
+        shares = counts.cpu() / counts.cpu().sum(dim=1, keepdim=True)
+        mean = shares @ bytes_
+        deviation = (shares * (bytes_ - mean[:, None]).square()).sum(dim=1).sqrt()
+        return cls(mean.float(), torch.where(deviation > 0, deviation, 1.0).float())
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """uint8 [n, C, H, W] ↦ float32 [n, C, H, W]"""
+        shape = (1, -1, 1, 1)
+        return (pixels.float() - self.mean.view(shape)) / self.deviation.view(shape)
+
+    def to(self, device: torch.device | str) -> "Normalization":
+        return Normalization(self.mean.to(device), self.deviation.to(device))
+
+
+def stratified_split(targets: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices of the training and of the validation images, int64, each class in proportion.
+
+    Args:
+        share: of the images that validate, in (0, 1).
+    """
+    indices = np.arange(len(targets))
+    training, validation = train_test_split(indices, test_size=share, random_state=seed, stratify=targets.cpu().numpy())
+    return torch.from_numpy(np.sort(training)), torch.from_numpy(np.sort(validation))
+
+
+def load(name: str, data_dir: Path | None = None) -> ImageData:
+    """The data set of that name.
+
+    It is looked for in `data_dir`, $TAUTUNE_DATA, the system's shared data (where Debian's dataset-fashion-mnist puts
+    it) and the user's cache; not found there, it is downloaded into the cache.
+
+    Raises:
+        DataError: no such data set; not found and not downloadable; or a file with another content than published.
+    """
+    if name not in LOADERS:
+        raise DataError(f"data must be one of {', '.join(sorted(LOADERS))}, not {name!r}")
+    return LOADERS[name](data_dir)
+
+
+def search_folders(data_dir: Path | None) -> Iterator[Path]:
+    """Where data sets are looked for, best first."""
+    if data_dir:
+        yield data_dir
+    if own := os.environ.get("TAUTUNE_DATA"):
+        yield Path(own)
+    for shared in os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":"):
+        yield Path(shared) / "datasets"
+    yield cache_folder()
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tautune" / "data"
+
+
+def _digits(data_dir: Path | None) -> ImageData:
+    """scikit-learn's 1,797 digits; a fifth of them, always the same, is the test set."""
+    pixels, targets = load_digits(return_X_y=True)
+    images = Images(torch.from_numpy(pixels).to(torch.uint8).view(-1, 1, 8, 8), torch.from_numpy(targets).long())
+    training, test = stratified_split(images.targets, 0.2, seed=0)
+    return ImageData(images[training], images[test])
+
+
+def _mnist_kind(name: str, folder: str, class_name: str) -> Callable[[Path | None], ImageData]:
+    """A loader of four idx files, named and with the checksums that torchvision has."""
+
+    def loader(data_dir: Path | None) -> ImageData:
+        import torchvision
+
+        published: Any = getattr(torchvision.datasets, class_name)
+        names = [file for file, _ in published.resources]
+        places = [p for base in search_folders(data_dir) for p in (base, base / folder, base / class_name / "raw")]
+        found = next((p for p in places if all((p / file).is_file() for file in names)), None)
+        if found is None:
+            found = _download(name, published, class_name, places)
+        arrays = [_read_idx(found / file, checksum) for file, checksum in published.resources]
+        images = [torch.from_numpy(a).unsqueeze(1) for a in arrays[::2]]
+        targets = [torch.from_numpy(a).long() for a in arrays[1::2]]
+        return ImageData(Images(images[0], targets[0]), Images(images[1], targets[1]))
+
+    return loader
+
+
+def _download(name: str, published: Any, class_name: str, places: list[Path]) -> Path:
+    cache = cache_folder()
+    try:
+        published(cache, download=True)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise DataError(_not_found(name, places, reason)) from None
+    return cache / class_name / "raw"
+
+
+def _not_found(name: str, places: list[Path], reason: str) -> str:
+    looked = ", ".join(dict.fromkeys(str(place) for place in places))
+    package = " (Debian: apt-get install dataset-fashion-mnist)" if name == "fashion_mnist" else ""
+    return (
+        f"{name} is not in {looked} and could not be downloaded: {reason}; "
+        f"put its files into one of these, or name their folder with --data-dir{package}"
+    )
+
+
+def _read_idx(path: Path, checksum: str) -> NDArray[np.uint8]:
+    """The array of a gzipped idx file of bytes: the published file, or its content packed anew (as Debian does)."""
+    packed = path.read_bytes()
+    actual = hashlib.md5(packed, usedforsecurity=False).hexdigest()
+    try:
+        content = gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error):
+        content = b""
+    if actual != checksum and hashlib.sha256(content).hexdigest() not in CONTENTS:
+        raise DataError(f"{path} is not the published file: its MD5 is {actual}, not {checksum}; remove or replace it")
+    dimensions = content[3]
+    shape = np.frombuffer(content, ">i4", count=dimensions, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape).copy()
+
+
+def _cifar10(data_dir: Path | None) -> ImageData:
+    from torchvision.datasets import CIFAR10
+
+    places = list(search_folders(data_dir))
+    found = next((p for p in places if (p / CIFAR10.base_folder).is_dir()), None)
+    try:
+        parts = [CIFAR10(found or cache_folder(), train=train, download=found is None) for train in (True, False)]
+    except (OSError, RuntimeError) as error:
+        if found:
+            expected = ", ".join(f"{file} {checksum}" for file, checksum in [*CIFAR10.train_list, *CIFAR10.test_list])
+            raise DataError(f"{found / CIFAR10.base_folder} is not the published data; its MD5s: {expected}") from None
+        raise DataError(_not_found("cifar10", places, str(error).strip().splitlines()[-1])) from None
+    train, test = (
+        Images(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
+        for part in parts
+    )
+    return ImageData(train, test)
+
+
+LOADERS: dict[str, Callable[[Path | None], ImageData]] = {
+    "digits": _digits,
+    "fashion_mnist": _mnist_kind("fashion_mnist", "fashion-mnist", "FashionMNIST"),
+    "mnist": _mnist_kind("mnist", "mnist", "MNIST"),
+    "cifar10": _cifar10,
+}

@@ -1,0 +1,134 @@
+"""Networks for images, by name and hyperparameters. Shapes: inputs float [n, C, H, W], outputs logits [n, classes]."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TypeVar
+
+from torch import nn
+from torchvision.models.resnet import BasicBlock
+from torchvision.models.vgg import cfgs, make_layers
+
+T = TypeVar("T")
+Shape = tuple[int, int, int]
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
+INITIALIZATIONS: dict[str, Callable[..., object]] = {
+    "xavier_uniform": nn.init.xavier_uniform_,
+    "xavier_normal": nn.init.xavier_normal_,
+    "kaiming_uniform": nn.init.kaiming_uniform_,
+    "kaiming_normal": nn.init.kaiming_normal_,
+    "orthogonal": nn.init.orthogonal_,
+}
+
+
+def mlp(
+    shape: Shape,
+    classes: int,
+    *,
+    layers: int = 1,
+    units: int | tuple[int, ...] = 128,
+    activation: str = "relu",
+    initialization: str | None = None,
+    dropout: float = 0.0,
+    batch_norm: bool = False,
+) -> nn.Module:
+    """Fully connected: `layers` hidden layers of `units` each, or of the widths that `units` lists."""
+    widths = (units,) * layers if isinstance(units, int) else units[:layers]
+    inputs = shape[0] * shape[1] * shape[2]
+    blocks: list[nn.Module] = [nn.Flatten()]
+    for before, after in pairwise((inputs, *widths)):
+        blocks.append(nn.Linear(before, after))
+        if batch_norm:
+            blocks.append(nn.BatchNorm1d(after))
+        blocks.append(_choose("activation", activation, ACTIVATIONS)())
+        if dropout:
+            blocks.append(nn.Dropout(dropout))
+    model = nn.Sequential(*blocks, nn.Linear((inputs, *widths)[-1], classes))
+    return _initialized(model, initialization)
+
+
+def cnn(
+    shape: Shape,
+    classes: int,
+    *,
+    layers: int = 2,
+    channels: int = 16,
+    units: int = 128,
+    activation: str = "relu",
+    initialization: str | None = None,
+    dropout: float = 0.0,
+    batch_norm: bool = False,
+) -> nn.Module:
+    """`layers` 3×3 convolutions, each of twice the channels of the one before, and a hidden layer of `units`.
+
+    The first two are followed by 2×2 pooling, the others as long as there are at least 2 pixels a side.
+    """
+    depth, height, width = shape
+    blocks: list[nn.Module] = []
+    for layer in range(layers):
+        wide = channels * 2**layer
+        blocks.append(nn.Conv2d(depth, wide, 3, padding=1))
+        if batch_norm:
+            blocks.append(nn.BatchNorm2d(wide))
+        blocks.append(_choose("activation", activation, ACTIVATIONS)())
+        if min(height, width) >= 2:
+            blocks.append(nn.MaxPool2d(2))
+            height, width = height // 2, width // 2
+        depth = wide
+    blocks += [nn.Flatten(), nn.Linear(depth * height * width, units), ACTIVATIONS[activation]()]
+    if dropout:
+        blocks.append(nn.Dropout(dropout))
+    return _initialized(nn.Sequential(*blocks, nn.Linear(units, classes)), initialization)
+
+
+def vgg11(shape: Shape, classes: int, *, dropout: float = 0.0, batch_norm: bool = True) -> nn.Module:
+    """VGG-11 for 32×32 images: torchvision's convolutions, and one linear layer on the 512 features."""
+    if shape != (3, 32, 32):
+        raise ValueError(f"vgg11 takes images of shape (3, 32, 32), not {shape}")
+    head = [nn.Flatten(), nn.Dropout(dropout), nn.Linear(512, classes)]
+    return nn.Sequential(make_layers(cfgs["A"], batch_norm=batch_norm), *head)
+
+
+def resnet(shape: Shape, classes: int, *, depth: int = 20, channels: int = 16) -> nn.Module:
+    """The residual network of He et al. (2016) for CIFAR: 6n+2 layers in three stages, of torchvision's blocks."""
+    if depth < 8 or (depth - 2) % 6:
+        raise ValueError(f"depth must be 6n+2 (8, 14, 20, 32 …), not {depth}")
+    blocks: list[nn.Module] = [nn.Conv2d(shape[0], channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
+    blocks.append(nn.ReLU())
+    before = channels
+    for stage in range(3):
+        wide = channels * 2**stage
+        for n in range((depth - 2) // 6):
+            stride = 2 if stage and not n else 1
+            shortcut = None
+            if before != wide:
+                shortcut = nn.Sequential(nn.Conv2d(before, wide, 1, stride, bias=False), nn.BatchNorm2d(wide))
+            blocks.append(BasicBlock(before, wide, stride, shortcut))
+            before = wide
+    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes))
+
+
+def _initialized(model: nn.Module, initialization: str | None) -> nn.Module:
+    """Weights drawn anew, biases zero; torch's own where no initialization is named."""
+    if initialization is not None:
+        fill = _choose("initialization", initialization, INITIALIZATIONS)
+        for module in model.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                fill(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+    return model
+
+
+def _choose(name: str, value: str, choices: dict[str, T]) -> T:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    return choices[value]
+
+
+MODELS: dict[str, Callable[..., nn.Module]] = {"mlp": mlp, "cnn": cnn, "vgg11": vgg11, "resnet": resnet}
