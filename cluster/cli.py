@@ -133,13 +133,98 @@ def board(
 
 
 @app.command()
+def tune(
+    study: Annotated[str, typer.Argument(help="One of `tautune studies`.")],
+    search: Annotated[str | None, typer.Option(help="grid, random or hyperopt [default: the study's].")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="none, asha, hyperband, median or pbt [default: the study's].")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(help="Configurations to try [default: the study's].")] = None,
+    max_epochs: Annotated[int | None, typer.Option(help="Epochs of a trial at most [default: the study's].")] = None,
+    concurrent: Annotated[int | None, typer.Option(help="Trials at once at most.")] = None,
+    time_budget: Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")] = None,
+    cpus_per_trial: Annotated[float, typer.Option(help="CPU cores a trial takes.")] = 1,
+    gpus_per_trial: Annotated[float, typer.Option(help="GPUs a trial takes; fractions share one.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the split, the search and the initial weights.")] = 0,
+    data_dir: Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")] = None,
+    output: Annotated[Path | None, typer.Option(help="New folder of the results [default: results/STUDY].")] = None,
+) -> None:
+    """Search STUDY's space for the configuration of the best validation accuracy."""
+    import search_spaces
+    from cluster.searching import check
+    from cluster.tuning import Tuning, run_tuning
+
+    with _user_input():
+        chosen = search_spaces.find_tuning(study)
+    positive = {
+        "--trials": trials,
+        "--max-epochs": max_epochs,
+        "--concurrent": concurrent,
+        "--time-budget": time_budget,
+    }
+    for option, value in positive.items():
+        if value is not None and not value > 0:
+            raise InputError(f"{option} must be above 0, not {value:g}")
+    if cpus_per_trial <= 0 or gpus_per_trial < 0:
+        raise InputError(f"--cpus-per-trial must be above 0 and --gpus-per-trial at least 0, not {cpus_per_trial:g}")
+    tuning = Tuning(
+        study=chosen,
+        search=search or chosen.search,
+        scheduler=scheduler or chosen.scheduler,
+        trials=trials or chosen.trials,
+        max_epochs=max_epochs or chosen.max_epochs,
+        concurrent=concurrent,
+        time_budget=time_budget,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        seed=seed,
+        data_dir=data_dir,
+    )
+    check(tuning.search, tuning.scheduler, chosen.space)
+    with _user_input():
+        run_tuning(tuning, output or Path("results") / study, console=Console(), started=STARTED)
+
+
+@app.command()
+def results(
+    folder: Annotated[Path, typer.Argument(help="A folder that `tautune tune` wrote.")],
+    top: Annotated[int, typer.Option(help="Configurations to show.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show the best configurations that were found."""
+    from cluster.tuning import read_trials, results_table
+
+    rows = read_trials(folder)
+    if as_json:
+        for row in rows[:top]:
+            print(json.dumps(row))
+    else:
+        Console().print(results_table(rows, top=top))
+
+
+@app.command()
+def refit(
+    folder: Annotated[Path, typer.Argument(help="A folder that `tautune tune` wrote.")],
+    data_dir: Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")] = None,
+) -> None:
+    """Train the best configuration on all training images; evaluate it once on the test images."""
+    from cluster import tuning
+
+    console = Console()
+    with _user_input():
+        test = tuning.refit(folder, data_dir=data_dir, console=console)
+    console.print(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images", highlight=False)
+    console.print(f"{folder}: model.pt, test.json", soft_wrap=True, highlight=False)
+
+
+@app.command()
 def studies() -> None:
     """List the studies."""
     import search_spaces
 
-    table = Table("study", "what it is")
-    for name, study in sorted(search_spaces.STUDIES.items()):
-        table.add_row(name, study.description)
+    table = Table("study", "for", "what it is")
+    for name, study in sorted((search_spaces.STABILITY | search_spaces.TUNING).items()):
+        table.add_row(name, "tune" if name in search_spaces.TUNING else "sweep", study.description)
     Console().print(table)
 
 

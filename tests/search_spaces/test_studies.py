@@ -5,7 +5,7 @@ import search_spaces
 from search_spaces import quadratic
 
 
-@pytest.mark.parametrize("name", search_spaces.STUDIES)
+@pytest.mark.parametrize("name", search_spaces.STABILITY)
 def test_a_study_is_made_the_same_every_time(name: str) -> None:
     study = search_spaces.find(name)
     torch.manual_seed(99)
@@ -26,5 +26,9 @@ def test_quadratic_has_the_curvatures_it_says() -> None:
 
 
 def test_unknown_study_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="study must be one of digits, quadratic, not 'digit'"):
+    with pytest.raises(ValueError, match="study must be one of digits, quadratic, not 'digit'; did you mean digits?"):
         search_spaces.find("digit")
+    with pytest.raises(
+        ValueError, match="study must be one of digits_mlp, .*, not 'digits_mlq'; did you mean digits_mlp"
+    ):
+        search_spaces.find_tuning("digits_mlq")
