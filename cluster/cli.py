@@ -1,6 +1,7 @@
 """The command `tautune`. Heavy imports wait until a command needs them."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -77,10 +78,8 @@ def sweep(
         raise InputError(f"--resolution must be between 1e-5 and 0.5, not {resolution:g}")
     if budget < 1:
         raise InputError(f"--budget must be at least 1, not {budget}")
-    if seeds is not None and (seeds < 1 or mini_batch is None):
-        raise InputError(
-            f"--seeds must be at least 1 and needs --mini-batch: the full batch has no chance in it ({seeds})"
-        )
+    if seeds is not None and (seeds < 2 or mini_batch is None):
+        raise InputError(f"--seeds must be at least 2, for an uncertainty, and needs --mini-batch, not {seeds}")
     if shifted and not momentum:
         raise InputError("--shifted delays the velocity, which needs --momentum above 0")
     import search_spaces
@@ -115,21 +114,13 @@ def sweep(
 @app.command()
 def board(
     folder: Annotated[Path, typer.Argument(help="A results folder, or one that holds several.")] = Path("results"),
-    port: Annotated[int, typer.Option(help="On loopback only.")] = 6006,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On loopback only.")] = 6006,
 ) -> None:
     """Start TensorBoard on results."""
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; give one that `tautune sweep --output` wrote")
-    import subprocess
-
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port)]
-    command += ["--host", "127.0.0.1"]
-    try:
-        code = subprocess.run(command, check=False).returncode
-    except KeyboardInterrupt:
-        return
-    if code:
-        raise RunFailed(f"TensorBoard ended with exit code {code}")
+    arguments = ["-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port), "--host", "127.0.0.1"]
+    os.execv(sys.executable, [sys.executable, *arguments])
 
 
 @app.command()
@@ -235,6 +226,8 @@ def _parse_delays(text: str) -> tuple[int, ...]:
     for piece in pieces:
         if not piece.isdecimal():
             raise InputError(f"--delays must be integers ≥ 0 with commas between, as in {DELAYS}; {piece!r} is not one")
+        if len(piece) > 6:
+            raise InputError(f"--delays must be below a million; {piece[:20]} is not")
     return tuple(sorted({int(piece) for piece in pieces}))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from cluster.errors import InputError
 from cluster.sweep_folder import write_bytes
 from trainables.minimum import Minimum
 
@@ -22,7 +23,10 @@ class MinimumCache:
 
     def __init__(self, content: str) -> None:
         folder = cache_folder() / "minima"
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder} cannot be written ({error.strerror}); set TAUTUNE_CACHE to a folder") from None
         self._whole, self._begun = folder / f"{content}.pt", folder / f"{content}.begun.pt"
 
     def minimum(self) -> Minimum | None:

@@ -4,9 +4,12 @@ import logging
 import os
 import secrets
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from cluster.errors import InputError
 
 
 @contextmanager
@@ -15,7 +18,7 @@ def ray_session() -> Iterator[None]:
 
     A Ray of our own listens on loopback alone (`cluster/__init__.py`) and asks for a token that is made for this
     process and lives in its environment. A cluster's token comes from where Ray looks for it (~/.ray/auth_token).
-    SIGTERM is a KeyboardInterrupt inside, as Ctrl-C is.
+    SIGTERM inside is Ctrl-C.
     """
     address = os.environ.get("RAY_ADDRESS")
     if not address:
@@ -27,7 +30,7 @@ def ray_session() -> Iterator[None]:
         return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
-        ray.init(address=address, **options)
+        _connect(address, options)
     else:
         ray.init(address="local", include_dashboard=False, **options)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
@@ -39,5 +42,19 @@ def ray_session() -> Iterator[None]:
         signal.signal(signal.SIGTERM, rays_own)
 
 
+def _connect(address: str, options: dict[str, Any]) -> None:
+    """Raises InputError, in one line, where Ray would wait for minutes or print a page."""
+    import ray
+
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if port.isdecimal():
+            socket.create_connection((host, int(port)), timeout=5).close()
+        ray.init(address=address, **options)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        reason = str(error).strip().splitlines()[0][:300]
+        raise InputError(f"RAY_ADDRESS={address}: no cluster answers there with this token: {reason}") from None
+
+
 def _as_interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)

@@ -57,6 +57,7 @@ class Sweep:
         return {
             "study": self.study.name,
             "content": content,
+            "seed": self.study.seed,
             "momentum": self.momentum,
             "shifted": self.shifted,
             "resolution": self.resolution,
@@ -108,42 +109,70 @@ def run_sweep(sweep: Sweep, output: Path, *, console: Console, started: float) -
     """
     problem = sweep.study.problem()
     content = content_hash(problem, tolerance=sweep.tolerance)
-    folder = SweepFolder(output, sweep.configuration(content))
-    delays = sorted({*folder.run.get("delays", []), *sweep.delays})
-    folder.keep_run(delays=delays, seeds=max(sweep.seeds, folder.run.get("seeds", 0)), started=now(), **provenance())
     cache = MinimumCache(content)
-    minimum = cache.minimum()
-    if minimum and not minimum.holds(problem):
-        minimum = None
+    folder = SweepFolder(output, sweep.configuration(content))
     try:
+        minimum = cache.minimum()
+        if minimum and not minimum.holds(problem):
+            minimum = None
         with SweepProgress(console) as progress:
-            if minimum is None:
-                progress.say(f"training {sweep.study.name} to its minimum")
-                with ray_session():
-                    minimum = _train_to_minimum(sweep, folder, cache)
-                    results = _measure(sweep, minimum, folder, progress, len(problem))
-            elif _missing(sweep, minimum, folder):
-                progress.say(f"minimum of {sweep.study.name} known from before")
-                with ray_session():
-                    results = _measure(sweep, minimum, folder, progress, len(problem))
-            else:
+            if minimum and not _missing(sweep, minimum, folder):
                 progress.say(f"everything asked for is in {folder.path} already")
                 results = _Results(sweep, minimum, folder, len(problem))
-    except KeyboardInterrupt:
-        raise _interrupted(folder) from None
-    thresholds = results.write()
+            else:
+                results = _run(sweep, minimum, cache, folder, progress, len(problem), started)
+        thresholds = results.write()
+        if thresholds.points:
+            console.print(results_table(thresholds))
+        failed = [key for key, record in results.records.items() if record["done"] and not record["threshold"]]
+        if failed:
+            raise RunFailed(f"no threshold at delay {failed[0][0]}: training did not both stay and leave; see {output}")
+        if _missing(sweep, results.minimum, folder):
+            raise _interrupted(folder)
+    finally:
+        folder.close()
     seconds = time.monotonic() - started
-    folder.keep_run(finished=now(), duration_seconds=round(folder.run.get("duration_seconds", 0) + seconds, 1))
-    if thresholds.points:
-        console.print(results_table(thresholds))
-    failed = [key for key, record in results.records.items() if record["done"] and not record["threshold"]]
-    if failed:
-        raise RunFailed(f"no threshold at delay {failed[0][0]}: training did not both stay and leave; see {output}")
-    if _missing(sweep, minimum, folder):
-        raise _interrupted(folder)
     wrote = f"{folder.path}: thresholds.json, thresholds.png"
     console.print(f"{wrote}; {seconds:.1f} s, Ray's start included", soft_wrap=True, highlight=False)
     return thresholds
+
+
+def _run(
+    sweep: Sweep,
+    minimum: Minimum | None,
+    cache: MinimumCache,
+    folder: SweepFolder,
+    progress: SweepProgress,
+    examples: int,
+    started: float,
+) -> "_Results":
+    """Everything that takes Ray: the minimum if it is not known, and the delays that are missing."""
+    runs = folder.run.get("runs", [])
+    this_run = {"started": now(), "delays": list(sweep.delays), "mini_batch_seeds": sweep.seeds, **provenance()}
+    try:
+        with ray_session():
+            folder.keep_run(
+                delays=sorted({*folder.run.get("delays", []), *sweep.delays}),
+                seeds=max(sweep.seeds, folder.run.get("seeds", 0)),
+                runs=[*runs, this_run],
+            )
+            progress.say(
+                f"minimum of {sweep.study.name} known from before"
+                if minimum
+                else f"training {sweep.study.name} to its minimum"
+            )
+            minimum = minimum or _train_to_minimum(sweep, folder, cache)
+            results = _measure(sweep, minimum, folder, progress, examples)
+    except KeyboardInterrupt:
+        raise _interrupted(folder) from None
+    this_run |= {"finished": now(), "duration_seconds": round(time.monotonic() - started, 1)}
+    folder.keep_run(runs=[*runs, this_run], minimum=_describe(minimum))
+    return results
+
+
+def _describe(minimum: Minimum) -> Json:
+    names = ("sharpness", "loss", "gradient_norm", "gradient_evaluations")
+    return {name: getattr(minimum, name) for name in names}
 
 
 class _Results(tune.Callback):
@@ -154,7 +183,7 @@ class _Results(tune.Callback):
     ) -> None:
         self.sweep, self.minimum, self.folder, self.progress = sweep, minimum, folder, progress
         self.examples = examples
-        keys = ((d, s) for d in folder.run["delays"] for s in range(folder.run["seeds"]))
+        keys = ((d, s) for d in folder.run.get("delays", []) for s in range(folder.run.get("seeds", 1)))
         found = ((key, folder.record(*key)) for key in keys)
         self.records: dict[Key, Json] = {key: record for key, record in found if record}
 

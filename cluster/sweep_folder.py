@@ -3,9 +3,9 @@
 A run that was stopped goes on from the measurements it finds; nothing else is kept of where it was.
 """
 
+import fcntl
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,23 @@ class SweepFolder:
         self.trials = self.path / "trials"
         try:
             self.measurements.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path):
-                pass
+            self._lock = (self.path / ".lock").open("w")
         except OSError as error:
             raise InputError(f"--output: {path} cannot be written: {error.strerror}") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends, however it ends
+        except OSError:
+            raise InputError(f"--output: another sweep is writing {self.path}; wait for it, or give another") from None
+
+    def close(self) -> None:
+        self._lock.close()
 
     def _read_run(self) -> Json:
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"--output: {self.path} is a file; give a folder")
         run_file = self.path / "run.json"
         if not run_file.exists():
-            if self.path.exists() and any(self.path.iterdir()):
+            if self.path.exists() and any(file.name not in (".lock", "measurements") for file in self.path.iterdir()):
                 raise InputError(f"--output: {self.path} holds files but no run.json; give an empty or a new folder")
             return {}
         run: Json = read_json(run_file)

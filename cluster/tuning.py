@@ -99,9 +99,11 @@ def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float
         if result.error:
             last = str(result.error).strip().splitlines()[-1]
             raise RunFailed(f"trial {Path(result.path).name} failed: {last} (traceback in {result.path}/error.txt)")
-    if keeper.finished < len(keeper.rows) or (tuning.time_budget is None and len(keeper.rows) == 0):
+    if keeper.finished < keeper.total and not keeper.budget_spent:
         raise Interrupted(f"stopped; what was found is in {output}")
     best = keeper.best()
+    if best is None and not keeper.rows:
+        raise RunFailed(f"no trial finished an epoch within --time-budget {tuning.time_budget:g}; give more")
     if best is None:
         raise RunFailed(f"every trial diverged; see {output / 'trials.csv'}; lower the learning rates of the space")
     console.print(results_table(keeper.ranked(), top=5))
@@ -217,6 +219,11 @@ class _Keeper(tune.Callback):
                 f"{row['epochs']} epochs; best so far {best['validation_accuracy']:.4f}",
                 highlight=False,
             )
+
+    @property
+    def budget_spent(self) -> bool:
+        budget = self.tuning.time_budget
+        return budget is not None and time.monotonic() - self.begun >= budget
 
     @property
     def total(self) -> int:

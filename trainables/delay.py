@@ -1,10 +1,12 @@
 r"""Asynchronous SGD on one machine: a queue that delivers gradients τ steps late.
 
 The step at time t uses the gradient of time t-τ, x[t+1] = x[t] - η ∇f(x[t-τ]), with the mini-batch drawn at t-τ:
-what a parameter server sees from τ+1 workers in turn. The queue holds gradients, so it costs τ times the model's
-memory and no time; published code that keeps a copy of the weights per worker costs a copy every step.
+what a parameter server sees from τ+1 workers in turn. The queue moves references to gradients, so it costs τ times
+the model's memory and some microseconds a step (`benchmarks/step.py`); published code that keeps a copy of the weights
+per worker costs a copy every step.
 """
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -32,9 +34,12 @@ class RandomDelay:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        p = self.probabilities
-        if not p or min(p) < 0 or abs(sum(p) - 1) > 1e-6:
+        p = tuple(float(share) for share in self.probabilities)
+        if not p or not all(share >= 0 for share in p) or not abs(sum(p) - 1) <= 1e-6:
             raise ValueError(f"probabilities must be ≥ 0 and sum to 1, not {p!r}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be at least 0, not {self.seed!r}")
+        object.__setattr__(self, "probabilities", p)
 
     @property
     def maximum(self) -> int:
@@ -52,10 +57,11 @@ class RecordedDelay:
     delays: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not self.delays:
+        if len(self.delays) == 0:
             raise ValueError("a recorded delay needs at least one entry")
         for delay in self.delays:
             check_delay(delay)
+        object.__setattr__(self, "delays", tuple(int(delay) for delay in self.delays))
 
     @property
     def maximum(self) -> int:
@@ -75,7 +81,8 @@ class GradientQueue:
 
     Until the gradient that a step asks for exists (the first τ steps of a fixed delay) no update is made. A
     delay of 0 is the bare optimizer. Clip, unscale and accumulate between `backward()` and `step()`, as with any
-    optimizer; learning-rate schedulers take `queue.optimizer`. After `step()`, `.grad` is the gradient that was
+    optimizer; learning-rate schedulers take `queue.optimizer` (and warn, without consequence, if they step before the
+    first update). After `step()`, `.grad` is the gradient that was
     applied.
 
     Memory: τ gradients for a fixed delay, as many as the longest delay otherwise. Gradients move by reference: one
@@ -103,6 +110,8 @@ class GradientQueue:
         self.storage = storage
         self.time = 0
         self._stored: deque[Gradients] = deque()  # the gradients of times time-len … time-1
+        if storage is not None and not storage.is_floating_point:
+            raise ValueError(f"storage must be a floating-point dtype, not {storage}")
         if self.schedule.maximum > 0 and isinstance(optimizer, torch.optim.LBFGS):
             raise ValueError("delay must be 0 for LBFGS: it evaluates gradients inside its step")
 
@@ -140,24 +149,37 @@ class GradientQueue:
         return self.optimizer.param_groups
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a run needs to continue bit for bit; loadable with `weights_only=True`."""
+        """Everything that a run needs to continue bit for bit; loadable with `weights_only=True`.
+
+        The stored gradients in it are copies: training on does not change them.
+        """
         return {
             "optimizer": self.optimizer.state_dict(),
-            "delay": repr(self.schedule),
+            "settings": self._settings(),
             "time": self.time,
-            "stored": [list(gradients) for gradients in self._stored],
+            "stored": [[None if g is None else g.clone() for g in gradients] for gradients in self._stored],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from `state`. Raises ValueError if it was saved under another delay."""
-        if state["delay"] != repr(self.schedule):
-            raise ValueError(f"delay must be the saved run's, {state['delay']}, not {self.schedule!r}")
+        """Continues from `state`. Raises ValueError if it was saved under another delay or storage."""
+        if state["settings"] != self._settings():
+            raise ValueError(f"delay and storage must be the saved run's, {state['settings']}, not {self._settings()}")
         self.optimizer.load_state_dict(state["optimizer"])
         self.time = state["time"]
         self._stored = deque(
-            [None if g is None else g.to(p.device) for g, p in zip(gradients, self._parameters(), strict=False)]
+            [
+                None if g is None else g.to(p.device, copy=True)
+                for g, p in zip(gradients, self._parameters(), strict=False)
+            ]
             for gradients in state["stored"]
         )
+
+    def _settings(self) -> str:
+        """Delay and storage in a line; of a long record its length and a digest."""
+        schedule = repr(self.schedule)
+        if len(schedule) > 200:
+            schedule = f"{len(schedule)} characters, SHA-256 {hashlib.sha256(schedule.encode()).hexdigest()}"
+        return f"{schedule}, storage {self.storage}"
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.optimizer.param_groups for p in group["params"]]

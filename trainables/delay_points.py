@@ -12,8 +12,6 @@ from trainables.measurement import Measurement, Settings
 from trainables.minimum import Descent, Minimum, MinimumNotReached
 from trainables.problem import Problem
 
-ITERATIONS_A_ROUND = 200
-
 
 def _study_problem(config: dict[str, Any]) -> Problem:
     torch.set_num_threads(1)  # trials share the machine; and sums come out the same wherever a trial runs
@@ -35,12 +33,9 @@ class MinimumTrial(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         descent = self.descent
-        if not (descent.reached or descent.exhausted):
-            descent.round(ITERATIONS_A_ROUND)
-        ended = descent.reached or descent.exhausted
+        ended = descent.advance()
         if ended:
             try:
-                descent.polish()
                 self.minimum = descent.minimum()
             except MinimumNotReached as error:
                 self.failure = str(error)

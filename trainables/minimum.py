@@ -15,7 +15,7 @@ from torch import Tensor
 from trainables.problem import Problem
 from trainables.sharpness import largest_eigenvalue
 
-CACHE_FORMAT = "1"
+CACHE_FORMAT = "2"
 
 
 class MinimumNotReached(RuntimeError):
@@ -47,9 +47,11 @@ class Minimum:
         return replace(self, point=self.point.to(device), direction=self.direction.to(device))
 
     def holds(self, problem: Problem) -> bool:
-        """Whether the gradient of `problem` is as small here as when the minimum was found: one evaluation."""
+        """Whether gradient and sharpness of `problem` are here what they were: one gradient and one product."""
         _, gradient = problem.value_and_gradient(self.point)
-        return float(gradient.norm()) <= max(2 * self.gradient_norm, 1e-9) * self.start_norm
+        bent = problem.hessian_vector_product(self.point, self.direction) - self.sharpness * self.direction
+        flat = float(gradient.norm()) <= max(2 * self.gradient_norm, 1e-9) * self.start_norm
+        return flat and float(bent.norm()) <= 1e-4 * self.sharpness
 
 
 class Descent:
@@ -63,6 +65,7 @@ class Descent:
         self.problem, self.tolerance, self.budget = problem, tolerance, budget
         self.x = problem.point
         self.evaluations = 0
+        self.allowed = budget
         self.stalled = False
         self.loss, gradient = self._evaluate(self.x)
         self.start_norm = self.norm = float(gradient.norm())
@@ -78,7 +81,15 @@ class Descent:
 
     @property
     def exhausted(self) -> bool:
-        return self.stalled or self.evaluations >= self.budget
+        return self.stalled or self.evaluations >= self.allowed
+
+    def advance(self) -> bool:
+        """A round of 200 iterations, and the Newton step once the tolerance is reached; whether it is all over."""
+        if not (self.reached or self.exhausted):
+            self.round(200)
+        if self.reached:
+            self.polish()
+        return self.reached or self.exhausted
 
     def round(self, iterations: int) -> None:
         """At most `iterations` of L-BFGS from where the last round ended."""
@@ -87,7 +98,7 @@ class Descent:
         target = 0.01 * self.tolerance * self.start_norm
         options = {
             "maxiter": iterations,
-            "maxfun": self.budget - self.evaluations,
+            "maxfun": self.allowed - self.evaluations,
             "maxcor": memory,
             "gtol": target,
             "ftol": 0.0,
@@ -117,7 +128,8 @@ class Descent:
         """The point reached, with its sharpness.
 
         Raises:
-            MinimumNotReached: the gradient norm is above the tolerance, or the curvature is not positive.
+            MinimumNotReached: the gradient norm is above the tolerance, the curvature is nowhere positive, or
+                it is negative somewhere (a saddle).
         """
         if not self.reached:
             raise MinimumNotReached(
@@ -127,6 +139,14 @@ class Descent:
         top = largest_eigenvalue(lambda v: self.problem.hessian_vector_product(self.x, v), self.x)
         if top.value <= 0:
             raise MinimumNotReached(f"no minimum: the largest Hessian eigenvalue is {top.value:.3g}, not above 0")
+        # From the other end, to a thousandth of λ: the largest eigenvalue of λ - H is λ less the smallest of H.
+        below = largest_eigenvalue(
+            lambda v: top.value * v - self.problem.hessian_vector_product(self.x, v), self.x, tolerance=1e-3
+        )
+        if top.value - below.value < -0.01 * top.value:
+            raise MinimumNotReached(
+                f"no minimum but a saddle: Hessian eigenvalues from {top.value - below.value:.3g} to {top.value:.3g}"
+            )
         return Minimum(
             point=self.x,
             direction=top.direction,
@@ -134,7 +154,7 @@ class Descent:
             loss=self.loss,
             gradient_norm=self.gradient_norm,
             start_norm=self.start_norm,
-            gradient_evaluations=self.evaluations + 2 * top.products,
+            gradient_evaluations=self.evaluations + 2 * (top.products + below.products),
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -145,6 +165,7 @@ class Descent:
         x = state["x"].to(self.x)
         self._accept(x, *self._evaluate(x))
         self.evaluations, self.start_norm = state["evaluations"], state["start_norm"]
+        self.allowed = self.evaluations + self.budget
 
     def _accept(self, x: Tensor, loss: float, gradient: Tensor) -> None:
         self.x, self.loss, self.norm = x, loss, float(gradient.norm())
@@ -180,20 +201,29 @@ def find_minimum(
         MinimumNotReached: with the gradient norm that was reached.
     """
     descent = Descent(problem, tolerance=tolerance, budget=budget)
-    while not (descent.reached or descent.exhausted):
-        descent.round(200)
+    while not descent.advance():
         on_round(descent)
-    if descent.reached:
-        descent.polish()
     return descent.minimum()
 
 
 def content_hash(problem: Problem, *, tolerance: float) -> str:
-    """Names a minimum by everything it depends on: data, start point, model, loss, penalty, tolerance."""
+    """Names a minimum by everything it depends on: data, start point, model, loss, penalty, tolerance.
+
+    Code has no content to hash that would say what it does, so loss, gradient and curvature are also evaluated, at a
+    point beside the start, and go in with six digits.
+    """
     digest = hashlib.sha256(CACHE_FORMAT.encode())
     for tensor in (problem.inputs, problem.targets, problem.point):
         digest.update(repr((tensor.dtype, tuple(tensor.shape))).encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     loss = getattr(problem.loss, "__qualname__", repr(problem.loss))
     digest.update(repr((problem.model, loss, problem.l2, tolerance)).encode())
+    generator = torch.Generator().manual_seed(0)
+    start = problem.point
+    step = torch.randn(len(start), dtype=start.dtype, generator=generator).to(start)
+    beside = start + 0.1 * step
+    value, gradient = problem.value_and_gradient(beside)
+    curvature = step @ problem.hessian_vector_product(beside, step)
+    problem.move_to(start)
+    digest.update(f"{value:.5e} {float(step @ gradient):.5e} {float(curvature):.5e}".encode())
     return digest.hexdigest()[:32]

@@ -18,7 +18,8 @@ and z = exp(iθ) turns both into one pair of real equations,
     cos((τ+½) θ) = m cos(s θ),        k = 2 sin(θ/2) [ sin((τ+½) θ) - m sin(s θ) ],
 
 where s = τ-½ for momentum and s = -½ for shifted momentum. The smallest root θ lies in (0, π/(2τ+1)] and gives
-the threshold aη = k/(1-m). Without momentum θ = π/(2τ+1), hence the paper's aη = 2 sin(π/(4τ+2)).
+the threshold aη = k/(1-m). Without momentum θ = π/(2τ+1), hence the paper's aη = 2 sin(π/(4τ+2)). The code has both
+equations with differences of cosines and sines as products, so that no digit is lost as m → 1.
 
 Symbols: τ `delay` (steps), η `learning_rate`, m `momentum`, a or λ `sharpness`, aη `step` (dimensionless).
 Only numpy is needed here.
@@ -43,27 +44,30 @@ def threshold(delay: int, momentum: float = 0.0, *, shifted: bool = False) -> fl
         ValueError: delay is not an integer ≥ 0, or momentum is outside [0, 1).
     """
     θ = boundary_angle(delay, momentum, shifted=shifted)
-    s = _velocity_phase(delay, shifted)
-    k = 2 * math.sin(θ / 2) * (math.sin((delay + 0.5) * θ) - momentum * math.sin(s * θ))
-    return k / (1 - momentum)
+    s, mean, half = _phases(delay, shifted)
+    difference = 2 * math.cos(mean * θ) * math.sin(half * θ)  # sin((τ+½) θ) - sin(s θ)
+    return 2 * math.sin(θ / 2) * (math.sin(s * θ) + difference / (1 - momentum))
 
 
 def boundary_angle(delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
     """The angle θ, in radians a step, at which the distance to the minimum oscillates at the threshold."""
     check_delay(delay)
     check_momentum(momentum)
-    s = _velocity_phase(delay, shifted)
+    s, mean, half = _phases(delay, shifted)
     low, high = 0.0, math.pi / (2 * delay + 1)
     while low < (middle := (low + high) / 2) < high:  # to the last bit, about 55 halvings
-        if math.cos((delay + 0.5) * middle) > momentum * math.cos(s * middle):
+        difference = -2 * math.sin(mean * middle) * math.sin(half * middle)  # cos((τ+½) θ) - cos(s θ)
+        if (1 - momentum) * math.cos(s * middle) + difference > 0:
             low = middle
         else:
             high = middle
     return high
 
 
-def _velocity_phase(delay: int, shifted: bool) -> float:
-    return -0.5 if shifted else delay - 0.5
+def _phases(delay: int, shifted: bool) -> tuple[float, float, float]:
+    """s, and half the sum and half the difference of τ+½ and s."""
+    s = -0.5 if shifted else delay - 0.5
+    return s, (delay + 0.5 + s) / 2, (delay + 0.5 - s) / 2
 
 
 def linear_approximation(delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
@@ -83,7 +87,10 @@ def linear_approximation(delay: int, momentum: float = 0.0, *, shifted: bool = F
 def max_stable_learning_rate(sharpness: float, delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
     """The learning rate η = threshold/λ below which a minimum of that sharpness λ > 0 is stable."""
     _check_positive("sharpness", sharpness)
-    return threshold(delay, momentum, shifted=shifted) / sharpness
+    learning_rate = threshold(delay, momentum, shifted=shifted) / sharpness
+    if math.isinf(learning_rate):
+        raise ValueError(f"sharpness is too small for a finite learning rate: {sharpness!r}")
+    return learning_rate
 
 
 def max_stable_delay(step: float, momentum: float = 0.0, *, shifted: bool = False) -> int | None:
@@ -148,6 +155,8 @@ def spectral_radius(step: float, delay: int, momentum: float = 0.0, *, shifted: 
 def check_delay(delay: int) -> None:
     if not isinstance(delay, int | np.integer) or isinstance(delay, bool) or delay < 0:
         raise ValueError(f"delay must be an integer ≥ 0 (optimizer steps), not {delay!r}")
+    if delay > 10**15:
+        raise ValueError("delay must be at most 1e15 (optimizer steps)")
 
 
 def check_momentum(momentum: float) -> None:

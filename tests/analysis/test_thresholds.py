@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.container import ErrorbarContainer
 
 from analysis.figures import thresholds_figure
 from analysis.thresholds import Thresholds, conclude
@@ -25,14 +26,14 @@ def record(delay: int, ratio: float, *, seed: int = 0, done: bool = True, found:
     }
 
 
-def concluded(records: list[dict[str, Any]], mini_batch: int | None = None) -> Thresholds:
+def concluded(records: list[dict[str, Any]], mini_batch: int | None = None, steps_per_epoch: int = 10) -> Thresholds:
     return conclude(
         study="s",
         sharpness=SHARPNESS,
         momentum=0.0,
         shifted=False,
         mini_batch=mini_batch,
-        steps_per_epoch=10,
+        steps_per_epoch=steps_per_epoch,
         records=records,
     )
 
@@ -44,6 +45,7 @@ def test_points_are_compared_with_theory() -> None:
     assert thresholds.points[1].predicted == pytest.approx(0.347296 / SHARPNESS, rel=1e-5)
     assert thresholds.points[0].gradient_evaluations == 100
     assert thresholds.escapes[0].epochs == 6
+    assert concluded([record(0, 1.0)], steps_per_epoch=4).escapes[0].epochs == 15
 
 
 def test_seeds_give_the_mean_and_its_standard_error() -> None:
@@ -69,6 +71,7 @@ def test_fit_has_the_sharpness_back() -> None:
     assert fit["sharpness"] == pytest.approx(SHARPNESS / 1.02, rel=1e-10)
     assert fit["slope"] == pytest.approx(SHARPNESS / 1.02 / math.pi, rel=0.01)
     assert fit["r_squared"] > 0.9999
+    assert fit["sharpness_relative_error"] == pytest.approx(1 / 1.02 - 1)
     assert concluded([record(1, 1.0)]).fit() is None
 
 
@@ -88,6 +91,9 @@ def test_figure_shows_measurements_on_theorys_line() -> None:
     assert measured.keys() == {1, 3, 9}
     assert all(measured[x] == pytest.approx(theory[x]) for x in measured)
     assert "at most" in rest.get_title()
+    for axes in (line, rest):
+        (bars,) = (c for c in axes.containers if isinstance(c, ErrorbarContainer))
+        assert bars.has_yerr
     assert len(leaving.get_legend_handles_labels()[1]) == 5
 
 

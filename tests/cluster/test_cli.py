@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,11 @@ BAD = {
     "sweep digits --resolution 0": "--resolution must be between 1e-5 and 0.5, not 0",
     "sweep digits --budget 0": "--budget must be at least 1, not 0",
     "sweep digits --seeds 3": "needs --mini-batch",
+    "sweep digits --mini-batch 10 --seeds 1": "--seeds must be at least 2, for an uncertainty",
+    "sweep digits --delays 1000000": "--delays must be below a million; 1000000 is not",
+    f"threshold --delay 1{'0' * 400}": "delay must be at most 1e15",
+    "threshold --delay 1 --sharpness 1e-320": "too small for a finite learning rate",
+    "board . --port 99999": "Invalid value for '--port'",
     "sweep digits --mini-batch 0": "--mini-batch must be between 1 and the 1797 examples of digits, not 0",
     "sweep digits --mini-batch 5000": "--mini-batch must be between 1 and the 1797 examples of digits, not 5000",
     "sweep digits --first-guess x": "--first-guess must be a number between 1e-6 and 1e6, or none, not 'x'",
@@ -103,6 +109,66 @@ def test_cuda_where_there_is_none(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert run(monkeypatch, "sweep", "digits", "--device", "cuda") == 2
     assert "torch sees no CUDA device here; use cpu or auto" in capsys.readouterr().err
+
+
+def test_options_of_the_sweep_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import torch
+
+    from cluster import sweep
+
+    asked = []
+    monkeypatch.setattr(sweep, "run_sweep", lambda job, output, **_: asked.append((job, output)))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    options = "--delays 4,1,4 --momentum 0.9 --shifted --resolution 0.01 --mini-batch 64 --seeds 5 --device cuda"
+    more = f"--first-guess 5 --no-departures --budget 77 --output {tmp_path}"
+    assert run(monkeypatch, "sweep", "digits", *options.split(), *more.split()) == 0
+    ((job, output),) = asked
+    assert (job.study.name, job.delays, job.momentum, job.shifted) == ("digits", (1, 4), 0.9, True)
+    assert (job.resolution, job.mini_batch, job.seeds, job.device) == (0.01, 64, 5, "cuda")
+    assert (job.first_guess, job.departures, job.budget, output) == (5.0, False, 77, tmp_path)
+    settings = job.settings(sharpness=2.0)
+    assert len(settings) == 10
+    assert all(s.shifted and s.momentum == 0.9 and s.mini_batch == 64 and not s.departures for s in settings)
+    assert settings[0].delay == 4
+    assert settings[0].first_guess == pytest.approx(5 * 0.48729 / 2, rel=1e-5)
+    assert job.resources["GPU"] > 0
+    assert run(monkeypatch, "sweep", "digits", "--first-guess", "none", "--momentum", "0.5") == 0
+    assert asked[1][0].first_guess is None
+    assert asked[1][0].settings(2.0)[0].first_guess == 0.01
+    assert asked[1][0].device == "cuda"
+    assert asked[1][1] == Path("results/digits-momentum-0.5")
+
+
+def test_options_of_the_tuner_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from cluster import tuning
+
+    asked = []
+    monkeypatch.setattr(tuning, "run_tuning", lambda job, output, **_: asked.append((job, output)))
+    options = "--search random --scheduler pbt --trials 7 --max-epochs 9 --concurrent 2 --time-budget 30"
+    more = f"--cpus-per-trial 0.5 --gpus-per-trial 0.25 --seed 3 --data-dir {tmp_path}"
+    assert run(monkeypatch, "tune", "digits_mlp", *options.split(), *more.split()) == 0
+    ((job, output),) = asked
+    assert (job.search, job.scheduler, job.trials, job.max_epochs, job.concurrent) == ("random", "pbt", 7, 9, 2)
+    assert (job.time_budget, job.cpus_per_trial, job.gpus_per_trial, job.seed) == (30, 0.5, 0.25, 3)
+    assert (job.data_dir, job.device, output) == (tmp_path, "cuda", Path("results/digits_mlp"))
+
+
+def test_a_cache_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TAUTUNE_CACHE", "/proc/none")
+    assert run(monkeypatch, "sweep", "quadratic", "--output", str(tmp_path / "out")) == 2
+    assert "set TAUTUNE_CACHE to a folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    environment = os.environ | {"RAY_ADDRESS": "127.0.0.1:1", "TAUTUNE_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "cluster", "sweep", "quadratic", "--output", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("tautune: RAY_ADDRESS=127.0.0.1:1: no cluster answers there")
+    assert "Traceback" not in done.stderr
 
 
 def test_the_threshold_command_needs_neither_ray_nor_torch() -> None:

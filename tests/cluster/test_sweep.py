@@ -1,5 +1,6 @@
 """The sweep as a whole, on a real local Ray."""
 
+import fcntl
 import io
 import json
 import os
@@ -11,7 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+import ray
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -57,10 +60,13 @@ def test_files(finished: tuple[Path, Thresholds, str]) -> None:
     assert (output / "thresholds.png").read_bytes().startswith(b"\x89PNG")
     run_file = json.loads((output / "run.json").read_text())
     assert run_file["configuration"]["study"] == "quadratic"
-    assert run_file["versions"]["ray"]
-    assert run_file["hardware"]["cores"] == os.cpu_count()
-    assert run_file["duration_seconds"] > 0
+    assert run_file["configuration"]["seed"] == 0
     assert run_file["delays"] == [0, 1, 4]
+    assert run_file["minimum"]["sharpness"] == pytest.approx(4)
+    (once,) = run_file["runs"]
+    assert once["versions"]["ray"]
+    assert once["hardware"]["cores"] == os.cpu_count()
+    assert once["duration_seconds"] > 0
 
 
 def test_tensorboard_has_curves_of_every_trial_and_the_conclusions(finished: tuple[Path, Thresholds, str]) -> None:
@@ -89,13 +95,43 @@ def test_a_reused_actor_carries_nothing_over(finished: tuple[Path, Thresholds, s
 def test_again_is_at_once_and_more_delays_cost_only_themselves(tmp_path: Path) -> None:
     run(SWEEP, tmp_path)
     before = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "measurements").iterdir()}
+    run_file = (tmp_path / "run.json").read_text()
     thresholds, printed = run(SWEEP, tmp_path)
     assert "is in" in printed
     assert "already" in printed
+    assert (tmp_path / "run.json").read_text() == run_file
     thresholds, _ = run(replace(SWEEP, delays=(2,)), tmp_path)
     after = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "measurements").iterdir()}
     assert [p.delay for p in thresholds.points] == [0, 1, 2, 4]
     assert before.items() <= after.items()
+    assert len(json.loads((tmp_path / "run.json").read_text())["runs"]) == 2
+
+
+def test_two_sweeps_do_not_write_one_folder(tmp_path: Path) -> None:
+    run(replace(SWEEP, delays=(1,)), tmp_path)
+    with (tmp_path / ".lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another sweep is writing"):
+            run(replace(SWEEP, delays=(2,)), tmp_path)
+    run(replace(SWEEP, delays=(2,)), tmp_path)
+
+
+def test_rays_servers_listen_on_loopback_alone_and_ask_for_a_token() -> None:
+    """Of the processes that Ray started; and a client with another token is refused."""
+    own = psutil.Process()
+    family = [own, *own.children(recursive=True)]
+    listening = [c for p in family for c in p.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    assert len(listening) >= 3
+    assert {c.laddr.ip.removeprefix("::ffff:") for c in listening} == {"127.0.0.1"}
+    address = ray.get_runtime_context().gcs_address
+    code = f"import ray; ray.init(address={address!r}, log_to_driver=False); print('let in')"
+    for token, admitted in (("0" * 64, False), (os.environ["RAY_AUTH_TOKEN"], True)):
+        environment = os.environ | {"RAY_AUTH_TOKEN": token}
+        client = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=90, check=False
+        )
+        assert ("let in" in client.stdout) == admitted
+        assert admitted or "InvalidAuthToken" in client.stderr
 
 
 @pytest.mark.parametrize("change", [{"momentum": 0.5}, {"resolution": 0.01}, {"study": search_spaces.find("digits")}])

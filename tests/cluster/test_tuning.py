@@ -127,6 +127,16 @@ def test_resources_that_no_node_has_are_told_at_the_start_and_leave_nothing(tmp_
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
+def test_a_time_budget_ends_with_the_best_so_far(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    best, _ = run(job(SMALL, "random", "none", trials=500, max_epochs=400, time_budget=12), tmp_path / "out")
+    assert time.monotonic() - begun < 60
+    assert best["validation_accuracy"] > 0.5
+    assert len(rows_of(tmp_path / "out")) < 500
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
 def test_where_everything_diverges_there_is_no_best(tmp_path: Path) -> None:
     study = replace(EXPLOSIVE, space={"learning_rate": 1e8, "optimizer": "sgd"})
     with pytest.raises(RunFailed, match="every trial diverged"):

@@ -3,6 +3,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -151,8 +152,41 @@ def test_a_resumed_run_continues_bit_for_bit(name: str, delay: Any, stop: int) -
 def test_a_state_of_another_delay_is_refused() -> None:
     model = make_model()
     saved = GradientQueue(torch.optim.SGD(model.parameters(), 0.1), 3).state_dict()
-    with pytest.raises(ValueError, match="delay must be the saved run's"):
-        GradientQueue(torch.optim.SGD(model.parameters(), 0.1), 4).load_state_dict(saved)
+    for other in (
+        GradientQueue(torch.optim.SGD(model.parameters(), 0.1), 4),
+        GradientQueue(torch.optim.SGD(model.parameters(), 0.1), 3, storage=torch.bfloat16),
+    ):
+        with pytest.raises(ValueError, match="delay and storage must be the saved run's"):
+            other.load_state_dict(saved)
+
+
+@pytest.mark.parametrize("same", [[1, 2], (1, 2), np.array([1, 2]), RecordedDelay([1, 2])])  # type: ignore[arg-type]
+def test_the_same_delays_are_the_same_however_they_are_written(same: Any) -> None:
+    model = make_model()
+    saved = GradientQueue(torch.optim.SGD(model.parameters(), 0.1), [int(np.int64(1)), 2]).state_dict()
+    GradientQueue(torch.optim.SGD(model.parameters(), 0.1), same).load_state_dict(saved)
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_training_on_does_not_change_a_saved_state(set_to_none: bool) -> None:
+    """Rolling back in memory: neither the run that was saved nor the one that was loaded reaches into the state."""
+    model = make_model()
+    queue = GradientQueue(torch.optim.SGD(model.parameters(), 0.1), 3)
+
+    def train(steps: range) -> None:
+        for t in steps:
+            queue.zero_grad(set_to_none)
+            backward(model, t)
+            queue.step()
+
+    train(range(5))
+    state = queue.state_dict()
+    before = copy.deepcopy(state["stored"])
+    train(range(5, 12))
+    queue.load_state_dict(state)
+    train(range(5, 12))
+    for saved, kept in zip(state["stored"], before, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(saved, kept, strict=True))
 
 
 def test_a_parameter_without_gradient_is_left_alone_for_that_step() -> None:
@@ -278,7 +312,31 @@ def test_delays_that_are_none_are_refused(delay: Any) -> None:
         GradientQueue(torch.optim.SGD(make_model().parameters(), 0.1), delay)
 
 
-@pytest.mark.parametrize("probabilities", [(), (0.5, 0.4), (1.5, -0.5)])
+def test_random_delays_differ_with_the_seed() -> None:
+    first, second = (RandomDelay(probabilities=(0.5, 0.5), seed=seed) for seed in (0, 1))
+    assert [first.at(t) for t in range(50)] != [second.at(t) for t in range(50)]
+
+
+def test_an_applied_gradient_is_copied_only_where_it_is_kept() -> None:
+    model = make_model()
+    queue = GradientQueue(torch.optim.SGD(model.parameters(), 0.1), 2)
+    for t in range(6):
+        queue.zero_grad()
+        backward(model, t)
+        oldest = queue._stored[0] if len(queue._stored) == 2 else None
+        queue.step()
+        if oldest is not None:
+            assert all(p.grad is g for p, g in zip(model.parameters(), oldest, strict=True))
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="storage must be a floating-point dtype"):
+        GradientQueue(torch.optim.SGD(make_model().parameters(), 0.1), 1, storage=torch.int8)
+    with pytest.raises(ValueError, match="seed must be at least 0"):
+        RandomDelay(probabilities=(1.0,), seed=-1)
+
+
+@pytest.mark.parametrize("probabilities", [(), (0.5, 0.4), (1.5, -0.5), (float("nan"), 1.0)])
 def test_probabilities_that_are_none_are_refused(probabilities: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="probabilities must be ≥ 0 and sum to 1"):
         RandomDelay(probabilities=probabilities)

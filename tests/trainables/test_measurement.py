@@ -8,7 +8,7 @@ import torch
 from search_spaces import digits, quadratic
 from search_spaces.study import StabilityStudy
 from trainables import stability
-from trainables.delayed_training import DelayedTraining, Dynamics, steps_to_leave
+from trainables.delayed_training import DelayedTraining, Dynamics, _batches, steps_to_leave
 from trainables.measurement import FACTORS, Measurement, Settings
 from trainables.minimum import Minimum, find_minimum
 from trainables.problem import Problem
@@ -77,6 +77,46 @@ def test_the_first_guess_does_not_matter(
     _, expected = measured(network, delay=delay, momentum=momentum, shifted=shifted)
     _, ratio = measured(network, delay=delay, momentum=momentum, shifted=shifted, guess=guess)
     assert ratio == pytest.approx(expected, abs=5e-4)
+
+
+def test_digits_study_within_half_a_percent() -> None:
+    """The README's headline on its own network: 1,797 images, l2 = 1e-3."""
+    problem = digits.STUDY.problem()
+    minimum = find_minimum(problem)
+    for delay in (0, 4):
+        _, ratio = measured((problem, minimum), delay=delay)
+        assert ratio == pytest.approx(1, abs=5e-3)
+
+
+def test_mini_batches_go_through_every_image_each_epoch() -> None:
+    batches = _batches(20, 6, seed=0)
+    drawn = [b.tolist() for b in (next(batches) for _ in range(6)) if b is not None]
+    for epoch in (drawn[:3], drawn[3:]):
+        assert [len(batch) for batch in epoch] == [6, 6, 6]
+        assert len({i for batch in epoch for i in batch}) == 18
+    assert drawn[:3] != drawn[3:]
+
+
+def test_an_anchored_step_costs_two_gradients(network: tuple[Problem, Minimum]) -> None:
+    problem, minimum = network
+    for anchored, cost in ((True, 2), (False, 1)):
+        training = DelayedTraining(
+            problem, minimum, Dynamics(1, 0.0, False, 15, 0), 0.1, distance=1e-5, anchored=anchored
+        )
+        training.advance(10, leave=1e9, settle=0.0)
+        assert training.gradient_evaluations == pytest.approx(cost * 10 * 15 / 150)
+
+
+def test_at_the_minimum_an_anchored_training_rests_under_every_mini_batch(network: tuple[Problem, Minimum]) -> None:
+    problem, minimum = network
+    training = DelayedTraining(problem, minimum, Dynamics(1, 0.0, False, 15, 0), 0.1, distance=0.0, anchored=True)
+    for _ in range(20):
+        training._step()
+    assert max(training.norm) < 1e-13
+    training = DelayedTraining(problem, minimum, Dynamics(1, 0.0, False, 15, 0), 0.1, distance=0.0, anchored=False)
+    for _ in range(20):
+        training._step()
+    assert max(training.norm) > 1e-3
 
 
 @pytest.mark.parametrize(("delay", "momentum", "shifted"), [(0, 0.0, False), (1, 0.0, False), (8, 0.9, False)])

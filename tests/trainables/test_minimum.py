@@ -68,9 +68,48 @@ def test_content_hash_names_everything_a_minimum_depends_on() -> None:
     moved.move_to(moved.point + 1)
     names.add(content_hash(moved, tolerance=1e-6))
     other = make_problem()
-    other.loss = nn.functional.multi_margin_loss
+    other.loss = lambda outputs, targets: nn.functional.cross_entropy(outputs, targets, label_smoothing=0.1)
     names.add(content_hash(other, tolerance=1e-6))
     assert len(names) == 8
+
+
+def test_content_hash_tells_a_changed_loss_of_the_same_name() -> None:
+    def loss(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return factor * nn.functional.cross_entropy(outputs, targets)
+
+    names, minima = set(), []
+    for factor in (1.0, 2.0):  # noqa: B007 - the closure reads it
+        problem = make_problem(l2=0.05 * factor)
+        problem.l2 = 0.05 * factor
+        problem.loss = loss
+        names.add(content_hash(problem, tolerance=1e-6))
+        minima.append(find_minimum(problem))
+    assert len(names) == 2
+    assert not minima[0].holds(problem)  # the same point, half the curvature
+    assert minima[1].holds(problem)
+
+
+def test_a_saddle_is_no_minimum() -> None:
+    """f = mean (u v - 1)² of a two-layer linear network that starts at zero, where the gradient vanishes."""
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)).double()
+    for parameter in model.parameters():
+        nn.init.zeros_(parameter)
+    ones = torch.ones(4, 1, dtype=torch.float64)
+    with pytest.raises(MinimumNotReached, match="no minimum but a saddle"):
+        find_minimum(type(make_problem())(model, nn.functional.mse_loss, ones, ones))
+
+
+def test_a_larger_budget_helps_after_a_smaller_one_did_not() -> None:
+    first = Descent(make_problem(), budget=12)
+    while not first.advance():
+        pass
+    assert not first.reached
+    assert first.evaluations < 20
+    second = Descent(make_problem(), budget=2000)
+    second.load_state_dict(first.state_dict())
+    while not second.advance():
+        pass
+    assert second.minimum().gradient_norm <= 1e-6
 
 
 def test_a_minimum_is_known_from_another_problem() -> None:

@@ -108,3 +108,18 @@ def test_quantities_that_must_be_positive(value: float) -> None:
         stability.max_stable_delay(value)
     with pytest.raises(ValueError, match="learning_rate must be"):
         stability.transfer_learning_rate(value, from_delay=0, to_delay=1)
+
+
+@pytest.mark.parametrize("short_of_one", [1e-3, 1e-6, 1e-9, 1e-12, 1e-15])
+def test_no_digit_is_lost_as_momentum_nears_one(short_of_one: float) -> None:
+    m = 1 - short_of_one
+    assert stability.threshold(1, m) == pytest.approx(1, rel=1e-9)  # at τ = 1 it is 1 for every momentum
+    assert stability.threshold(1, m, shifted=True) == pytest.approx(1 + m, rel=1e-9)  # and 1 + m shifted
+    assert stability.threshold(0, m) == pytest.approx(2 * (1 + m) / (1 - m), rel=1e-9)
+
+
+def test_what_a_float_cannot_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="delay must be at most 1e15"):
+        stability.threshold(10**400)
+    with pytest.raises(ValueError, match="too small for a finite learning rate"):
+        stability.max_stable_learning_rate(1e-320, 1)
