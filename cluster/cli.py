@@ -172,8 +172,7 @@ def tune(
         data_dir=data_dir,
     )
     check(tuning.search, tuning.scheduler, chosen.space)
-    with _user_input():
-        run_tuning(tuning, output or Path("results") / study, console=Console(), started=STARTED)
+    run_tuning(tuning, output or Path("results") / study, console=Console(), started=STARTED)
 
 
 @app.command()
@@ -202,8 +201,7 @@ def refit(
     from cluster import tuning
 
     console = Console()
-    with _user_input():
-        test = tuning.refit(folder, data_dir=data_dir, console=console)
+    test = tuning.refit(folder, data_dir=data_dir, console=console)
     console.print(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images", highlight=False)
     console.print(f"{folder}: model.pt, test.json", soft_wrap=True, highlight=False)
 

@@ -9,5 +9,11 @@ class RunFailed(RuntimeError):
     """The run began and could not be finished. Exit code 1."""
 
 
+def trial_failed(name: str, error: Exception, folder: str) -> RunFailed:
+    """A trial raised: the last line of what it raised, and where the whole is."""
+    last_line = str(error).strip().splitlines()[-1]
+    return RunFailed(f"{name} failed: {last_line} (traceback in {folder}/error.txt)")
+
+
 class Interrupted(RunFailed):
     """The user stopped the run; what was measured is on disk. Exit code 130, as the shell has it for Ctrl-C."""

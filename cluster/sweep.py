@@ -1,7 +1,6 @@
 """The delay sweep as a Ray Tune job: find the minimum, then measure every delay, a trial each."""
 
 import json
-import os
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from rich.console import Console
 
 from analysis.figures import thresholds_figure
 from analysis.thresholds import Thresholds, conclude
-from cluster.errors import Interrupted, RunFailed
+from cluster.errors import Interrupted, RunFailed, trial_failed
 from cluster.minimum_cache import MinimumCache
 from cluster.progress import SweepProgress, results_table
 from cluster.provenance import now, provenance
@@ -235,7 +234,7 @@ def _train_to_minimum(sweep: Sweep, folder: SweepFolder, cache: MinimumCache) ->
     ).fit()
     result = results[0]
     if result.error:
-        raise RunFailed(_trial_error("minimum", result))
+        raise trial_failed("the trial of minimum", result.error, result.path)
     metrics = result.metrics or {}
     if metrics.get("failure"):
         raise RunFailed(metrics["failure"])
@@ -270,7 +269,8 @@ def _measure(sweep: Sweep, minimum: Minimum, folder: SweepFolder, progress: Swee
     ).fit()
     for result in results:
         if result.error:
-            raise RunFailed(_trial_error(f"delay {result.config['settings']['delay']}", result))
+            delay = result.config["settings"]["delay"]
+            raise trial_failed(f"the trial of delay {delay}", result.error, result.path)
     return kept
 
 
@@ -302,11 +302,6 @@ def _read_checkpoint(checkpoint: tune.Checkpoint) -> Json:
     with checkpoint.as_directory() as folder:
         state: Json = torch.load(Path(folder) / "minimum.pt", weights_only=True, map_location="cpu")
     return state
-
-
-def _trial_error(name: str, result: tune.Result) -> str:
-    last_line = str(result.error).strip().splitlines()[-1]
-    return f"the trial of {name} failed: {last_line} (traceback in {result.path}{os.sep}error.txt)"
 
 
 def _interrupted(folder: SweepFolder) -> Interrupted:

@@ -17,13 +17,13 @@ from rich.live import Live
 from rich.table import Table
 
 from cluster import searching
-from cluster.errors import InputError, Interrupted, RunFailed
+from cluster.errors import InputError, Interrupted, RunFailed, trial_failed
 from cluster.provenance import now, provenance
 from cluster.ray_session import ray_session
 from cluster.sweep_folder import read_json, write_bytes, write_json
 from search_spaces.study import TuningStudy
 from trainables.classifier import Classifier, ClassifierTrial
-from trainables.datasets import ImageData, load, stratified_split
+from trainables.datasets import DataError, ImageData, Normalization, load, stratified_split
 
 Json = dict[str, Any]
 COLUMNS = (
@@ -84,7 +84,7 @@ def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float
     """
     output = output.resolve()
     _check_free(output)
-    data = load(tuning.study.data, tuning.data_dir)
+    data = _load(tuning.study.data, tuning.data_dir)
     run = {"configuration": tuning.configuration(), "started": now(), **provenance()}
     keeper = _Keeper(tuning, output, console)
     with ray_session():
@@ -97,8 +97,7 @@ def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float
     write_json(output / "run.json", run | {"finished": now(), "duration_seconds": seconds})
     for result in results:
         if result.error:
-            last = str(result.error).strip().splitlines()[-1]
-            raise RunFailed(f"trial {Path(result.path).name} failed: {last} (traceback in {result.path}/error.txt)")
+            raise trial_failed(f"trial {Path(result.path).name}", result.error, result.path)
     if keeper.finished < keeper.total and not keeper.budget_spent:
         raise Interrupted(f"stopped; what was found is in {output}")
     best = keeper.best()
@@ -111,6 +110,13 @@ def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float
         f"{output}: trials.csv, best.json; {seconds} s, Ray's start included", soft_wrap=True, highlight=False
     )
     return best
+
+
+def _load(name: str, data_dir: Path | None) -> ImageData:
+    try:
+        return load(name, data_dir)
+    except DataError as error:
+        raise InputError(str(error)) from None
 
 
 def _check_free(output: Path) -> None:
@@ -288,8 +294,11 @@ def refit(folder: Path, *, data_dir: Path | None, console: Console) -> Json:
     """
     run, best = read_tuning(folder)
     configuration = run["configuration"]
-    data = load(configuration["data"], data_dir)
-    classifier = Classifier(configuration["model"], best["config"], data.train, classes=data.classes, device="cpu")
+    data = _load(configuration["data"], data_dir)
+    normalize = Normalization.of(data.train)
+    classifier = Classifier(
+        configuration["model"], best["config"], data.train, normalize, classes=data.classes, device="cpu"
+    )
     for _ in range(best["epochs"]):
         epoch = classifier.train_epoch()
         console.print(f"epoch {classifier.epochs} of {best['epochs']}: training loss {epoch.loss:.4f}", highlight=False)

@@ -11,7 +11,6 @@ import torch
 from ray import tune
 
 from trainables.datasets import Images, Normalization
-from trainables.delay import GradientQueue
 from trainables.models import MODELS
 from trainables.training import TRAINING_NAMES, Epoch, TrainingConfig, evaluate, make_optimizer, train_epoch
 
@@ -24,27 +23,32 @@ class Classifier:
     """A model in training: without Ray, so that refitting and tests use the very code that trials run."""
 
     def __init__(
-        self, model: str, config: Config, training: Images, *, classes: int, device: str, seed: int = 0
+        self,
+        model: str,
+        config: Config,
+        training: Images,
+        normalize: Normalization,
+        *,
+        classes: int,
+        device: str,
+        seed: int = 0,
     ) -> None:
         torch.manual_seed(seed)
         own = {name: value for name, value in config.items() if name not in TRAINING_NAMES}
         self.training = training.to(device)
-        self.normalize = Normalization.of(training).to(device)
+        self.normalize = normalize.to(device)
         self.model = MODELS[model](training.shape, classes, **own).to(device)
         self.order = torch.Generator().manual_seed(seed)
         self.config = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
-        self.optimizer = self._make_optimizer()
-        self.epochs = 0
-
-    def _make_optimizer(self) -> GradientQueue:
         c = self.config
-        return make_optimizer(
+        self.optimizer = make_optimizer(
             c.optimizer,
             self.model.parameters(),
             learning_rate=c.learning_rate,
             momentum=c.momentum,
             delay=c.delay,
         )
+        self.epochs = 0
 
     def train_epoch(self) -> Epoch:
         c = self.config
@@ -101,6 +105,7 @@ class ClassifierTrial(tune.Trainable):
         images = Images(pixels, targets).to(shared["device"])
         training, validation = (torch.from_numpy(indices.copy()) for indices in shared["split"])
         self.training, self.validation = images[training], images[validation]
+        self.normalize = Normalization.of(self.training)
         self.classes = int(images.targets.max()) + 1
         self.reset_config(config)
 
@@ -108,7 +113,13 @@ class ClassifierTrial(tune.Trainable):
         """Begins anew with other hyperparameters; the data stay."""
         s = self.shared
         self.classifier = Classifier(
-            s["model"], new_config, self.training, classes=self.classes, device=s["device"], seed=s["seed"]
+            s["model"],
+            new_config,
+            self.training,
+            self.normalize,
+            classes=self.classes,
+            device=s["device"],
+            seed=s["seed"],
         )
         self.best = 0.0
         self.last_loss = 0.0

@@ -86,7 +86,7 @@ class DelayedTraining:
             here = parameters_to_vector(self.parameters).detach()
             self.problem.move_to(self.minimum.point)
             self.problem.backward(batch)
-            at_rest = [None if p.grad is None else p.grad for p in self.parameters]
+            at_rest = [p.grad for p in self.parameters]
             self.queue.zero_grad()
             vector_to_parameters(here, self.parameters)
             self.problem.backward(batch)

@@ -1,7 +1,6 @@
 """Train to a minimum with τ = 0, to rounding, so that what happens there later is the delay's doing alone."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -183,26 +182,19 @@ class Descent:
         return x.detach().double().cpu().numpy()
 
 
-def find_minimum(
-    problem: Problem,
-    *,
-    tolerance: float = 1e-6,
-    budget: int = 20_000,
-    on_round: Callable[[Descent], None] = lambda descent: None,
-) -> Minimum:
+def find_minimum(problem: Problem, *, tolerance: float = 1e-6, budget: int = 20_000) -> Minimum:
     """Trains `problem` from its model's present parameters to a minimum.
 
     Args:
         tolerance: on the gradient norm, relative to its start.
         budget: gradient evaluations at most, a Hessian-vector product counted as two.
-        on_round: called every 200 iterations.
 
     Raises:
         MinimumNotReached: with the gradient norm that was reached.
     """
     descent = Descent(problem, tolerance=tolerance, budget=budget)
     while not descent.advance():
-        on_round(descent)
+        pass
     return descent.minimum()
 
 
