@@ -3,9 +3,6 @@
 import json
 import os
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,16 +11,17 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from cluster.errors import InputError, Interrupted, RunFailed
+from cluster.cli_tuning import started, tuning_commands
+from cluster.errors import InputError, Interrupted, RunFailed, user_input
 from trainables import stability
 
-STARTED = time.monotonic()
 DELAYS = "0,1,2,4,8,16,32"
 app = typer.Typer(
     help="Tune asynchronous SGD: which learning rate is stable when gradients arrive τ steps late.",
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(tuning_commands)
 
 
 @app.command()
@@ -36,7 +34,7 @@ def threshold(
 ) -> None:
     """The stability threshold aη in closed form, and the largest stable learning rate for a sharpness."""
     answer: dict[str, object] = {"delay": delay, "momentum": momentum, "shifted": shifted}
-    with _user_input():
+    with user_input():
         answer["threshold"] = stability.threshold(delay, momentum, shifted=shifted)
         answer["linear_approximation"] = stability.linear_approximation(delay, momentum, shifted=shifted)
         if sharpness is not None:
@@ -71,7 +69,7 @@ def sweep(
     budget: Annotated[int, typer.Option(help="Gradient evaluations in which the minimum must be reached.")] = 20_000,
 ) -> None:
     """Measure the largest stable learning rate of STUDY at every delay, beside theory's."""
-    with _user_input():
+    with user_input():
         stability.check_momentum(momentum)
     wanted = _parse_delays(delays)
     if not 1e-5 <= resolution <= 0.5:
@@ -84,7 +82,7 @@ def sweep(
         raise InputError("--shifted delays the velocity, which needs --momentum above 0")
     import search_spaces
 
-    with _user_input():
+    with user_input():
         chosen = search_spaces.find(study)
     examples = len(chosen.data()[0])
     if mini_batch is not None and not 1 <= mini_batch <= examples:
@@ -107,7 +105,7 @@ def sweep(
         ),
         output or Path("results") / _folder_name(study, momentum, shifted, mini_batch),
         console=Console(),
-        started=STARTED,
+        started=started(),
     )
 
 
@@ -121,89 +119,6 @@ def board(
         raise InputError(f"there is no folder {folder}; give one that `tautune sweep --output` wrote")
     arguments = ["-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port), "--host", "127.0.0.1"]
     os.execv(sys.executable, [sys.executable, *arguments])
-
-
-@app.command()
-def tune(
-    study: Annotated[str, typer.Argument(help="One of `tautune studies`.")],
-    search: Annotated[str | None, typer.Option(help="grid, random or hyperopt [default: the study's].")] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="none, asha, hyperband, median or pbt [default: the study's].")
-    ] = None,
-    trials: Annotated[int | None, typer.Option(help="Configurations to try [default: the study's].")] = None,
-    max_epochs: Annotated[int | None, typer.Option(help="Epochs of a trial at most [default: the study's].")] = None,
-    concurrent: Annotated[int | None, typer.Option(help="Trials at once at most.")] = None,
-    time_budget: Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")] = None,
-    cpus_per_trial: Annotated[float, typer.Option(help="CPU cores a trial takes.")] = 1,
-    gpus_per_trial: Annotated[float, typer.Option(help="GPUs a trial takes; fractions share one.")] = 0,
-    seed: Annotated[int, typer.Option(help="Of the split, the search and the initial weights.")] = 0,
-    data_dir: Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")] = None,
-    output: Annotated[Path | None, typer.Option(help="New folder of the results [default: results/STUDY].")] = None,
-) -> None:
-    """Search STUDY's space for the configuration of the best validation accuracy."""
-    import search_spaces
-    from cluster.searching import check
-    from cluster.tuning import Tuning, run_tuning
-
-    with _user_input():
-        chosen = search_spaces.find_tuning(study)
-    positive = {
-        "--trials": trials,
-        "--max-epochs": max_epochs,
-        "--concurrent": concurrent,
-        "--time-budget": time_budget,
-    }
-    for option, value in positive.items():
-        if value is not None and not value > 0:
-            raise InputError(f"{option} must be above 0, not {value:g}")
-    if cpus_per_trial <= 0 or gpus_per_trial < 0:
-        raise InputError(f"--cpus-per-trial must be above 0 and --gpus-per-trial at least 0, not {cpus_per_trial:g}")
-    tuning = Tuning(
-        study=chosen,
-        search=search or chosen.search,
-        scheduler=scheduler or chosen.scheduler,
-        trials=trials or chosen.trials,
-        max_epochs=max_epochs or chosen.max_epochs,
-        concurrent=concurrent,
-        time_budget=time_budget,
-        cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-        seed=seed,
-        data_dir=data_dir,
-    )
-    check(tuning.search, tuning.scheduler, chosen.space)
-    run_tuning(tuning, output or Path("results") / study, console=Console(), started=STARTED)
-
-
-@app.command()
-def results(
-    folder: Annotated[Path, typer.Argument(help="A folder that `tautune tune` wrote.")],
-    top: Annotated[int, typer.Option(help="Configurations to show.")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> None:
-    """Show the best configurations that were found."""
-    from cluster.tuning import read_trials, results_table
-
-    rows = read_trials(folder)
-    if as_json:
-        for row in rows[:top]:
-            print(json.dumps(row))
-    else:
-        Console().print(results_table(rows, top=top))
-
-
-@app.command()
-def refit(
-    folder: Annotated[Path, typer.Argument(help="A folder that `tautune tune` wrote.")],
-    data_dir: Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")] = None,
-) -> None:
-    """Train the best configuration on all training images; evaluate it once on the test images."""
-    from cluster import tuning
-
-    console = Console()
-    test = tuning.refit(folder, data_dir=data_dir, console=console)
-    console.print(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images", highlight=False)
-    console.print(f"{folder}: model.pt, test.json", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -260,15 +175,6 @@ def _folder_name(study: str, momentum: float, shifted: bool, mini_batch: int | N
     return name + (f"-batch-{mini_batch}" if mini_batch else "")
 
 
-@contextmanager
-def _user_input() -> Iterator[None]:
-    """What is refused inside was the user's."""
-    try:
-        yield
-    except ValueError as error:
-        raise InputError(str(error)) from None
-
-
 def main() -> None:
     """Errors as one line on stderr, with the exit code of `cluster/errors.py`; a traceback is a bug of ours."""
     command = typer.main.get_command(app)
@@ -289,5 +195,8 @@ def main() -> None:
 
 
 def _end(message: str, code: int) -> None:
-    print(f"tautune: {message}", file=sys.stderr)
+    *before, last = message.splitlines() or [""]
+    for line in before:  # a user's own traceback
+        print(line, file=sys.stderr)
+    print(f"tautune: {last.removeprefix('tautune: ')}", file=sys.stderr)
     raise SystemExit(code)

@@ -1,4 +1,7 @@
-"""The two ways a command ends badly."""
+"""The ways a command ends badly."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -17,3 +20,12 @@ def trial_failed(name: str, error: Exception, folder: str) -> RunFailed:
 
 class Interrupted(RunFailed):
     """The user stopped the run; what was measured is on disk. Exit code 130, as the shell has it for Ctrl-C."""
+
+
+@contextmanager
+def user_input() -> Iterator[None]:
+    """What is refused inside was the user's."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(str(error)) from None

@@ -1,82 +1,113 @@
-"""Ray Tune's searches and schedulers by name, and which of them go together."""
+"""Ray Tune's searches by name, in the form in which each takes a study's space."""
 
+import logging
+import warnings
 from typing import Any
 
-from ray.tune.schedulers import (
-    ASHAScheduler,
-    FIFOScheduler,
-    HyperBandScheduler,
-    MedianStoppingRule,
-    PopulationBasedTraining,
-    TrialScheduler,
-)
+from hyperopt import hp
 from ray.tune.search import BasicVariantGenerator, SearchAlgorithm, Searcher
 from ray.tune.search.hyperopt import HyperOptSearch
-from ray.tune.search.sample import Categorical, Domain
+from ray.tune.search.sample import Categorical, Domain, Float, Integer
 
 from cluster.errors import InputError
+from search_spaces.space import Space, When, combinations, domain_of, is_active
 
 METRIC, MODE = "validation_accuracy", "max"
-SEARCHES = ("grid", "random", "hyperopt")
-SCHEDULERS = ("none", "asha", "hyperband", "median", "pbt")
-MUTABLE = ("learning_rate", "momentum", "l1", "l2", "batch_size")
-"""Hyperparameters that may change in the middle of a training, which is what population-based training does."""
-
-Space = dict[str, Any]
+OPTUNA = ("optuna-tpe", "gp", "cmaes")
+SEARCHES = ("grid", "random", "hyperopt", *OPTUNA)
+COMBINATION = "combination"
+"""The one hyperparameter of a grid search: whole configurations."""
 
 
-def check(search: str, scheduler: str, space: Space) -> None:
-    """Raises InputError if one is unknown, or if they make no sense together."""
-    if search not in SEARCHES:
-        raise InputError(f"--search must be one of {', '.join(SEARCHES)}, not {search!r}")
-    if scheduler not in SCHEDULERS:
-        raise InputError(f"--scheduler must be one of {', '.join(SCHEDULERS)}, not {scheduler!r}")
-    ranges = [name for name, domain in space.items() if isinstance(domain, Domain)]
+def check_search(search: str, space: Space) -> None:
+    """Raises InputError if it cannot search that space."""
+    domains = {name: domain_of(entry) for name, entry in space.items()}
     if search == "grid":
-        endless = [name for name in ranges if not isinstance(space[name], Categorical)]
-        if endless:
-            raise InputError(f"--search grid needs choices, and {endless[0]} is a range; use random or hyperopt")
-    if scheduler == "pbt":
-        if search != "random":
-            raise InputError(f"--scheduler pbt moves configurations itself; use it with --search random, not {search}")
-        if not set(MUTABLE) & set(ranges):
-            raise InputError(f"--scheduler pbt needs one of {', '.join(MUTABLE)} in the space")
+        ranges = [name for name, d in domains.items() if isinstance(d, Domain) and not isinstance(d, Categorical)]
+        if ranges:
+            raise InputError(f"--search grid needs choices, and {ranges[0]} is a range; use random or hyperopt")
+    if search == "cmaes" and sum(isinstance(d, Float | Integer) for d in domains.values()) < 2:
+        raise InputError("--search cmaes adapts ranges, and needs at least two of them in the space; use optuna-tpe")
 
 
 def make_search(name: str, space: Space, seed: int) -> tuple[Searcher | SearchAlgorithm, Space]:
-    """The search, and the space in the form it takes."""
+    """The search, and what it leaves for Tune to draw.
+
+    Raises:
+        InputError: its library is not installed.
+    """
     if name == "grid":
-        grid = {k: {"grid_search": list(d.categories)} if isinstance(d, Categorical) else d for k, d in space.items()}
-        return BasicVariantGenerator(random_state=seed), grid
+        return BasicVariantGenerator(random_state=seed), {COMBINATION: {"grid_search": combinations(space)}}
     if name == "random":
-        return BasicVariantGenerator(random_state=seed), space
-    return HyperOptSearch(metric=METRIC, mode=MODE, random_state_seed=seed, n_initial_points=8), space
+        flat = {key: domain_of(entry) for key, entry in space.items()}
+        return BasicVariantGenerator(random_state=seed), flat
+    if name == "hyperopt":
+        space = hyperopt_space(space)
+        return HyperOptSearch(space, metric=METRIC, mode=MODE, random_state_seed=seed, n_initial_points=8), {}
+    return _optuna_search(name, space, seed), {}
 
 
-def make_scheduler(name: str, space: Space, max_epochs: int) -> TrialScheduler:
-    """Time is counted in epochs throughout."""
-    goal = {"metric": METRIC, "mode": MODE}
-    if name == "asha":
-        return ASHAScheduler(time_attr="epochs", max_t=max_epochs, grace_period=1, reduction_factor=3, **goal)
-    if name == "hyperband":
-        return HyperBandScheduler(time_attr="epochs", max_t=max_epochs, **goal)
-    if name == "median":
-        return MedianStoppingRule(time_attr="epochs", grace_period=1, **goal)
-    if name == "pbt":
-        mutable = {k: space[k] for k in MUTABLE if isinstance(space.get(k), Domain)}
-        mutations = {k: list(d.categories) if isinstance(d, Categorical) else d for k, d in mutable.items()}
-        interval = max(1, max_epochs // 10)
-        return PopulationBasedTraining(
-            time_attr="training_iteration",
-            perturbation_interval=interval,
-            hyperparam_mutations=mutations,
-            custom_explore_fn=lambda config: _within_bounds(config, mutable),
-            **goal,
-        )
-    return FIFOScheduler()
+def hyperopt_space(space: Space) -> dict[str, Any]:
+    """HyperOpt's tree: what depends on a choice hangs below the values it exists for."""
+    dependents: dict[str, list[str]] = {}
+    for name, entry in space.items():
+        if isinstance(entry, When):
+            dependents.setdefault(entry.parameter, []).append(name)
+    nodes: dict[str, Any] = {}
+
+    def node(name: str) -> Any:
+        if name not in nodes:
+            domain = domain_of(space[name])
+            below = dependents.get(name)
+            if below:
+                nodes[name] = hp.choice(name, [{name: v} | _below(below, v) for v in domain.categories])
+            elif isinstance(domain, Domain):
+                nodes[name] = HyperOptSearch.convert_search_space({name: domain})[name]
+            else:
+                nodes[name] = domain
+        return nodes[name]
+
+    def _below(names: list[str], value: Any) -> dict[str, Any]:
+        return {name: node(name) for name in names if value in space[name].values}
+
+    return {name: node(name) for name, entry in space.items() if not isinstance(entry, When)}
 
 
-def _within_bounds(config: Space, mutable: Space) -> Space:
-    """PBT multiplies by 0.8 or 1.2, whatever the bounds: a momentum would pass 1."""
-    bounded = {name: d for name, d in mutable.items() if hasattr(d, "upper")}
-    return config | {name: min(max(config[name], d.lower), d.upper) for name, d in bounded.items()}
+class OptunaSpace:
+    """The space as Optuna takes it: asked one hyperparameter after another, those that exist only."""
+
+    def __init__(self, space: Space) -> None:
+        from ray.tune.search.optuna import OptunaSearch
+
+        self.space = space
+        domains = {name: d for name, e in space.items() if isinstance(d := domain_of(e), Domain)}
+        self.distributions = OptunaSearch.convert_search_space(domains) if domains else {}
+
+    def __call__(self, trial: Any) -> Space:
+        config: Space = {}
+        for name, entry in self.space.items():
+            if is_active(name, self.space, config):
+                known = self.distributions.get(name)
+                config[name] = trial._suggest(name, known) if known else domain_of(entry)
+        return config
+
+
+def _optuna_search(name: str, space: Space, seed: int) -> Searcher:
+    try:
+        import cmaes  # noqa: F401 - for Optuna's CmaEsSampler
+        import optuna
+    except ImportError as error:
+        hint = "install them with pip install 'tautune[optuna]'"
+        raise InputError(f"--search {name} needs the packages optuna and cmaes: {error}; {hint}") from None
+    from ray.tune.search.optuna import OptunaSearch
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    logging.getLogger("ray.tune.search.optuna").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "experimental"
+        sampler = {
+            "optuna-tpe": lambda: optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True),
+            "gp": lambda: optuna.samplers.GPSampler(seed=seed),
+            "cmaes": lambda: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+        }[name]()
+    return OptunaSearch(OptunaSpace(space), metric=METRIC, mode=MODE, sampler=sampler)

@@ -1,45 +1,41 @@
 """Tuning a classifier as a Ray Tune job: many configurations, the best kept with what it was compared on."""
 
-import csv
-import io
-import json
+import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
-import torch
 from ray import tune
-from ray.tune.logger import TBXLoggerCallback
+from ray.tune.search import Searcher
 from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 
-from cluster import searching
+import search_spaces
+from cluster import scheduling, searching
 from cluster.errors import InputError, Interrupted, RunFailed, trial_failed
 from cluster.provenance import now, provenance
 from cluster.ray_session import ray_session
-from cluster.sweep_folder import read_json, write_bytes, write_json
-from search_spaces.study import TuningStudy
-from trainables.classifier import Classifier, ClassifierTrial
-from trainables.datasets import DataError, ImageData, Normalization, load, stratified_split
+from cluster.tensorboard_log import TensorBoardLog
+from cluster.trial_table import TrialTable, results_table
+from cluster.tuning_folder import FORMAT, TuningFolder, check_new, make_folder, read_tuning
+from search_spaces.space import as_text, combinations
+from search_spaces.study import TuningStudy, check_name
+from trainables.classifier import ClassifierTrial
+from trainables.datasets import DataError, ImageData, load
+from trainables.splits import splits
 
 Json = dict[str, Any]
-COLUMNS = (
-    "validation_accuracy",
-    "validation_loss",
-    "training_accuracy",
-    "training_loss",
-    "epochs",
-    "diverged",
-    "time_total_s",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """What to search and how; see `tautune tune --help`."""
+    """What to search and how; see `tautune tune --help`.
+
+    Raises:
+        InputError: search, scheduler and space do not go together.
+    """
 
     study: TuningStudy
     search: str
@@ -49,121 +45,252 @@ class Tuning:
     concurrent: int | None = None
     time_budget: float | None = None
     """Seconds."""
+    folds: int = 1
+    repeats: int = 1
+    examples: int | None = None
     cpus_per_trial: float = 1
     gpus_per_trial: float = 0
     seed: int = 0
     data_dir: Path | None = None
+    fixed: Json = field(default_factory=dict)
+    """What --set fixed of the study's space; the study has it already."""
+
+    def __post_init__(self) -> None:
+        try:
+            check_name("--search", self.search, searching.SEARCHES)
+            check_name("--scheduler", self.scheduler, scheduling.SCHEDULERS)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        searching.check_search(self.search, self.study.space)
+        scheduling.check_scheduler(self.scheduler, self.search, self.study.space)
 
     @property
     def device(self) -> str:
         return "cuda" if self.gpus_per_trial else "cpu"
 
+    @property
+    def samples(self) -> int:
+        """Trials: a grid has as many as it has combinations."""
+        return len(combinations(self.study.space)) if self.search == "grid" else self.trials
+
     def configuration(self) -> Json:
+        """All of it as plain JSON, for run.json, and what a later `resume` compares its study with."""
+        study = self.study
+        options = ("search", "scheduler", "trials", "max_epochs", "concurrent", "time_budget", "folds", "repeats")
+        more = ("examples", "cpus_per_trial", "gpus_per_trial", "seed")
         return {
             "kind": "tuning",
-            "study": self.study.name,
-            "data": self.study.data,
-            "model": self.study.model,
-            "space": {name: _domain_text(domain) for name, domain in self.study.space.items()},
-            "search": self.search,
-            "scheduler": self.scheduler,
-            "trials": self.trials,
-            "max_epochs": self.max_epochs,
-            "validation_share": self.study.validation_share,
-            "seed": self.seed,
+            "format": FORMAT,
+            "study": str(study.source or study.name),
+            "data": study.data if isinstance(study.data, str) else "the study's own",
+            "model": study.model if isinstance(study.model, str) else "the study's own",
+            "space": {name: as_text(entry) for name, entry in study.space.items()},
+            "validation_share": study.validation_share,
+            **{name: getattr(self, name) for name in (*options, *more)},
+            "data_dir": str(self.data_dir) if self.data_dir else None,
+            "set": self.fixed,
         }
 
 
+def tuning_of(run: Json, folder: Path) -> Tuning:
+    """The tuning that wrote a folder's run.json.
+
+    Raises:
+        InputError: its study is not there any more, or is another one now.
+    """
+    kept = run["configuration"]
+    try:
+        study = search_spaces.find_tuning(kept["study"]).setting(kept["set"])
+    except ValueError as error:
+        raise InputError(f"{folder} is a tuning of the study {kept['study']}: {error}") from error
+    names = ("search", "scheduler", "trials", "max_epochs", "concurrent", "time_budget", "folds", "repeats", "examples")
+    tuning = Tuning(
+        study=study,
+        cpus_per_trial=kept["cpus_per_trial"],
+        gpus_per_trial=kept["gpus_per_trial"],
+        seed=kept["seed"],
+        fixed=kept["set"],
+        data_dir=Path(kept["data_dir"]) if kept["data_dir"] else None,
+        **{name: kept[name] for name in names},
+    )
+    now_is = tuning.configuration()
+    differing = [name for name in kept if now_is.get(name) != kept[name]]
+    if differing:
+        raise InputError(
+            f"{folder} was tuned with another version of the study {kept['study']}: its {differing[0]} was "
+            f"{kept[differing[0]]}, and is {now_is.get(differing[0])}"
+        )
+    return tuning
+
+
 def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float) -> Json:
-    """Runs the trials, writes trials.csv, best.json and run.json into `output`, prints and returns the best.
+    """Runs the trials into a new folder: trials.csv, best.json and run.json. Prints and returns the best.
+
+    Args:
+        started: `time.monotonic()` of the command's start, for the duration.
 
     Raises:
         InputError: the folder holds something, the data are not to be had, or no node has what a trial asks for.
-        RunFailed: a trial raised, or every trial diverged.
-        Interrupted: by Ctrl-C or SIGTERM; what was found until then is written.
+        RunFailed: a trial failed, or every trial diverged.
+        Interrupted: by Ctrl-C or SIGTERM; what was found until then is written, and `resume` goes on.
     """
-    output = output.resolve()
-    _check_free(output)
-    data = _load(tuning.study.data, tuning.data_dir)
-    run = {"configuration": tuning.configuration(), "started": now(), **provenance()}
-    keeper = _Keeper(tuning, output, console)
+    output = check_new(output)
+    data = load_data(tuning.study, tuning.data_dir)
     with ray_session():
-        _check_feasible(tuning)
-        _make(output)
-        write_json(output / "run.json", run)
-        with keeper:
-            results = _tuner(tuning, data, output, keeper).fit()
-    seconds = round(time.monotonic() - started, 1)
-    write_json(output / "run.json", run | {"finished": now(), "duration_seconds": seconds})
-    for result in results:
-        if result.error:
-            raise trial_failed(f"trial {Path(result.path).name}", result.error, result.path)
-    if keeper.finished < keeper.total and not keeper.budget_spent:
-        raise Interrupted(f"stopped; what was found is in {output}")
-    best = keeper.best()
-    if best is None and not keeper.rows:
-        raise RunFailed(f"no trial finished an epoch within --time-budget {tuning.time_budget:g}; give more")
-    if best is None:
-        raise RunFailed(f"every trial diverged; see {output / 'trials.csv'}; lower the learning rates of the space")
-    console.print(results_table(keeper.ranked(), top=5))
-    console.print(
-        f"{output}: trials.csv, best.json; {seconds} s, Ray's start included", soft_wrap=True, highlight=False
-    )
-    return best
+        check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
+        make_folder(output)
+        with TuningFolder(output, {"configuration": tuning.configuration()}) as folder:
+            return _run(tuning, data, folder, "trials", console=console, started=started)
 
 
-def _load(name: str, data_dir: Path | None) -> ImageData:
+def resume_tuning(path: Path, *, console: Console, started: float) -> Json | None:
+    """Goes on with a tuning that was stopped, from the trials' checkpoints; None if there is nothing left to do."""
+    run = read_tuning(path)
+    tuning = tuning_of(run, path)
+    last = run["runs"][-1]
+    if "finished" in last and not last["stopped_by_budget"]:
+        console.print(f"nothing is left to do in {path}; `tautune extend` tries more configurations")
+        return None
+    data = load_data(tuning.study, tuning.data_dir)
+    with ray_session(), TuningFolder(path.resolve(), run) as folder:
+        check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
+        tuning = replace(tuning, trials=last["trials"])
+        return _run(tuning, data, folder, last["experiment"], console=console, started=started, resume=True)
+
+
+def extend_tuning(path: Path, trials: int, *, console: Console, started: float) -> Json:
+    """Tries so many configurations more, with what the search has learned."""
+    run = read_tuning(path)
+    tuning = tuning_of(run, path)
+    if "finished" not in run["runs"][-1]:
+        raise InputError(f"{path} was stopped before its end; go on with `tautune resume {path}` first")
+    if tuning.search == "grid":
+        raise InputError(f"{path} is a grid: all of its configurations were tried")
+    if tuning.scheduler in (*scheduling.POPULATION, "hyperband"):
+        raise InputError(f"{path} used {tuning.scheduler}, whose trials live together: none can join later")
+    data = load_data(tuning.study, tuning.data_dir)
+    with ray_session(), TuningFolder(path.resolve(), run) as folder:
+        check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
+        tuning = replace(tuning, trials=trials)
+        experiment = f"trials-{len({r['experiment'] for r in run['runs']}) + 1}"
+        return _run(tuning, data, folder, experiment, console=console, started=started)
+
+
+def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:
+    """The study's data. Raises InputError if they are not to be had, or if a user's own function raises."""
+    if callable(study.data):
+        try:
+            data = study.data()
+        except Exception as error:
+            raise InputError(f"{study.source}: its data raised {type(error).__name__}: {error}") from error
+        if not isinstance(data, ImageData):
+            raise InputError(f"{study.source}: its data must be an ImageData, not {type(data).__name__}")
+        return data
     try:
-        return load(name, data_dir)
+        return load(study.data, data_dir)
     except DataError as error:
         raise InputError(str(error)) from None
 
 
-def _check_free(output: Path) -> None:
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise InputError(f"--output: {output} exists and is not an empty folder; give a new one")
-
-
-def _make(output: Path) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--output: {output} cannot be written: {error.strerror}") from None
-
-
-def _check_feasible(tuning: Tuning) -> None:
-    """A trial that no node can hold would stay pending for ever."""
-    wanted = {"CPU": tuning.cpus_per_trial, "GPU": tuning.gpus_per_trial}
+def check_feasible(cpus: float, gpus: float) -> None:
+    """Raises InputError if no node can hold a trial: it would stay pending for ever."""
+    wanted = {"CPU": cpus, "GPU": gpus}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(all(node.get(kind, 0) >= amount for kind, amount in wanted.items()) for node in nodes):
         largest = {kind: max(node.get(kind, 0) for node in nodes) for kind in wanted}
         raise InputError(
-            f"a trial asks for {wanted['CPU']:g} CPU and {wanted['GPU']:g} GPU; the largest node has "
+            f"a trial asks for {cpus:g} CPU and {gpus:g} GPU; the largest node has "
             f"{largest['CPU']:g} CPU and {largest['GPU']:g} GPU: lower --cpus-per-trial or --gpus-per-trial"
         )
 
 
-def _tuner(tuning: Tuning, data: ImageData, output: Path, keeper: "_Keeper") -> tune.Tuner:
-    study = tuning.study
-    search, space = searching.make_search(tuning.search, study.space, tuning.seed)
-    split = stratified_split(data.train.targets, study.validation_share, tuning.seed)
-    trainable = tune.with_parameters(
-        ClassifierTrial,
-        data=(data.train.pixels.numpy(), data.train.targets.numpy()),
-        split=tuple(indices.numpy() for indices in split),
-        model=study.model,
-        max_epochs=tuning.max_epochs,
-        device=tuning.device,
-        seed=tuning.seed,
-        threads=max(1, int(tuning.cpus_per_trial)),
+def _run(
+    tuning: Tuning,
+    data: ImageData,
+    folder: TuningFolder,
+    experiment: str,
+    *,
+    console: Console,
+    started: float,
+    resume: bool = False,
+) -> Json:
+    state = folder.path / experiment
+    known = resume and any(state.glob("experiment_state-*.json"))
+    table = TrialTable(folder.path, tuning.study, experiment, console, budget=tuning.time_budget)
+    table.total = table.earlier + tuning.samples
+    trainable = make_trainable(tuning, data)
+    tuner = (
+        tune.Tuner.restore(str(state), trainable, restart_errored=True)
+        if known
+        else _new_tuner(tuning, trainable, folder, experiment, table)
     )
-    checkpoints = {"checkpoint_frequency": max(1, tuning.max_epochs // 10)} if tuning.scheduler == "pbt" else {}
+    folder.begin(experiment=experiment, started=now(), trials=tuning.trials, resumed=resume, **provenance())
+    with table:
+        results = tuner.fit()
+    return _conclude(tuning, folder, table, results, console=console, started=started)
+
+
+def make_trainable(tuning: Tuning, data: ImageData, **changes: Any) -> Any:
+    """What every trial is given, through the object store: training images alone, once a node."""
+    try:
+        found = splits(
+            data.train.targets,
+            share=tuning.study.validation_share,
+            folds=tuning.folds,
+            repeats=tuning.repeats,
+            examples=tuning.examples,
+            seed=tuning.seed,
+        )
+    except ValueError as error:
+        raise InputError(f"the images of {tuning.study.name} cannot be divided so: {error}") from None
+    shared: Json = {
+        "study": tuning.study,
+        "pixels": data.train.pixels.numpy(),
+        "targets": data.train.targets.numpy(),
+        "splits": [(training.numpy(), validation.numpy()) for training, validation in found],
+        "classes": data.classes,
+        "max_epochs": tuning.max_epochs,
+        "device": tuning.device,
+        "seed": tuning.seed,
+        "threads": max(1, int(tuning.cpus_per_trial)),
+    }
+    trainable = tune.with_parameters(ClassifierTrial, **shared | changes)
+    return tune.with_resources(trainable, {"CPU": tuning.cpus_per_trial, "GPU": tuning.gpus_per_trial})
+
+
+class _NothingWorks(tune.Stopper):
+    """Ends a search in which three trials failed and none has worked."""
+
+    def __init__(self) -> None:
+        self.failed, self.worked = 0, False
+
+    def __call__(self, trial_id: str, result: Json) -> bool:
+        self.failed += result["failed"]
+        self.worked = self.worked or not result["failed"]
+        return False
+
+    def stop_all(self) -> bool:
+        return self.failed >= 3 and not self.worked
+
+
+def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment: str, table: TrialTable) -> tune.Tuner:
+    study = tuning.study
+    runs = len(folder.run.get("runs", []))
+    random.seed(tuning.seed + runs)  # PBT draws from these
+    np.random.seed(tuning.seed + runs)
+    search, space = searching.make_search(tuning.search, study.space, tuning.seed + runs)
+    if runs and isinstance(search, Searcher):
+        search.restore_from_dir(str(folder.path / folder.run["runs"][-1]["experiment"]))
+    population = tuning.scheduler in scheduling.POPULATION
+    interval = scheduling.perturbation_interval(tuning.max_epochs) if population else 0
     return tune.Tuner(
-        tune.with_resources(trainable, {"CPU": tuning.cpus_per_trial, "GPU": tuning.gpus_per_trial}),
+        trainable,
         param_space=space,
         tune_config=tune.TuneConfig(
             search_alg=search,
-            scheduler=searching.make_scheduler(tuning.scheduler, study.space, tuning.max_epochs),
+            scheduler=scheduling.make_scheduler(
+                tuning.scheduler, study.space, tuning.max_epochs, folder.path / "rungs.json"
+            ),
             num_samples=1 if tuning.search == "grid" else tuning.trials,
             max_concurrent_trials=tuning.concurrent,
             time_budget_s=tuning.time_budget,
@@ -171,184 +298,57 @@ def _tuner(tuning: Tuning, data: ImageData, output: Path, keeper: "_Keeper") -> 
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
         run_config=tune.RunConfig(
-            name="trials",
-            storage_path=str(output),
-            callbacks=[TBXLoggerCallback(), keeper],
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=4, **checkpoints),
+            name=experiment,
+            storage_path=str(folder.path),
+            callbacks=[TensorBoardLog(study), table],
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=4 if population else 2, checkpoint_frequency=interval),
             failure_config=tune.FailureConfig(max_failures=2),
+            stop=_NothingWorks(),
             verbose=0,
         ),
     )
 
 
-class _Keeper(tune.Callback):
-    """Writes trials.csv and best.json as trials report, and shows the search while it runs."""
-
-    def __init__(self, tuning: Tuning, output: Path, console: Console) -> None:
-        self.tuning, self.output, self.console = tuning, output, console
-        self.rows: dict[str, Json] = {}
-        self.finished = 0
-        self.live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
-        self.begun = time.monotonic()
-
-    def __getstate__(self) -> Json:
-        return {}  # Tune pickles its callbacks into a file; this one is not needed from there
-
-    def __enter__(self) -> "_Keeper":
-        if self.live:
-            self.live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.live:
-            self.live.update("")
-            self.live.stop()
-        self._write()
-
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
-        row = self.rows.get(trial.trial_id)
-        if row is None or result["validation_accuracy"] >= row["validation_accuracy"] or result["diverged"]:
-            config = {name: result["config"][name] for name in self.tuning.study.space}
-            row = {"trial": trial.trial_id, "config": config} | {name: result[name] for name in COLUMNS}
-        self.rows[trial.trial_id] = row
-        if self.live:
-            self.live.update(self._table(trials))
-
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self.finished += 1
-        self._write()
-        best = self.best()
-        if not self.live and best:
-            row = self.rows[trial.trial_id]
-            self.console.print(
-                f"{self.finished} of {self.total}: validation accuracy {row['validation_accuracy']:.4f} after "
-                f"{row['epochs']} epochs; best so far {best['validation_accuracy']:.4f}",
-                highlight=False,
-            )
-
-    @property
-    def budget_spent(self) -> bool:
-        budget = self.tuning.time_budget
-        return budget is not None and time.monotonic() - self.begun >= budget
-
-    @property
-    def total(self) -> int:
-        space = self.tuning.study.space
-        if self.tuning.search != "grid":
-            return self.tuning.trials
-        total = 1
-        for domain in space.values():
-            total *= len(getattr(domain, "categories", (0,)))
-        return total
-
-    def ranked(self) -> list[Json]:
-        """Best first; a diverged trial last."""
-        return sorted(self.rows.values(), key=lambda row: (-row["validation_accuracy"], row["validation_loss"]))
-
-    def best(self) -> Json | None:
-        return next((row for row in self.ranked() if not row["diverged"]), None)
-
-    def _write(self) -> None:
-        rows = self.ranked()
-        write_bytes(self.output / "trials.csv", trials_csv(rows).encode())
-        lines = (json.dumps(row, allow_nan=False) + "\n" for row in rows)
-        write_bytes(self.output / "trials.jsonl", "".join(lines).encode())
-        if best := self.best():
-            write_json(self.output / "best.json", best)
-
-    def _table(self, trials: list[Any]) -> Table:
-        running = [t.trial_id for t in trials if t.status == "RUNNING"]
-        table = results_table(self.ranked(), top=5)
-        left = ""
-        if self.tuning.time_budget:
-            left = f", {max(0.0, self.tuning.time_budget - time.monotonic() + self.begun):.0f} s left"
-        table.caption = f"{len(running)} running, {self.finished} of {self.total} trials finished{left}"
-        return table
-
-
-def trials_csv(rows: list[Json]) -> str:
-    text = io.StringIO()
-    names = list(rows[0]["config"]) if rows else []
-    writer = csv.writer(text)
-    writer.writerow(["trial", *COLUMNS, *names])
-    for row in rows:
-        writer.writerow([row["trial"], *(row[c] for c in COLUMNS), *(row["config"][n] for n in names)])
-    return text.getvalue()
-
-
-def results_table(rows: list[Json], *, top: int) -> Table:
-    """The best configurations, one a row."""
-    table = Table("validation accuracy", "loss", "epochs", "configuration", title="best configurations")
-    for row in rows[:top]:
-        values = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row["config"].items()}
-        text = ", ".join(f"{name} {value}" for name, value in values.items())
-        table.add_row(f"{row['validation_accuracy']:.4f}", f"{row['validation_loss']:.4f}", str(row["epochs"]), text)
-    return table
-
-
-def refit(folder: Path, *, data_dir: Path | None, console: Console) -> Json:
-    """Trains the best configuration on all training images and evaluates it once on the test images.
-
-    It trains for as many epochs as the best configuration had when it was best; after population-based training with
-    that trial's last configuration throughout. Writes model.pt and test.json.
-    """
-    run, best = read_tuning(folder)
-    configuration = run["configuration"]
-    data = _load(configuration["data"], data_dir)
-    normalize = Normalization.of(data.train)
-    classifier = Classifier(
-        configuration["model"], best["config"], data.train, normalize, classes=data.classes, device="cpu"
+def _conclude(
+    tuning: Tuning, folder: TuningFolder, table: TrialTable, results: Any, *, console: Console, started: float
+) -> Json:
+    seconds = round(time.monotonic() - started, 1)
+    fits = tuning.folds * tuning.repeats
+    failed = [row for row in table.ranked() if row["state"] == "failed"]
+    ended = {"finished": now()} if table.ended == table.total or table.budget_spent or failed else {}
+    folder.end(
+        duration_seconds=seconds,
+        training_epochs=fits * sum(row["epochs_trained"] for row in table.rows.values()),
+        stopped_by_budget=table.budget_spent and table.ended < table.total,
+        **ended,
     )
-    for _ in range(best["epochs"]):
-        epoch = classifier.train_epoch()
-        console.print(f"epoch {classifier.epochs} of {best['epochs']}: training loss {epoch.loss:.4f}", highlight=False)
-        if epoch.diverged:
-            raise RunFailed(f"the best configuration diverged on all training images, in epoch {classifier.epochs}")
-    loss, accuracy = classifier.evaluate(data.test)
-    test = {
-        "test_accuracy": accuracy,
-        "test_loss": loss,
-        "test_images": len(data.test),
-        "training_images": len(data.train),
-        "epochs": classifier.epochs,
-        "config": best["config"],
-        **provenance(),
-    }
-    model = {
-        "configuration": {k: configuration[k] for k in ("study", "data", "model")},
-        "config": best["config"],
-        "shape": list(data.train.shape),
-        "classes": data.classes,
-        "classifier": classifier.state_dict(),
-    }
-    buffer = io.BytesIO()
-    torch.save(model, buffer)
-    write_bytes(folder / "model.pt", buffer.getvalue())
-    write_json(folder / "test.json", test)
-    return test
+    for result in results:
+        if result.error:
+            raise trial_failed(f"trial {Path(result.path).name}", result.error, result.path)
+    best = table.best()
+    if best:
+        console.print(results_table(table.ranked(), top=5))
+    if failed:
+        raise _failure(failed, table, folder.path)
+    if not ended:
+        raise Interrupted(f"stopped; `tautune resume {folder.path}` goes on with it")
+    if best is None and not table.rows:
+        raise RunFailed(f"no trial finished an epoch within --time-budget {tuning.time_budget:g}; give more")
+    if best is None:
+        raise RunFailed(
+            f"every trial diverged; see {folder.path / 'trials.csv'}; lower the learning rates of the space"
+        )
+    console.print(
+        f"{folder.path}: trials.csv, best.json; {seconds} s, Ray's start included", soft_wrap=True, highlight=False
+    )
+    return best
 
 
-def read_trials(folder: Path) -> list[Json]:
-    """The rows of trials.jsonl, best first. Raises InputError if the folder holds no tuning."""
-    read_tuning(folder)
-    return [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
-
-
-def read_tuning(folder: Path) -> tuple[Json, Json]:
-    """(run.json, best.json). Raises InputError if the folder holds no tuning."""
-    if not (folder / "run.json").is_file():
-        raise InputError(f"{folder} holds no run.json; give a folder that `tautune tune --output` wrote")
-    run = read_json(folder / "run.json")
-    if run.get("configuration", {}).get("kind") != "tuning":
-        raise InputError(f"{folder} holds no tuning; give a folder that `tautune tune --output` wrote")
-    if not (folder / "best.json").is_file():
-        raise InputError(f"{folder} has no best.json: no trial of it reported without diverging")
-    return run, read_json(folder / "best.json")
-
-
-def _domain_text(domain: Any) -> Any:
-    """A Ray Tune domain as text for run.json; a fixed value as it is."""
-    if isinstance(domain, tune.search.sample.Domain):
-        bounds = {k: v for k, v in vars(domain).items() if k in ("lower", "upper", "categories")}
-        return f"{type(domain).__name__.lower()} {domain.get_sampler()} {bounds}"
-    return domain
+def _failure(failed: list[Json], table: TrialTable, folder: Path) -> RunFailed:
+    first = failed[0]
+    file = folder / "failures" / f"{first['trial']}.txt"
+    values = ", ".join(f"{name}={value}" for name, value in first["config"].items())
+    return RunFailed(
+        f"{file.read_text().rstrip()}\n"
+        f"tautune: {len(failed)} of {len(table.rows)} trials failed; above is trial {first['trial']} ({values}): {file}"
+    )

@@ -1,29 +1,49 @@
 """The studies by name, one small file each."""
 
-import difflib
+from pathlib import Path
 
-from search_spaces import digits, digits_mlp, fashion_mnist_cnn, quadratic
-from search_spaces.study import StabilityStudy, TuningStudy
+from search_spaces import (
+    digits,
+    digits_mlp,
+    fashion_mnist_cnn,
+    fashion_mnist_cnn_grid,
+    fashion_mnist_grid,
+    fashion_mnist_pbt,
+    mnist_cnn_grid,
+    optimizers,
+    quadratic,
+)
+from search_spaces.study import StabilityStudy, TuningStudy, check_name
+from search_spaces.user_study import load_user_study
 
 STABILITY: dict[str, StabilityStudy] = {study.name: study for study in (digits.STUDY, quadratic.STUDY)}
-TUNING: dict[str, TuningStudy] = {study.name: study for study in (digits_mlp.STUDY, fashion_mnist_cnn.STUDY)}
+TUNING: dict[str, TuningStudy] = {
+    study.name: study
+    for study in (
+        digits_mlp.STUDY,
+        fashion_mnist_cnn.STUDY,
+        fashion_mnist_cnn_grid.STUDY,
+        fashion_mnist_grid.STUDY,
+        fashion_mnist_pbt.STUDY,
+        mnist_cnn_grid.STUDY,
+        optimizers.STUDY,
+    )
+}
 
 
 def find(name: str) -> StabilityStudy:
-    """The study for `tautune sweep`. Raises ValueError, with the known names, if there is none."""
-    if name not in STABILITY:
-        raise ValueError(_unknown(name, list(STABILITY)))
+    """The study for `tautune sweep`. Raises ValueError, with the nearest names, if there is none."""
+    check_name("study", name, STABILITY)
     return STABILITY[name]
 
 
 def find_tuning(name: str) -> TuningStudy:
-    """The study for `tautune tune`. Raises ValueError, with the known names, if there is none."""
-    if name not in TUNING:
-        raise ValueError(_unknown(name, list(TUNING)))
+    """The study for `tautune tune`: one of ours, or the one in a file NAME.py.
+
+    Raises:
+        ValueError: there is none; or the file is not a study.
+    """
+    if name.endswith(".py"):
+        return load_user_study(Path(name))
+    check_name("study", name, TUNING)
     return TUNING[name]
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"study must be one of {', '.join(sorted(known))}, not {name!r}{hint}"

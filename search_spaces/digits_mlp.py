@@ -2,8 +2,10 @@
 
 from ray import tune
 
+from search_spaces.space import When
 from search_spaces.study import TuningStudy
 
+UNITS = [64, 128, 256]
 STUDY = TuningStudy(
     name="digits_mlp",
     description="MLP on scikit-learn's digits",
@@ -14,8 +16,10 @@ STUDY = TuningStudy(
         "learning_rate": tune.loguniform(1e-3, 3e-1),
         "momentum": tune.uniform(0.5, 0.95),
         "batch_size": tune.choice([16, 32, 64]),
-        "layers": tune.randint(1, 4),
-        "units": tune.choice([64, 128, 256]),
+        "layers": tune.choice([1, 2, 3]),
+        "units_1": tune.choice(UNITS),
+        "units_2": When("layers", (2, 3), tune.choice(UNITS)),
+        "units_3": When("layers", (3,), tune.choice(UNITS)),
         "dropout": tune.uniform(0.0, 0.4),
         "l2": tune.loguniform(1e-6, 1e-3),
     },

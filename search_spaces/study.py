@@ -1,18 +1,19 @@
 """The two kinds of study: a minimum at which delays are tried, and a space of configurations to tune in."""
 
 import difflib
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from trainables.datasets import LOADERS
-from trainables.models import MODELS
+from search_spaces.space import Space, active, check_space, domain_of, ends
+from trainables.datasets import LOADERS, ImageData
+from trainables.models import MODELS, Model, names_of, per_layer
 from trainables.problem import Loss, Problem
-from trainables.training import TRAINING_NAMES
+from trainables.training import TRAINING_NAMES, TrainingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,33 +51,59 @@ class TuningStudy:
     """A classifier to tune: which hyperparameters, in which bounds, and how far by default.
 
     Raises:
-        ValueError: data or model of an unknown name, or a hyperparameter that neither the training nor the model has.
+        ValueError: data or model of an unknown name, a hyperparameter that neither the training nor the model has, or
+            values that it cannot have.
     """
 
     name: str
     description: str
-    data: str
-    """One of `trainables.datasets.LOADERS`."""
-    model: str
-    """One of `trainables.models.MODELS`."""
-    space: dict[str, Any]
-    """Hyperparameter → a Ray Tune domain (`tune.loguniform`, `tune.randint`, `tune.choice` …) or a fixed value."""
+    data: str | Callable[[], ImageData]
+    """One of `trainables.datasets.LOADERS`, or a function that returns the data."""
+    model: str | Model
+    """One of `trainables.models.MODELS`, or a function (shape, classes, **hyperparameters) → network."""
+    space: Space
+    """Hyperparameter → a Ray Tune domain (`tune.loguniform`, `tune.randint`, `tune.choice` …), a `When` or a value."""
     search: str = "hyperopt"
     scheduler: str = "asha"
     trials: int = 20
     max_epochs: int = 20
     validation_share: float = 0.2
     """Of the training images, held out to compare configurations."""
+    examples: int | None = None
+    """Images that train at most, a fixed stratified part; all that do not validate if not given."""
+    source: Path | None = None
+    """The file of a user's own study."""
 
     def __post_init__(self) -> None:
-        _check_name("data", self.data, list(LOADERS))
-        _check_name("model", self.model, list(MODELS))
-        own = list(inspect.signature(MODELS[self.model]).parameters)[2:]
+        if isinstance(self.data, str):
+            check_name("data", self.data, LOADERS)
+        if isinstance(self.model, str):
+            check_name("model", self.model, MODELS)
+        own = names_of(MODELS[self.model] if isinstance(self.model, str) else self.model)
         for name in self.space:
-            _check_name("hyperparameter", name, [*TRAINING_NAMES, *own])
+            stem, _ = per_layer(name, own)
+            if "**" not in own:
+                check_name("hyperparameter", stem, [*TRAINING_NAMES, *own])
+        check_space(self.space)
+        for name in set(self.space) & set(TRAINING_NAMES):
+            for value in ends(domain_of(self.space[name])):
+                TrainingConfig(**{name: value})
+        if not 0 < self.validation_share < 1:
+            raise ValueError(f"validation_share must be in (0, 1), not {self.validation_share!r}")
+
+    def hyperparameters(self, config: dict[str, Any]) -> dict[str, Any]:
+        """A search's configuration as training and model take it: flat, without what does not exist in it."""
+        return active(self.space, config)
+
+    def setting(self, values: dict[str, Any]) -> "TuningStudy":
+        """The same study with some hyperparameters fixed. Raises ValueError as the study does."""
+        return replace(self, space=self.space | values)
 
 
-def _check_name(kind: str, name: str, known: list[str]) -> None:
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3) or sorted(known)
-        raise ValueError(f"{kind} {name!r} is unknown; nearest: {', '.join(near)}")
+def check_name(kind: str, name: str, known: Iterable[str]) -> None:
+    """Raises ValueError, with the nearest names, if it is not one of those known."""
+    names = sorted(known)
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(names)}"
+        raise ValueError(f"{kind} {name!r} is unknown; {hint}")

@@ -1,162 +1,152 @@
-"""The tuner's Ray Tune trainable: one classifier, one configuration, an epoch a step."""
+"""The tuner's Ray Tune trainable: one configuration, an epoch a step, on one split of the images or on several."""
 
+import json
 import math
 import time
+import traceback
 import warnings
 from pathlib import Path
+from statistics import fmean, pstdev
 from typing import Any
 
 import numpy as np
 import torch
 from ray import tune
 
-from trainables.datasets import Images, Normalization
-from trainables.models import MODELS
-from trainables.training import TRAINING_NAMES, Epoch, TrainingConfig, evaluate, make_optimizer, train_epoch
+from trainables.classifier_training import MUTABLE, ClassifierTraining, Config
+from trainables.datasets import Images
+from trainables.models import Model
+from trainables.splits import Split
+from trainables.training import Epoch
 
-Config = dict[str, Any]
 DIVERGED_VALIDATION_LOSS = 1e3
 """What a diverged trial reports: finite, so that schedulers and searchers learn from it, and worse than any loss."""
-
-
-class Classifier:
-    """A model in training: without Ray, so that refitting and tests use the very code that trials run."""
-
-    def __init__(
-        self,
-        model: str,
-        config: Config,
-        training: Images,
-        normalize: Normalization,
-        *,
-        classes: int,
-        device: str,
-        seed: int = 0,
-    ) -> None:
-        torch.manual_seed(seed)
-        own = {name: value for name, value in config.items() if name not in TRAINING_NAMES}
-        self.training = training.to(device)
-        self.normalize = normalize.to(device)
-        self.model = MODELS[model](training.shape, classes, **own).to(device)
-        self.order = torch.Generator().manual_seed(seed)
-        self.config = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
-        c = self.config
-        self.optimizer = make_optimizer(
-            c.optimizer,
-            self.model.parameters(),
-            learning_rate=c.learning_rate,
-            momentum=c.momentum,
-            delay=c.delay,
-        )
-        self.epochs = 0
-
-    def train_epoch(self) -> Epoch:
-        c = self.config
-        epoch = train_epoch(
-            self.model,
-            self.optimizer,
-            self.training,
-            self.normalize,
-            batch_size=c.batch_size,
-            generator=self.order,
-            l1=c.l1,
-            l2=c.l2,
-        )
-        self.epochs += 1
-        return epoch
-
-    def evaluate(self, images: Images) -> tuple[float, float]:
-        """(mean loss, accuracy)"""
-        return evaluate(self.model, images, self.normalize)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "order": self.order.get_state(),
-            "epochs": self.epochs,
-            "mean": self.normalize.mean,
-            "deviation": self.normalize.deviation,
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from another trial's state too, with this one's learning rate and momentum (as PBT does)."""
-        self.model.load_state_dict(state["model"])
-        own = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
-        self.optimizer.load_state_dict(state["optimizer"])
-        for group, settings in zip(self.optimizer.param_groups, own, strict=True):
-            group.update(settings)
-        self.order.set_state(state["order"].cpu())
-        self.epochs = state["epochs"]
-        self.normalize = Normalization(state["mean"], state["deviation"]).to(self.normalize.mean.device)
+CHECKPOINT_SECONDS = 10.0
+"""Of training at most that a lost machine costs, and one epoch."""
 
 
 class ClassifierTrial(tune.Trainable):
-    """Config: the hyperparameters. The rest, the same for every trial, comes through `tune.with_parameters`.
+    """One step trains an epoch on every split (a fold each, say) and reports the means over the splits.
 
-    Args of `setup`: data (numpy arrays of the training images alone, shared through the object store), split (indices
-    of training and validation images), model, max_epochs, device, seed, threads.
+    A training that diverges, and a model or an optimizer that raises, end the trial at once with a finite penalty:
+    `diverged` or `failed` is 1, `failure` holds the traceback, and searchers and schedulers learn that it was bad.
+
+    Config: the hyperparameters, as the search gives them. The rest, the same for every trial, comes through
+    `tune.with_parameters`: study (of it `hyperparameters` and `model`), pixels and targets (numpy arrays of the
+    training images alone, which all trials of a node share), splits, classes, max_epochs, device, seed, threads, and
+    replay (a training's `history`, to be followed) if there is one.
     """
 
     def setup(self, config: Config, **shared: Any) -> None:
         self.shared = shared
         torch.set_num_threads(shared["threads"])
-        pixels, targets = (_as_tensor(array) for array in shared["data"])
-        images = Images(pixels, targets).to(shared["device"])
-        training, validation = (torch.from_numpy(indices.copy()) for indices in shared["split"])
-        self.training, self.validation = images[training], images[validation]
-        self.normalize = Normalization.of(self.training)
-        self.classes = int(images.targets.max()) + 1
+        images = Images(_as_tensor(shared["pixels"]), _as_tensor(shared["targets"]))
+        self.images = Images(images.pixels.to(shared["device"]), images.targets.to(shared["device"]))
+        self.splits: list[Split] = [(_as_tensor(a), _as_tensor(b)) for a, b in shared["splits"]]
         self.reset_config(config)
 
     def reset_config(self, new_config: Config) -> bool:
         """Begins anew with other hyperparameters; the data stay."""
-        s = self.shared
-        self.classifier = Classifier(
-            s["model"],
-            new_config,
-            self.training,
-            self.normalize,
-            classes=self.classes,
-            device=s["device"],
-            seed=s["seed"],
-        )
-        self.best = 0.0
-        self.last_loss = 0.0
+        self.hyperparameters = self.shared["study"].hyperparameters(new_config)
+        self.trainings: list[ClassifierTraining] = []
+        self.best_accuracy, self.lowest_loss, self.lowest_epoch, self.last_loss = 0.0, math.inf, 0, 0.0
+        self.since_checkpoint = 0.0
         return True
 
+    def _build(self) -> None:
+        if not self.trainings:
+            s = self.shared
+            model: str | Model = s["study"].model
+            self.trainings = [
+                ClassifierTraining(
+                    model,
+                    self.hyperparameters,
+                    self.images,
+                    split,
+                    classes=s["classes"],
+                    horizon=s["max_epochs"],
+                    seed=s["seed"] + number,
+                )
+                for number, split in enumerate(self.splits)
+            ]
+
     def step(self) -> dict[str, Any]:
+        try:
+            self._build()
+            return self._step()
+        except Exception:  # whatever a user's model raises is the result of this configuration
+            return self._report([], [], 0.0, failure=traceback.format_exc())
+
+    def _step(self) -> dict[str, Any]:
+        for training in self.trainings:
+            for entry in self.shared.get("replay", []):
+                if entry["epoch"] == training.epochs:
+                    training.change({name: entry[name] for name in MUTABLE})
         begun = time.perf_counter()
-        epoch = self.classifier.train_epoch()
+        epochs = [training.train_epoch() for training in self.trainings]
         seconds = time.perf_counter() - begun
-        loss, accuracy = self.classifier.evaluate(self.validation)
-        diverged = epoch.diverged or not math.isfinite(loss)
-        if epoch.steps:
-            self.last_loss = epoch.loss
-        if diverged:
-            loss, accuracy = DIVERGED_VALIDATION_LOSS, 0.0
-        self.best = max(self.best, accuracy)
+        validated = [t.validate() if len(t.validation) else (e.loss, e.accuracy) for t, e in self._zip(epochs)]
+        return self._report(epochs, validated, seconds)
+
+    def _zip(self, epochs: list[Epoch]) -> list[tuple[ClassifierTraining, Epoch]]:
+        return list(zip(self.trainings, epochs, strict=True))
+
+    def _report(
+        self, epochs: list[Epoch], validated: list[tuple[float, float]], seconds: float, *, failure: str = ""
+    ) -> dict[str, Any]:
+        diverged = any(e.diverged for e in epochs) or not all(math.isfinite(loss) for loss, _ in validated)
+        bad = diverged or bool(failure)
+        if epochs and all(e.steps for e in epochs):
+            self.last_loss = fmean(e.loss for e in epochs)
+        loss = DIVERGED_VALIDATION_LOSS if bad else fmean(min(v, DIVERGED_VALIDATION_LOSS) for v, _ in validated)
+        accuracies = [0.0] if bad else [accuracy for _, accuracy in validated]
+        done = self.trainings[0].epochs if self.trainings else 0
+        self.best_accuracy = max(self.best_accuracy, fmean(accuracies))
+        if loss < self.lowest_loss:
+            self.lowest_loss, self.lowest_epoch = loss, done
+        config = self.trainings[0].config if self.trainings else None
+        patience = config.patience if config else None
+        self.since_checkpoint += seconds
+        finished = (
+            bad or done >= self.trainings[0].horizon or (patience is not None and done - self.lowest_epoch >= patience)
+        )
         return {
             "training_loss": self.last_loss,
-            "training_accuracy": epoch.accuracy,
-            "validation_loss": min(loss, DIVERGED_VALIDATION_LOSS),
-            "validation_accuracy": accuracy,
-            "best_validation_accuracy": self.best,
-            "epochs": self.classifier.epochs,
+            "training_accuracy": fmean(e.accuracy for e in epochs) if epochs else 0.0,
+            "validation_loss": loss,
+            "validation_accuracy": fmean(accuracies),
+            "validation_accuracy_deviation": pstdev(accuracies),
+            "best_validation_accuracy": self.best_accuracy,
+            "learning_rate": epochs[0].learning_rate if epochs else 0.0,
+            "epochs": done,
             "epoch_seconds": seconds,
-            "examples_per_second": len(self.training) / seconds,
+            "examples_per_second": sum(len(t.indices) for t in self.trainings) / seconds if seconds else 0.0,
             "diverged": int(diverged),
-            "diverged_step": epoch.steps if diverged else -1,
-            "done": diverged or self.classifier.epochs >= self.shared["max_epochs"],
+            "diverged_step": next((e.steps for e in epochs if e.diverged), 0) if diverged else -1,
+            "failed": int(bool(failure)),
+            "failure": failure,
+            "history": json.dumps(self.trainings[0].history if self.trainings else []),
+            "should_checkpoint": not bad and self.since_checkpoint >= CHECKPOINT_SECONDS,
+            "finished": int(finished),  # Tune's `done` is true as well when a scheduler has ended the trial
+            "done": finished,
         }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        torch.save({"classifier": self.classifier.state_dict(), "best": self.best}, Path(checkpoint_dir) / "trial.pt")
+        self._build()
+        state = {
+            "trainings": [training.state_dict() for training in self.trainings],
+            "progress": [self.best_accuracy, self.lowest_loss, self.lowest_epoch, self.last_loss],
+        }
+        torch.save(state, Path(checkpoint_dir) / "trial.pt")
+        self.since_checkpoint = 0.0
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
-        state = torch.load(Path(checkpoint_dir) / "trial.pt", weights_only=True)
-        self.classifier.load_state_dict(state["classifier"])
-        self.best = state["best"]
+        self._build()
+        path = Path(checkpoint_dir) / "trial.pt"
+        state = torch.load(path, weights_only=True, map_location=self.shared["device"])
+        for training, own in zip(self.trainings, state["trainings"], strict=True):
+            training.load_state_dict(own)
+        self.best_accuracy, self.lowest_loss, self.lowest_epoch, self.last_loss = state["progress"]
 
 
 def _as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:

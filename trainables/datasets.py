@@ -1,6 +1,7 @@
 """Image data sets as tensors: found on disk or downloaded, checked, split, normalized.
 
-Shapes: N images, C channels, H × W pixels. Pixels stay bytes until a batch of them is used.
+Shapes: N images, C channels, H × W pixels. Pixels stay bytes until a batch of them is used. A user's own data may as
+well be numbers of any shape [N, C, …].
 """
 
 import gzip
@@ -16,8 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor
+
+from trainables.splits import splits
 
 CONTENTS = {
     "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888": "fashion_mnist train-images",
@@ -35,9 +37,15 @@ class DataError(ValueError):
 @dataclass(frozen=True)
 class Images:
     pixels: Tensor
-    """uint8 [N, C, H, W]"""
+    """uint8 [N, C, H, W], or floating point [N, C, …]"""
     targets: Tensor
     """Class of each image, int64 [N]."""
+
+    def __post_init__(self) -> None:
+        if len(self.pixels) != len(self.targets):
+            raise ValueError(f"there are {len(self.pixels)} images, but {len(self.targets)} targets")
+        if self.pixels.dtype != torch.uint8 and not self.pixels.is_floating_point():
+            raise ValueError(f"pixels must be bytes or floating point, not {self.pixels.dtype}")
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -46,10 +54,9 @@ class Images:
         return Images(self.pixels[indices], self.targets[indices])
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         """(C, H, W)"""
-        channels, height, width = self.pixels.shape[1:]
-        return channels, height, width
+        return tuple(self.pixels.shape[1:])
 
     def to(self, device: torch.device | str) -> "Images":
         return Images(self.pixels.to(device), self.targets.to(device))
@@ -61,49 +68,12 @@ class ImageData:
 
     train: Images
     test: Images
+    class_names: tuple[str, ...] = ()
+    """In the order of their numbers; the numbers themselves where there are none."""
 
     @property
     def classes(self) -> int:
         return int(self.train.targets.max()) + 1
-
-
-@dataclass(frozen=True)
-class Normalization:
-    """x ↦ (x - mean) / standard deviation, per channel, both of the training images alone."""
-
-    mean: Tensor
-    """float32 [C], of pixels as bytes."""
-    deviation: Tensor
-    """float32 [C]; 1 where a channel is constant."""
-
-    @classmethod
-    def of(cls, training: Images) -> "Normalization":
-        """From exact counts of every byte, so that neither the number nor the order of the images rounds it."""
-        bytes_ = torch.arange(256, dtype=torch.float64)
-        counts = torch.stack([torch.bincount(c.flatten(), minlength=256) for c in training.pixels.unbind(1)]).double()
-        shares = counts.cpu() / counts.cpu().sum(dim=1, keepdim=True)
-        mean = shares @ bytes_
-        deviation = (shares * (bytes_ - mean[:, None]).square()).sum(dim=1).sqrt()
-        return cls(mean.float(), torch.where(deviation > 0, deviation, 1.0).float())
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        """uint8 [n, C, H, W] ↦ float32 [n, C, H, W]"""
-        shape = (1, -1, 1, 1)
-        return (pixels.float() - self.mean.view(shape)) / self.deviation.view(shape)
-
-    def to(self, device: torch.device | str) -> "Normalization":
-        return Normalization(self.mean.to(device), self.deviation.to(device))
-
-
-def stratified_split(targets: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of the training and of the validation images, int64, each class in proportion.
-
-    Args:
-        share: of the images that validate, in (0, 1).
-    """
-    indices = np.arange(len(targets))
-    training, validation = train_test_split(indices, test_size=share, random_state=seed, stratify=targets.cpu().numpy())
-    return torch.from_numpy(np.sort(training)), torch.from_numpy(np.sort(validation))
 
 
 def load(name: str, data_dir: Path | None = None) -> ImageData:
@@ -136,11 +106,12 @@ def cache_folder() -> Path:
 
 
 def _digits(data_dir: Path | None) -> ImageData:
-    """scikit-learn's 1,797 digits; a fifth of them, always the same, is the test set."""
+    """scikit-learn's 1,797 digits, 0…16 as bytes 0…255; a fifth of them, always the same, is the test set."""
     pixels, targets = load_digits(return_X_y=True)
-    images = Images(torch.from_numpy(pixels).to(torch.uint8).view(-1, 1, 8, 8), torch.from_numpy(targets).long())
-    training, test = stratified_split(images.targets, 0.2, seed=0)
-    return ImageData(images[training], images[test])
+    images = torch.from_numpy(pixels * 255 / 16).round().to(torch.uint8).view(-1, 1, 8, 8)
+    everything = Images(images, torch.from_numpy(targets).long())
+    (training, test), *_ = splits(everything.targets, share=0.2)
+    return ImageData(everything[training], everything[test])
 
 
 def _mnist_kind(name: str, folder: str, class_name: str) -> Callable[[Path | None], ImageData]:
@@ -150,15 +121,16 @@ def _mnist_kind(name: str, folder: str, class_name: str) -> Callable[[Path | Non
         import torchvision
 
         published: Any = getattr(torchvision.datasets, class_name)
-        names = [file for file, _ in published.resources]
+        files = [file for file, _ in published.resources]
         places = [p for base in search_folders(data_dir) for p in (base, base / folder, base / class_name / "raw")]
-        found = next((p for p in places if all((p / file).is_file() for file in names)), None)
+        found = next((p for p in places if all((p / file).is_file() for file in files)), None)
         if found is None:
             found = _download(name, published, class_name, places)
         arrays = [_read_idx(found / file, checksum) for file, checksum in published.resources]
         images = [torch.from_numpy(a).unsqueeze(1) for a in arrays[::2]]
         targets = [torch.from_numpy(a).long() for a in arrays[1::2]]
-        return ImageData(Images(images[0], targets[0]), Images(images[1], targets[1]))
+        names = getattr(published, "classes", ())
+        return ImageData(Images(images[0], targets[0]), Images(images[1], targets[1]), tuple(names))
 
     return loader
 
@@ -213,7 +185,7 @@ def _cifar10(data_dir: Path | None) -> ImageData:
         Images(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
         for part in parts
     )
-    return ImageData(train, test)
+    return ImageData(train, test, tuple(parts[0].classes))
 
 
 LOADERS: dict[str, Callable[[Path | None], ImageData]] = {

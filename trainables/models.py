@@ -1,15 +1,20 @@
 """Networks for images, by name and hyperparameters. Shapes: inputs float [n, C, H, W], outputs logits [n, classes]."""
 
+import inspect
+import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 from torchvision.models.vgg import cfgs, make_layers
 
 T = TypeVar("T")
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
+"""Of one input: (C, H, W) for images."""
+Model = Callable[..., nn.Module]
+"""(shape, classes, **hyperparameters) → the untrained network, [n, *shape] ↦ logits [n, classes]"""
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
@@ -38,8 +43,10 @@ def mlp(
     batch_norm: bool = False,
 ) -> nn.Module:
     """Fully connected: `layers` hidden layers of `units` each, or of the widths that `units` lists."""
-    widths = (units,) * layers if isinstance(units, int) else units[:layers]
-    inputs = shape[0] * shape[1] * shape[2]
+    widths = (units,) * layers if isinstance(units, int) else tuple(units)
+    if len(widths) != layers:
+        raise ValueError(f"units must be {layers} widths for {layers} layers, not {len(widths)}")
+    inputs = math.prod(shape)
     blocks: list[nn.Module] = [nn.Flatten()]
     for before, after in pairwise((inputs, *widths)):
         blocks.append(nn.Linear(before, after))
@@ -68,7 +75,7 @@ def cnn(
 
     The first two are followed by 2×2 pooling, the others as long as there are at least 2 pixels a side.
     """
-    depth, height, width = shape
+    depth, height, width = _image(shape)
     blocks: list[nn.Module] = []
     for layer in range(layers):
         wide = channels * 2**layer
@@ -98,7 +105,8 @@ def resnet(shape: Shape, classes: int, *, depth: int = 20, channels: int = 16) -
     """The residual network of He et al. (2016) for CIFAR: 6n+2 layers in three stages, of torchvision's blocks."""
     if depth < 8 or (depth - 2) % 6:
         raise ValueError(f"depth must be 6n+2 (8, 14, 20, 32 …), not {depth}")
-    blocks: list[nn.Module] = [nn.Conv2d(shape[0], channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
+    inputs, _, _ = _image(shape)
+    blocks: list[nn.Module] = [nn.Conv2d(inputs, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
     blocks.append(nn.ReLU())
     before = channels
     for stage in range(3):
@@ -131,4 +139,44 @@ def _choose(name: str, value: str, choices: dict[str, T]) -> T:
     return choices[value]
 
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"mlp": mlp, "cnn": cnn, "vgg11": vgg11, "resnet": resnet}
+def _image(shape: Shape) -> tuple[int, int, int]:
+    if len(shape) != 3:
+        raise ValueError(f"a convolutional network takes images of shape (C, H, W), not {shape}")
+    channels, height, width = shape
+    return channels, height, width
+
+
+MODELS: dict[str, Model] = {"mlp": mlp, "cnn": cnn, "vgg11": vgg11, "resnet": resnet}
+
+
+def build(model: str | Model, shape: Shape, classes: int, hyperparameters: dict[str, Any]) -> nn.Module:
+    """The network of that name, or the one that a user's function returns.
+
+    Hyperparameters units_1, units_2 … are the entries of one, units, that has a value for each layer.
+
+    Raises:
+        ValueError: no such model, or hyperparameters that it cannot have.
+    """
+    function = _choose("model", model, MODELS) if isinstance(model, str) else model
+    return function(shape, classes, **gathered(hyperparameters, names_of(function)))
+
+
+def names_of(model: Model) -> tuple[str, ...]:
+    """The hyperparameters that it takes; "**" among them if it takes any."""
+    parameters = list(inspect.signature(model).parameters.values())[2:]
+    return tuple("**" if p.kind is p.VAR_KEYWORD else p.name for p in parameters)
+
+
+def gathered(hyperparameters: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+    """{units_2: 32, units_1: 64, dropout: 0} ↦ {units: (64, 32), dropout: 0}, if `known` has units and not units_1"""
+    found: dict[str, Any] = {}
+    for name, (whole, number) in sorted(((n, per_layer(n, known)) for n in hyperparameters), key=lambda pair: pair[1]):
+        value = hyperparameters[name]
+        found[whole] = (*found.get(whole, ()), value) if number else value
+    return found
+
+
+def per_layer(name: str, known: tuple[str, ...]) -> tuple[str, int]:
+    """(units, 2) for units_2, (dropout, 0) for dropout"""
+    stem, _, number = name.rpartition("_")
+    return (stem, int(number)) if number.isdecimal() and stem in known and name not in known else (name, 0)

@@ -1,0 +1,176 @@
+"""The commands of tuning: tune, resume, extend, results, refit, predict."""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cluster.errors import InputError, user_input
+
+_IMPORTED = time.monotonic()
+tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+Folder = Annotated[Path, typer.Argument(help="A folder that `tautune tune` wrote.")]
+DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")]
+
+
+def started() -> float:
+    """`time.monotonic()` of the command's start, or very nearly."""
+    return _IMPORTED
+
+
+@tuning_commands.command()
+def tune(
+    study: Annotated[str, typer.Argument(help="One of `tautune studies`, or your own: path/to/my_study.py.")],
+    search: Annotated[
+        str | None, typer.Option(help="grid, random, hyperopt, optuna-tpe, gp or cmaes [default: the study's].")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="none, asha, hyperband, median, pbt or pb2 [default: the study's].")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(help="Configurations to try [default: the study's].")] = None,
+    max_epochs: Annotated[int | None, typer.Option(help="Epochs of a trial at most [default: the study's].")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Fix a hyperparameter: --set delay=8. May be repeated."),
+    ] = None,
+    folds: Annotated[int, typer.Option(min=1, help="Cross-validate each configuration on so many folds.")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="Splits, or divisions into folds, to average over.")] = 1,
+    examples: Annotated[
+        int | None, typer.Option(min=1, help="Training images at most, a fixed stratified part [default: the study's].")
+    ] = None,
+    concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once at most.")] = None,
+    time_budget: Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")] = None,
+    cpus_per_trial: Annotated[float, typer.Option(help="CPU cores a trial takes.")] = 1,
+    gpus_per_trial: Annotated[float, typer.Option(help="GPUs a trial takes; fractions share one.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the splits, the search and the initial weights.")] = 0,
+    data_dir: DataDir = None,
+    output: Annotated[Path | None, typer.Option(help="New folder of the results [default: results/STUDY].")] = None,
+) -> None:
+    """Search STUDY's space for the configuration of the best validation accuracy."""
+    for option, value in {"--trials": trials, "--max-epochs": max_epochs, "--time-budget": time_budget}.items():
+        if value is not None and not value > 0:
+            raise InputError(f"{option} must be above 0, not {value:g}")
+    if cpus_per_trial <= 0:
+        raise InputError(f"--cpus-per-trial must be above 0, not {cpus_per_trial:g}")
+    if gpus_per_trial < 0 or (gpus_per_trial > 1 and gpus_per_trial % 1):
+        raise InputError(f"--gpus-per-trial must be a share of one GPU or a whole number, not {gpus_per_trial:g}")
+    import search_spaces
+    from cluster.tuning import Tuning, run_tuning
+
+    with user_input():
+        found = search_spaces.find_tuning(study)
+        fixed = _parse_set(set_ or [])
+        chosen = found.setting(fixed)
+    tuning = Tuning(
+        study=chosen,
+        search=search or chosen.search,
+        scheduler=scheduler or chosen.scheduler,
+        trials=trials or chosen.trials,
+        max_epochs=max_epochs or chosen.max_epochs,
+        folds=folds,
+        repeats=repeats,
+        examples=examples or chosen.examples,
+        concurrent=concurrent,
+        time_budget=time_budget,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        seed=seed,
+        data_dir=data_dir.resolve() if data_dir else None,
+        fixed=fixed,
+    )
+    run_tuning(tuning, output or Path("results") / chosen.name, console=Console(), started=started())
+
+
+@tuning_commands.command()
+def resume(folder: Folder) -> None:
+    """Go on with a tuning that was stopped, or whose machine was lost."""
+    from cluster.tuning import resume_tuning
+
+    resume_tuning(folder, console=Console(), started=started())
+
+
+@tuning_commands.command()
+def extend(
+    folder: Folder,
+    trials: Annotated[int, typer.Option(min=1, help="Configurations to try more.")],
+) -> None:
+    """Try more configurations, with what the search has learned."""
+    from cluster.tuning import extend_tuning
+
+    extend_tuning(folder, trials, console=Console(), started=started())
+
+
+@tuning_commands.command()
+def results(
+    folder: Folder,
+    top: Annotated[int, typer.Option(min=1, help="Configurations to show.")] = 10,
+    sort: Annotated[
+        str, typer.Option(help="A column of trials.csv or a hyperparameter; -NAME for descending.")
+    ] = "-validation_accuracy",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show the best configurations that were found."""
+    from cluster.trial_table import read_rows, results_table, sorted_rows
+    from cluster.tuning_folder import read_tuning
+
+    read_tuning(folder)
+    rows = sorted_rows(read_rows(folder), sort)
+    if as_json:
+        for row in rows[:top]:
+            print(json.dumps(row))
+    else:
+        Console().print(results_table(rows, top=top))
+
+
+@tuning_commands.command()
+def refit(
+    folder: Folder,
+    again: Annotated[bool, typer.Option("--again", help="Although the test images were used before.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Train the best configuration on all training images; evaluate it once on the test images."""
+    from cluster.refit import refit as run_refit
+
+    console = Console()
+    test = run_refit(folder, data_dir=data_dir, again=again, console=console)
+    console.print(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images", highlight=False)
+    console.print(f"{folder}: model.pt, test.json", soft_wrap=True, highlight=False)
+
+
+@tuning_commands.command()
+def predict(
+    folder: Folder,
+    images: Annotated[list[Path], typer.Argument(help="Image files, or .npy arrays of the model's input shape.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Tell the class of images, by the refitted model with its normalization."""
+    from cluster.prediction import predict as run_predict
+
+    predictions = run_predict(folder, images)
+    if as_json:
+        for prediction in predictions:
+            print(json.dumps(asdict(prediction)))
+        return
+    table = Table("file", "class", "probability")
+    for prediction in predictions:
+        table.add_row(prediction.file, prediction.label, f"{prediction.probability:.3f}")
+    Console().print(table)
+
+
+def _parse_set(texts: list[str]) -> dict[str, Any]:
+    """NAME=VALUE, the value as JSON where it is JSON (8, 0.1, true, null) and as a word where it is not."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InputError(f"--set takes NAME=VALUE, as in --set delay=8, not {text!r}")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found

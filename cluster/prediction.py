@@ -1,0 +1,97 @@
+"""The class of an image, by a refitted model with the normalization it was trained with."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+import search_spaces
+from cluster.errors import InputError
+from trainables.datasets import Images
+from trainables.models import build
+from trainables.normalization import Normalization
+from trainables.training import TRAINING_NAMES, outputs_of
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    file: str
+    label: str
+    probability: float
+    """The model's own; not calibrated."""
+
+
+def predict(folder: Path, files: list[Path]) -> list[Prediction]:
+    """One for each image. Images of other sizes or colours are brought to the model's; .npy arrays must have its shape.
+
+    Raises:
+        InputError: the folder has no model, or a file is no image.
+    """
+    kept = _read_model(folder / "model.pt")
+    shape = tuple(kept["shape"])
+    inputs = torch.cat([_read(file, shape) for file in files])
+    own = {name: value for name, value in kept["config"].items() if name not in TRAINING_NAMES}
+    model = build(_model_of(kept, folder), shape, kept["classes"], own)
+    model.load_state_dict(kept["training"]["model"])
+    normalize = Normalization(kept["training"]["mean"], kept["training"]["deviation"])
+    images = Images(inputs, torch.zeros(len(inputs), dtype=torch.int64))
+    probabilities = outputs_of(model, images, normalize).softmax(dim=1)
+    names = kept["class_names"] or [str(number) for number in range(kept["classes"])]
+    best = probabilities.max(dim=1)
+    return [
+        Prediction(str(file), names[label], probability)
+        for file, label, probability in zip(files, best.indices.tolist(), best.values.tolist(), strict=True)
+    ]
+
+
+def _read_model(path: Path) -> Json:
+    if not path.is_file():
+        raise InputError(f"there is no {path}; make it with `tautune refit {path.parent}`")
+    try:
+        model: Json = torch.load(path, weights_only=True, map_location="cpu")
+        model["training"], model["shape"], model["config"], model["classes"]
+    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError):
+        raise InputError(f"{path} is damaged, or not a model of tautune; make it anew with `tautune refit`") from None
+    return model
+
+
+def _model_of(kept: Json, folder: Path) -> Any:
+    study = kept["configuration"]["study"]
+    if not study.endswith(".py"):
+        return kept["configuration"]["model"]
+    try:
+        return search_spaces.find_tuning(study).model
+    except ValueError as error:
+        raise InputError(f"{folder / 'model.pt'} has the model of {study}: {error}") from error
+
+
+def _read(file: Path, shape: tuple[int, ...]) -> Tensor:
+    """[1, *shape], bytes for images"""
+    if file.suffix == ".npy":
+        return _read_array(file, shape)
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise InputError(f"{file}: this model takes arrays of shape {shape}, not images; give it as .npy")
+    channels, height, width = shape
+    try:
+        with Image.open(file) as image:
+            fitted = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise InputError(f"{file} is no image that can be read: {error}") from None
+    return torch.from_numpy(np.array(fitted)).view(1, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _read_array(file: Path, shape: tuple[int, ...]) -> Tensor:
+    try:
+        array = np.load(file, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} is no array that can be read: {error}") from None
+    if array.shape != shape:
+        raise InputError(f"{file} has shape {array.shape}, and the model takes {shape}")
+    return torch.from_numpy(array.astype(np.float32)).unsqueeze(0)

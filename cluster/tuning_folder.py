@@ -1,0 +1,82 @@
+"""A tuning's folder on disk: what was asked for in run.json, and what was found beside it."""
+
+import fcntl
+from pathlib import Path
+from typing import Any
+
+from cluster.errors import InputError
+from cluster.sweep_folder import read_json, write_json
+
+Json = dict[str, Any]
+FORMAT = 2
+"""Of run.json and trials.jsonl; raised when an older folder cannot be read any more."""
+
+
+def read_tuning(folder: Path) -> Json:
+    """run.json. Raises InputError if the folder holds no tuning, or one of another version."""
+    if not (folder / "run.json").is_file():
+        raise InputError(f"{folder} holds no run.json; give a folder that `tautune tune --output` wrote")
+    run = read_json(folder / "run.json")
+    configuration = run.get("configuration", {})
+    if configuration.get("kind") != "tuning":
+        raise InputError(f"{folder} holds no tuning; give a folder that `tautune tune --output` wrote")
+    if configuration.get("format") != FORMAT:
+        version = run.get("versions", {}).get("tautune", "of another version")
+        raise InputError(
+            f"{folder} was written by another version of tautune ({version}): its format is "
+            f"{configuration.get('format', 1)}, and this one reads {FORMAT}; use that version, or tune anew"
+        )
+    return run
+
+
+def read_best(folder: Path) -> Json:
+    """best.json. Raises InputError if no trial has got that far."""
+    if not (folder / "best.json").is_file():
+        raise InputError(f"{folder} has no best.json: no trial of it reported without diverging or failing")
+    return read_json(folder / "best.json")
+
+
+def check_new(output: Path) -> Path:
+    """The folder, resolved. Raises InputError if it holds something."""
+    output = output.resolve()
+    if (output / "run.json").is_file():
+        raise InputError(f"--output: {output} holds a run; go on with it by `tautune resume`, or give a new folder")
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"--output: {output} exists and is not an empty folder; give a new one")
+    return output
+
+
+def make_folder(output: Path) -> None:
+    """Raises InputError if it cannot be made."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--output: {output} cannot be written: {error.strerror}") from None
+
+
+class TuningFolder:
+    """The folder while one process writes it; another one is refused until it ends, however it ends."""
+
+    def __init__(self, path: Path, run: Json) -> None:
+        self.path, self.run = path, run
+
+    def __enter__(self) -> "TuningFolder":
+        self._lock = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise InputError(f"{self.path} is being written by another run; wait for its end") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
+
+    def begin(self, **entries: Any) -> None:
+        """Adds a run to run.json: each has a `tune`, a resume or an extension of its own."""
+        self.run.setdefault("runs", []).append(entries)
+        write_json(self.path / "run.json", self.run)
+
+    def end(self, **entries: Any) -> None:
+        self.run["runs"][-1] |= entries
+        write_json(self.path / "run.json", self.run)

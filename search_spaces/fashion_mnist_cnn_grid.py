@@ -1,0 +1,12 @@
+"""The grid of `mnist_cnn_grid` on Fashion-MNIST, for where MNIST is not to be had."""
+
+from dataclasses import replace
+
+from search_spaces import mnist_cnn_grid
+
+STUDY = replace(
+    mnist_cnn_grid.STUDY,
+    name="fashion_mnist_cnn_grid",
+    description="the 243 CNNs of mnist_cnn_grid on Fashion-MNIST",
+    data="fashion_mnist",
+)

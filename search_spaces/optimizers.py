@@ -1,0 +1,22 @@
+"""The optimizers side by side, each at several learning rates, on scikit-learn's digits."""
+
+from ray import tune
+
+from search_spaces.study import TuningStudy
+from trainables.training import OPTIMIZERS
+
+STUDY = TuningStudy(
+    name="optimizers",
+    description="nine optimizers × five learning rates, MLP on scikit-learn's digits",
+    data="digits",
+    model="mlp",
+    space={
+        "optimizer": tune.choice(list(OPTIMIZERS)),
+        "learning_rate": tune.choice([0.001, 0.01, 0.1, 1.0, 10.0]),
+        "batch_size": 32,
+        "units": 128,
+    },
+    search="grid",
+    scheduler="none",
+    max_epochs=10,
+)

@@ -1,0 +1,24 @@
+"""Learning-rate schedules: what multiplies the learning rate, by the share of the training that is done."""
+
+from collections.abc import Callable
+from math import cos, pi
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda done: 1.0,
+    "cosine": lambda done: (1 + cos(pi * done)) / 2,
+    "linear": lambda done: 1 - done,
+    "step": lambda done: 0.1 if 0.5 <= done < 0.75 else 0.01 if done >= 0.75 else 1.0,
+}
+"""`step` divides by 10 at half and again at three quarters (He et al., 2016)."""
+
+
+def factor(schedule: str, done: float, *, warmup: float = 0.0) -> float:
+    """What multiplies the learning rate when a share `done` in [0, 1] of the steps is done.
+
+    Args:
+        schedule: one of `SCHEDULES`.
+        warmup: share of the steps over which it rises linearly from 0 first; the schedule takes the rest.
+    """
+    if done < warmup:
+        return done / warmup
+    return SCHEDULES[schedule]((done - warmup) / (1 - warmup))

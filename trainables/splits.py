@@ -1,0 +1,44 @@
+"""Training images divided into those that train and those that validate: scikit-learn's stratified splitters."""
+
+import numpy as np
+import torch
+from sklearn.model_selection import (
+    RepeatedStratifiedKFold,
+    StratifiedShuffleSplit,
+    train_test_split,
+)
+from torch import Tensor
+
+Split = tuple[Tensor, Tensor]
+"""Indices of the training and of the validation images, int64, ascending."""
+
+
+def splits(
+    targets: Tensor, *, share: float, folds: int = 1, repeats: int = 1, examples: int | None = None, seed: int = 0
+) -> list[Split]:
+    """`folds` × `repeats` splits, each class in proportion.
+
+    Args:
+        targets: the class of each image [N].
+        share: of the images that validate, in (0, 1); with folds it is 1/folds.
+        folds: of a cross-validation, 2 or more; 1 is a plain split.
+        repeats: of the whole, in other orders.
+        examples: how many images train at most, a stratified part; all of them if not given.
+
+    Raises:
+        ValueError: a class has too few images for that.
+    """
+    classes = targets.cpu().numpy()
+    splitter = (
+        StratifiedShuffleSplit(n_splits=repeats, test_size=share, random_state=seed)
+        if folds == 1
+        else RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
+    )
+    if folds > np.bincount(classes)[np.unique(classes)].min():
+        raise ValueError(f"folds must be at most {np.bincount(classes).min()}, the images of the rarest class")
+    found = []
+    for training, validation in splitter.split(np.zeros(len(classes)), classes):
+        if examples is not None and examples < len(training):
+            training, _ = train_test_split(training, train_size=examples, random_state=seed, stratify=classes[training])
+        found.append((torch.from_numpy(np.sort(training)), torch.from_numpy(np.sort(validation))))
+    return found
