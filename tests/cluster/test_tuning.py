@@ -11,18 +11,28 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from ray import tune
+from ray.tune.search.hyperopt import HyperOptSearch
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from cluster import searching, tuning
+import search_spaces
 from cluster.errors import InputError, RunFailed
-from cluster.tuning import Tuning, run_tuning
+from cluster.prediction import predict
+from cluster.refit import refit
+from cluster.searching import hyperopt_space
+from cluster.trial_table import sorted_rows
+from cluster.tuning import Tuning, extend_tuning, resume_tuning, run_tuning
 from search_spaces import digits_mlp
+from search_spaces.space import When
 from search_spaces.study import TuningStudy
 from trainables import datasets
-from trainables.classifier import DIVERGED_VALIDATION_LOSS, ClassifierTrial
+from trainables.classifier import DIVERGED_VALIDATION_LOSS
+from trainables.normalization import Normalization
 
+SILENT = Console(file=io.StringIO())
 SMALL = TuningStudy(
     name="small",
     description="",
@@ -31,7 +41,9 @@ SMALL = TuningStudy(
     space={
         "learning_rate": tune.loguniform(1e-2, 1e-1),
         "momentum": tune.uniform(0.5, 0.95),
-        "units": tune.choice([8, 32]),
+        "layers": tune.choice([1, 2]),
+        "units_1": tune.choice([8, 32]),
+        "units_2": When("layers", (2,), tune.choice([8, 32])),
         "optimizer": "nesterov",
     },
 )
@@ -58,9 +70,13 @@ COMBINATIONS = [
     ("grid", "none"),
     ("random", "none"),
     ("random", "pbt"),
+    ("random", "pb2"),
     ("random", "median"),
     ("random", "hyperband"),
     ("hyperopt", "asha"),
+    ("optuna-tpe", "none"),
+    ("gp", "none"),
+    ("cmaes", "asha"),
 ]
 
 
@@ -76,15 +92,46 @@ def test_every_search_and_scheduler_ends_with_a_best_that_it_saw(search: str, sc
     assert best["validation_accuracy"] == accuracies[0] > 0.5
     assert json.loads((tmp_path / "out" / "best.json").read_text()) == best
     assert "best configurations" in printed
+    assert {row["state"] for row in rows} <= {"finished", "stopped"}
+    for row in rows:
+        assert ("config/units_2" in row and bool(row["config/units_2"])) == (row.get("config/layers") == "2")
     if search == "grid":
-        assert {(row["learning_rate"], row["units"]) for row in rows} == {
+        assert {(row["config/learning_rate"], row["config/units"]) for row in rows} == {
             (rate, units) for rate in ("0.01", "0.1") for units in ("8", "16")
         }
-    if scheduler == "pbt":
-        assert all(0.5 <= float(row["momentum"]) <= 0.95 for row in rows)
+    if scheduler in ("pbt", "pb2"):
+        assert all(0.5 <= float(row["config/momentum"]) <= 0.95 for row in rows)
+        assert all(row["epochs_trained"] == "3" for row in rows)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_tensorboard_has_every_trial_whole_though_most_were_stopped(tmp_path: Path) -> None:
+    run(job(SMALL, "random", "asha", trials=5, max_epochs=9), tmp_path / "out")
+    rows = rows_of(tmp_path / "out")
+    assert len({row["state"] for row in rows}) == 2
     for row in rows:
-        curves = EventAccumulator(str(tmp_path / "out" / "trials" / row["trial"])).Reload()
-        assert "ray/tune/validation_accuracy" in curves.Tags()["scalars"]
+        events = EventAccumulator(str(tmp_path / "out" / "trials" / row["trial"])).Reload()
+        accuracies = events.Scalars("validation_accuracy")
+        assert [event.step for event in accuracies] == list(range(1, int(row["epochs_trained"]) + 1))
+        assert max(event.value for event in accuracies) == pytest.approx(float(row["validation_accuracy"]))
+        assert len(events.Scalars("learning_rate")) == len(accuracies)
+        content = events.summary_metadata
+        start = HParamsPluginData.FromString(content["_hparams_/session_start_info"].plugin_data.content)
+        hyperparameters = start.session_start_info.hparams
+        assert hyperparameters["learning_rate"].number_value == pytest.approx(float(row["config/learning_rate"]))
+        assert hyperparameters["optimizer"].string_value == "nesterov"
+        assert "_hparams_/session_end_info" in content
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_folds_and_repeats_are_averaged(tmp_path: Path) -> None:
+    best, printed = run(job(SMALL, "random", "none", trials=2, folds=3, repeats=2, examples=300), tmp_path / "out")
+    assert best["validation_accuracy_deviation"] > 0
+    assert "±" in printed
+    run_json = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert run_json["runs"][0]["training_epochs"] == 2 * 3 * 6
 
 
 @pytest.mark.ray
@@ -94,27 +141,14 @@ def test_a_diverged_trial_ends_at_once_and_is_never_the_best(search: str, schedu
     options = {"trials": 8, "max_epochs": 4, "seed": 1}
     best, _ = run(job(EXPLOSIVE, search, scheduler, **options), tmp_path / "out")
     assert best["config"]["learning_rate"] == 1e-2
-    diverged = [row for row in rows_of(tmp_path / "out") if row["diverged"] == "1"]
+    diverged = [row for row in rows_of(tmp_path / "out") if float(row["config/learning_rate"]) > 1]
     assert diverged
     for row in diverged:
-        assert row["epochs"] == "1"
+        assert row["state"] == "diverged"
+        assert row["epochs_trained"] == "1"
         assert float(row["validation_loss"]) == DIVERGED_VALIDATION_LOSS
         assert float(row["validation_accuracy"]) == 0
     assert all(np.isfinite(float(row["training_loss"])) for row in rows_of(tmp_path / "out"))
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
-def test_refit_uses_all_training_images_and_the_test_images_once(tmp_path: Path) -> None:
-    best, _ = run(job(SMALL, "random", "none", trials=2, max_epochs=5), tmp_path / "out")
-    test = tuning.refit(tmp_path / "out", data_dir=None, console=Console(file=io.StringIO()))
-    assert test["training_images"] == 1437
-    assert test["test_images"] == 360
-    assert test["test_accuracy"] > 0.5
-    model = torch.load(tmp_path / "out" / "model.pt", weights_only=True)
-    train = datasets.load("digits").train
-    assert model["config"] == best["config"]
-    torch.testing.assert_close(model["classifier"]["mean"], datasets.Normalization.of(train).mean)
 
 
 @pytest.mark.ray
@@ -144,88 +178,140 @@ def test_where_everything_diverges_there_is_no_best(tmp_path: Path) -> None:
     assert len(rows_of(tmp_path / "out")) == 2
 
 
-def make_trial(config: dict[str, Any], **changes: Any) -> ClassifierTrial:
-    train = datasets.load("digits").train
-    split = datasets.stratified_split(train.targets, 0.2, seed=0)
-    shared: dict[str, Any] = {
-        "data": (train.pixels.numpy(), train.targets.numpy()),
-        "split": tuple(s.numpy() for s in split),
-        "model": "mlp",
-        "max_epochs": 3,
-        "device": "cpu",
-        "seed": 0,
-        "threads": 1,
-    }
-    trial = ClassifierTrial.__new__(ClassifierTrial)
-    trial.setup(config, **shared | changes)
-    return trial
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_the_searcher_is_told_of_a_divergence_and_turns_away(tmp_path: Path) -> None:
+    space = {"learning_rate": tune.choice([1e-2, 1e8]), "units": tune.choice([4, 8, 16]), "optimizer": "sgd"}
+    study = replace(EXPLOSIVE, space=space)
+    run(job(study, "hyperopt", "none", trials=24, max_epochs=1, concurrent=1), tmp_path / "out")
+    order = sorted((tmp_path / "out" / "trials").glob("*/params.json"), key=lambda path: path.stat().st_ctime_ns)
+    rows = {row["trial"]: row for row in rows_of(tmp_path / "out")}
+    late = [rows[path.parent.name] for path in order][-12:]
+    assert sum(row["state"] == "diverged" for row in late) < 4  # six by chance
 
 
-def measured(result: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in result.items() if k not in ("epoch_seconds", "examples_per_second")}
-
-
-def test_a_trial_that_was_reset_is_as_good_as_new() -> None:
-    used = make_trial({"learning_rate": 0.1, "units": 64, "batch_norm": True, "optimizer": "adam", "delay": 3})
-    used.step()
-    used.reset_config({"learning_rate": 0.01, "units": 16})
-    new = make_trial({"learning_rate": 0.01, "units": 16})
-    assert [measured(used.step()) for _ in range(2)] == [measured(new.step()) for _ in range(2)]
-
-
-def test_a_trial_continues_bit_for_bit_from_its_checkpoint(tmp_path: Path) -> None:
-    config = {"learning_rate": 0.01, "units": 16, "dropout": 0.0, "optimizer": "nesterov", "delay": 4}
-    whole = make_trial(config)
-    whole.step()
-    whole.save_checkpoint(str(tmp_path))
-    resumed = make_trial(config)
-    resumed.load_checkpoint(str(tmp_path))
-    assert measured(resumed.step()) == measured(whole.step())
-
-
-def test_another_trials_checkpoint_keeps_this_trials_learning_rate(tmp_path: Path) -> None:
-    """Population-based training copies the weights, not the hyperparameters."""
-    donor, heir = make_trial({"learning_rate": 0.01}), make_trial({"learning_rate": 0.002, "momentum": 0.5})
-    donor.step()
-    donor.save_checkpoint(str(tmp_path))
-    heir.load_checkpoint(str(tmp_path))
-    (group,) = heir.classifier.optimizer.param_groups
-    assert group["lr"] == 0.002
-    assert group["betas"] == (0.5, 0.999)
-    assert heir.classifier.epochs == 1
-
-
-def test_a_trial_never_sees_the_test_images() -> None:
-    """What a trial is given are training images alone, and its two halves are disjoint parts of those."""
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_refit_uses_all_training_images_and_the_test_images_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(search_spaces.TUNING, "small", SMALL)
+    folder = tmp_path / "out"
+    best, _ = run(job(SMALL, "random", "none", trials=2, max_epochs=5), folder)
+    test = refit(folder, data_dir=None, again=False, console=SILENT)
+    assert test["training_images"] == 1437
+    assert test["test_images"] == 360
+    assert test["test_accuracy"] > 0.5
+    assert test["epochs"] == best["epochs"]
+    model = torch.load(folder / "model.pt", weights_only=True)
     data = datasets.load("digits")
-    trial = make_trial({})
-    held = {bytes(image.numpy()) for image in data.test.pixels}
-    given = [bytes(image.numpy()) for part in (trial.training, trial.validation) for image in part.pixels]
-    assert len(given) == 1437
-    assert sorted(given) == sorted(bytes(image.numpy()) for image in data.train.pixels)
-    assert not held & set(given)
+    assert model["config"] == best["config"]
+    torch.testing.assert_close(model["training"]["mean"], Normalization.of(data.train.pixels).mean)
+    with pytest.raises(InputError, match="its test images were used; --again"):
+        refit(folder, data_dir=None, again=False, console=SILENT)
+    files = []
+    for number in range(30):
+        pixels = data.test.pixels[number, 0].numpy()
+        files.append(tmp_path / f"{number}.png")
+        Image.fromarray(pixels).save(files[-1])
+    labels = [int(prediction.label) for prediction in predict(folder, files)]
+    right = sum(label == int(target) for label, target in zip(labels, data.test.targets, strict=False))
+    assert right / 30 == pytest.approx(test["test_accuracy"], abs=0.2)
+    alone = predict(folder, files[:1])[0]
+    assert (int(alone.label), alone.probability) == (labels[0], pytest.approx(predict(folder, files)[0].probability))
 
 
-def test_spaces_are_checked_when_they_are_written() -> None:
-    with pytest.raises(ValueError, match="hyperparameter 'learning_rat' is unknown; nearest: learning_rate"):
-        replace(SMALL, space={"learning_rat": 1})
-    with pytest.raises(ValueError, match="hyperparameter 'channels' is unknown"):
-        replace(SMALL, space={"channels": 8})
-    with pytest.raises(ValueError, match="model 'mpl' is unknown; nearest: mlp"):
-        replace(SMALL, model="mpl")
-    with pytest.raises(ValueError, match="data 'digit' is unknown; nearest: digits"):
-        replace(SMALL, data="digit")
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_refit_after_a_population_follows_the_line_of_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = replace(SMALL, space=SMALL.space | {"learning_rate": tune.loguniform(1e-4, 1e-1)})
+    monkeypatch.setitem(search_spaces.TUNING, "small", study)
+    best, _ = run(job(study, "random", "pbt", max_epochs=8), tmp_path / "out")
+    test = refit(tmp_path / "out", data_dir=None, again=False, console=SILENT)
+    expected = [entry for entry in best["history"] if entry["epoch"] < best["epochs"]]
+    assert test["history"] == expected
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_an_extension_goes_on_with_what_the_search_and_asha_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(search_spaces.TUNING, "small", SMALL)
+    folder = tmp_path / "out"
+    run(job(SMALL, "hyperopt", "asha", trials=5), folder)
+    first = {row["trial"] for row in rows_of(folder)}
+    rungs = json.loads((folder / "rungs.json").read_text())
+    extend_tuning(folder, 4, console=SILENT, started=time.monotonic())
+    rows = rows_of(folder)
+    assert len(rows) == 9
+    assert first < {row["trial"] for row in rows}
+    grown = json.loads((folder / "rungs.json").read_text())
+    assert all(before.items() <= after.items() for before, after in zip(rungs, grown, strict=True))
+    assert len(grown[-1]) == 9
+    state = next((folder / "trials-2").glob("searcher-state-*.pkl"))
+    searcher = HyperOptSearch(hyperopt_space(SMALL.space), metric="validation_accuracy", mode="max")
+    searcher.restore(str(state))
+    assert len(searcher._hpopt_trials.trials) == 9
+    run_json = json.loads((folder / "run.json").read_text())
+    assert [r["experiment"] for r in run_json["runs"]] == ["trials", "trials-2"]
+    resume_tuning(folder, console=SILENT, started=time.monotonic())  # nothing is left
+    assert rows_of(folder) == rows
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_what_cannot_be_extended_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(search_spaces.TUNING, "small", GRID)
+    run(job(GRID, "grid", "none", max_epochs=1), tmp_path / "grid")
+    with pytest.raises(InputError, match="is a grid: all of its configurations were tried"):
+        extend_tuning(tmp_path / "grid", 2, console=SILENT, started=0)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_study_that_has_changed_since_is_refused(tmp_path: Path) -> None:
+    study = replace(digits_mlp.STUDY, space=digits_mlp.STUDY.space | {"units_1": 32})
+    run(job(study, "random", "none", trials=1, max_epochs=1), tmp_path / "out")
+    with pytest.raises(InputError, match="another version of the study digits_mlp: its space was"):
+        refit(tmp_path / "out", data_dir=None, again=False, console=SILENT)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_configurations_that_raise_are_named_and_the_others_kept(tmp_path: Path) -> None:
+    study = replace(SMALL, model="cnn", space={"layers": tune.choice([1, 2]), "channels": tune.choice([4, 0])})
+    with pytest.raises(RunFailed, match=r"(?s)Traceback.* 2 of 4 trials failed; above is trial .*channels=0"):
+        run(job(study, "grid", "none", max_epochs=1), tmp_path / "out")
+    states = [row["state"] for row in rows_of(tmp_path / "out")]
+    assert sorted(states) == ["failed", "failed", "finished", "finished"]
+    assert (tmp_path / "out" / "best.json").exists()
+
+
+def test_rows_are_sorted_by_any_column() -> None:
+    rows = [
+        {"config": {"units": u, "kind": k}, "validation_loss": loss, **dict.fromkeys(("state",), "finished")}
+        for u, k, loss in ((8, "b", 0.3), (16, "a", 0.1), (4, None, 0.2))
+    ]
+    assert [r["config"]["units"] for r in sorted_rows(rows, "-units")] == [16, 8, 4]
+    assert [r["config"]["kind"] for r in sorted_rows(rows, "kind")] == ["a", "b", None]
+    with pytest.raises(InputError, match="there is no column 'unit'; did you mean units"):
+        sorted_rows(rows, "unit")
 
 
 @pytest.mark.parametrize(
-    ("search", "scheduler", "message"),
+    ("search", "scheduler", "space", "message"),
     [
-        ("gird", "asha", "--search must be one of grid, random, hyperopt, not 'gird'"),
-        ("random", "ahsa", "--scheduler must be one of none, asha, hyperband, median, pbt, not 'ahsa'"),
-        ("grid", "none", "learning_rate is a range"),
-        ("hyperopt", "pbt", "use it with --search random"),
+        ("gird", "asha", {}, "--search 'gird' is unknown; did you mean grid"),
+        ("random", "ahsa", {}, "--scheduler 'ahsa' is unknown; did you mean asha"),
+        ("grid", "none", {}, "learning_rate is a range"),
+        ("hyperopt", "pbt", {}, "use it with --search random"),
+        ("random", "pb2", {}, "pb2 moves ranges of numbers, and batch_size is none"),
+        ("cmaes", "none", {"learning_rate": 0.1, "momentum": 0.9, "dropout": 0.0}, "at least two of them"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_the_reason(search: str, scheduler: str, message: str) -> None:
+def test_what_makes_no_sense_is_refused_with_the_reason(
+    search: str, scheduler: str, space: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InputError, match=message):
-        searching.check(search, scheduler, digits_mlp.STUDY.space)
+        job(digits_mlp.STUDY.setting(space), search, scheduler)

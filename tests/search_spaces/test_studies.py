@@ -1,8 +1,15 @@
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
+from ray import tune
 
 import search_spaces
-from search_spaces import quadratic
+from search_spaces import digits_mlp, quadratic
+from search_spaces.space import When, combinations
+
+GRIDS = {"fashion_mnist_grid": 9, "mnist_cnn_grid": 243, "fashion_mnist_cnn_grid": 243, "optimizers": 45}
 
 
 @pytest.mark.parametrize("name", search_spaces.STABILITY)
@@ -25,10 +32,34 @@ def test_quadratic_has_the_curvatures_it_says() -> None:
     torch.testing.assert_close(eigenvalues, torch.tensor(sorted(quadratic.CURVATURES)).double())
 
 
-def test_unknown_study_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="study must be one of digits, quadratic, not 'digit'; did you mean digits?"):
+def test_unknown_study_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"study 'digit' is unknown; did you mean digits\?"):
         search_spaces.find("digit")
-    with pytest.raises(
-        ValueError, match="study must be one of digits_mlp, .*, not 'digits_mlq'; did you mean digits_mlp"
-    ):
+    with pytest.raises(ValueError, match="study 'digits_mlq' is unknown; did you mean digits_mlp"):
         search_spaces.find_tuning("digits_mlq")
+
+
+def test_the_published_grids_have_their_sizes() -> None:
+    sizes = {name: len(combinations(search_spaces.find_tuning(name).space)) for name in GRIDS}
+    assert sizes == GRIDS
+
+
+def test_spaces_are_checked_when_they_are_written() -> None:
+    space_errors: list[tuple[dict[str, Any], str]] = [
+        ({"learning_rat": 1}, "hyperparameter 'learning_rat' is unknown; did you mean learning_rate"),
+        ({"channels": 8}, "hyperparameter 'channels' is unknown"),
+        ({"momentum": tune.uniform(0.5, 1.5)}, "momentum must be at least 0 and below 1, not 1.5"),
+        ({"learning_rate": tune.uniform(0.1, 0.01)}, "learning_rate must have a lower bound below its upper"),
+        ({"optimizer": tune.choice(["adam", "adm"])}, "optimizer must be one of .*, not 'adm'"),
+        ({"batch_size": tune.choice([])}, "batch_size is a choice of nothing"),
+        ({"units_2": When("layers", (2,), 8)}, "units_2 depends on layers, which must be a tune.choice"),
+        ({"layers": tune.choice([1, 2]), "units_2": When("layers", (3,), 8)}, "layers = 3, which is none of its"),
+        ({"units_2": When("layers", (2,), 8), "layers": tune.choice([1, 2])}, "layers, which must come before it"),
+    ]
+    for space, message in space_errors:
+        with pytest.raises(ValueError, match=message):
+            replace(digits_mlp.STUDY, space=space)
+    with pytest.raises(ValueError, match="model 'mpl' is unknown; did you mean mlp"):
+        replace(digits_mlp.STUDY, model="mpl")
+    with pytest.raises(ValueError, match="data 'digit' is unknown; did you mean digits"):
+        replace(digits_mlp.STUDY, data="digit")

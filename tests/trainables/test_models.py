@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.models import MODELS, cnn, mlp, resnet, vgg11
+from trainables.models import MODELS, build, cnn, mlp, resnet, vgg11
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,19 @@ def test_hyperparameters_that_are_none_are_refused() -> None:
         resnet((3, 32, 32), 10, depth=21)
     with pytest.raises(ValueError, match=r"vgg11 takes images of shape \(3, 32, 32\)"):
         vgg11((1, 28, 28), 10)
+
+
+def test_numbered_hyperparameters_are_the_layers_of_one() -> None:
+    model = build("mlp", (1, 8, 8), 10, {"units_2": 20, "layers": 2, "units_1": 30})
+    assert [m.out_features for m in model.modules() if isinstance(m, nn.Linear)] == [30, 20, 10]
+    with pytest.raises(ValueError, match="units must be 3 widths for 3 layers, not 1"):
+        build("mlp", (1, 8, 8), 10, {"layers": 3, "units_1": 30})
+
+
+def test_a_name_of_the_model_that_ends_in_a_number_is_its_own() -> None:
+    def model(shape: tuple[int, ...], classes: int, *, width: int = 1, width_2: int = 1) -> nn.Module:
+        return nn.Linear(width, width_2)
+
+    built = build(model, (1,), 2, {"width": 3, "width_2": 4})
+    assert isinstance(built, nn.Linear)
+    assert (built.in_features, built.out_features) == (3, 4)
