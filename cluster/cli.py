@@ -127,8 +127,8 @@ def studies() -> None:
     import search_spaces
 
     table = Table("study", "for", "what it is")
-    for name, study in sorted((search_spaces.STABILITY | search_spaces.TUNING).items()):
-        table.add_row(name, "tune" if name in search_spaces.TUNING else "sweep", study.description)
+    for name, study in sorted((search_spaces.STABILITY | search_spaces.TUNING | search_spaces.PATHS).items()):
+        table.add_row(name, "sweep" if name in search_spaces.STABILITY else "tune", study.description)
     Console().print(table)
 
 

@@ -62,10 +62,12 @@ def tune(
     import search_spaces
     from cluster.tuning import Tuning, run_tuning
 
+    fixed = _parse_set(set_ or [])
+    if study in search_spaces.PATHS:
+        _compare_paths(study, fixed, [search, scheduler, trials, max_epochs, examples, concurrent, time_budget], output)
+        return
     with user_input():
-        found = search_spaces.find_tuning(study)
-        fixed = _parse_set(set_ or [])
-        chosen = found.setting(fixed)
+        chosen = search_spaces.find_tuning(study).setting(fixed)
     tuning = Tuning(
         study=chosen,
         search=search or chosen.search,
@@ -84,6 +86,19 @@ def tune(
         fixed=fixed,
     )
     run_tuning(tuning, output or Path("results") / chosen.name, console=Console(), started=started())
+
+
+def _compare_paths(study: str, fixed: dict[str, Any], others: list[Any], output: Path | None) -> None:
+    import search_spaces
+    from cluster.path_comparison import compare_paths
+    from trainables.stability import check_delay
+
+    if set(fixed) - {"delay"} or any(other is not None for other in others):
+        raise InputError(f"{study} compares optimizers on a function: only --set delay=… and --output apply to it")
+    delay = fixed.get("delay", 0)
+    with user_input():
+        check_delay(delay)
+    compare_paths(search_spaces.PATHS[study], output or Path("results") / study, delay=delay, console=Console())
 
 
 @tuning_commands.command()

@@ -201,12 +201,21 @@ def sorted_rows(rows: list[Json], by: str) -> list[Json]:
 
 
 def results_table(rows: list[Json], *, top: int) -> Table:
-    """The first `top` configurations, one a row."""
+    """The first `top` configurations, one a row; what all of them share stands below."""
     table = Table("validation accuracy", "loss", "epochs", "state", "configuration", title="best configurations")
+    every = [set(map(repr, row["config"].items())) for row in rows]
+    shared = set.intersection(*every) if len(every) > 1 else set()
     for row in rows[:top]:
-        values = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row["config"].items()}
-        text = ", ".join(f"{name} {value}" for name, value in values.items())
+        own = {k: v for k, v in row["config"].items() if repr((k, v)) not in shared}
         spread = f" ± {row['validation_accuracy_deviation']:.4f}" if row["validation_accuracy_deviation"] else ""
         accuracy = f"{row['validation_accuracy']:.4f}{spread}"
-        table.add_row(accuracy, f"{row['validation_loss']:.4f}", str(row["epochs"]), row["state"], text)
+        table.add_row(accuracy, f"{row['validation_loss']:.4f}", str(row["epochs"]), row["state"], _words(own))
+    if shared:
+        table.caption = "all: " + _words({k: v for k, v in rows[0]["config"].items() if repr((k, v)) in shared})
     return table
+
+
+def _words(config: Json) -> str:
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in config.items()
+    )

@@ -219,13 +219,13 @@ def _run(
     table = TrialTable(folder.path, tuning.study, experiment, console, budget=tuning.time_budget)
     table.total = table.earlier + tuning.samples
     trainable = make_trainable(tuning, data)
-    tuner = (
-        tune.Tuner.restore(str(state), trainable, restart_errored=True)
-        if known
-        else _new_tuner(tuning, trainable, folder, experiment, table)
-    )
     folder.begin(experiment=experiment, started=now(), trials=tuning.trials, resumed=resume, **provenance())
     with table:
+        tuner = (
+            tune.Tuner.restore(str(state), trainable, restart_errored=True)
+            if known
+            else _new_tuner(tuning, trainable, folder, experiment, table)
+        )
         results = tuner.fit()
     return _conclude(tuning, folder, table, results, console=console, started=started)
 
@@ -275,12 +275,13 @@ class _NothingWorks(tune.Stopper):
 
 def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment: str, table: TrialTable) -> tune.Tuner:
     study = tuning.study
-    runs = len(folder.run.get("runs", []))
-    random.seed(tuning.seed + runs)  # PBT draws from these
-    np.random.seed(tuning.seed + runs)
-    search, space = searching.make_search(tuning.search, study.space, tuning.seed + runs)
-    if runs and isinstance(search, Searcher):
-        search.restore_from_dir(str(folder.path / folder.run["runs"][-1]["experiment"]))
+    earlier = [run for run in folder.run["runs"] if run["experiment"] != experiment]
+    seed = tuning.seed + len(earlier)
+    random.seed(seed)  # PBT draws from these
+    np.random.seed(seed)
+    search, space = searching.make_search(tuning.search, study.space, seed)
+    if earlier and isinstance(search, Searcher):
+        search.restore_from_dir(str(folder.path / earlier[-1]["experiment"]))
     population = tuning.scheduler in scheduling.POPULATION
     interval = scheduling.perturbation_interval(tuning.max_epochs) if population else 0
     return tune.Tuner(

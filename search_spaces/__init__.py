@@ -11,9 +11,10 @@ from search_spaces import (
     fashion_mnist_pbt,
     mnist_cnn_grid,
     optimizers,
+    optimizers_quadratic,
     quadratic,
 )
-from search_spaces.study import StabilityStudy, TuningStudy, check_name
+from search_spaces.study import PathStudy, StabilityStudy, TuningStudy, check_name
 from search_spaces.user_study import load_user_study
 
 STABILITY: dict[str, StabilityStudy] = {study.name: study for study in (digits.STUDY, quadratic.STUDY)}
@@ -29,6 +30,7 @@ TUNING: dict[str, TuningStudy] = {
         optimizers.STUDY,
     )
 }
+PATHS: dict[str, PathStudy] = {study.name: study for study in (optimizers_quadratic.STUDY,)}
 
 
 def find(name: str) -> StabilityStudy:
@@ -45,5 +47,7 @@ def find_tuning(name: str) -> TuningStudy:
     """
     if name.endswith(".py"):
         return load_user_study(Path(name))
-    check_name("study", name, TUNING)
+    check_name("study", name, TUNING | PATHS)
+    if name in PATHS:
+        raise ValueError(f"study {name} compares optimizers on a function: it has no space to search")
     return TUNING[name]

@@ -1,4 +1,4 @@
-"""The two kinds of study: a minimum at which delays are tried, and a space of configurations to tune in."""
+"""The kinds of study: a minimum to try delays at, a space to tune in, and a function to follow optimizers on."""
 
 import difflib
 from collections.abc import Callable, Iterable
@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from search_spaces.space import Space, active, check_space, domain_of, ends
 from trainables.datasets import LOADERS, ImageData
@@ -98,6 +99,20 @@ class TuningStudy:
     def setting(self, values: dict[str, Any]) -> "TuningStudy":
         """The same study with some hyperparameters fixed. Raises ValueError as the study does."""
         return replace(self, space=self.space | values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PathStudy:
+    """A function of a few variables on which methods are compared, in double precision."""
+
+    name: str
+    description: str
+    function: Callable[[Tensor], Tensor]
+    """x [P] ↦ f(x), a scalar"""
+    start: tuple[float, ...]
+    steps: int
+    methods: dict[str, Callable[[list[Tensor]], Optimizer]]
+    """Name → parameters ↦ optimizer"""
 
 
 def check_name(kind: str, name: str, known: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces import digits_mlp
-from trainables import datasets
+from trainables import classifier, datasets
 from trainables.classifier import DIVERGED_VALIDATION_LOSS, ClassifierTrial
 from trainables.models import mlp
 from trainables.splits import splits
@@ -137,6 +137,15 @@ def test_epochs_may_be_a_hyperparameter_and_the_schedule_ends_with_them() -> Non
     results = run(make_trial({"epochs": 2, "schedule": "linear", "learning_rate": 0.01}, max_epochs=5))
     assert len(results) == 2
     assert results[-1]["learning_rate"] < 0.001
+
+
+def test_checkpoints_are_asked_for_by_the_seconds_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = make_trial({})
+    assert not trial.step()["should_checkpoint"]
+    monkeypatch.setattr(classifier, "CHECKPOINT_SECONDS", trial.since_checkpoint)
+    assert trial.step()["should_checkpoint"]
+    trial.save_checkpoint(str(tmp_path))
+    assert trial.since_checkpoint == 0
 
 
 def test_a_model_that_raises_is_a_failed_result_with_its_traceback() -> None:
