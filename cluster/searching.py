@@ -103,11 +103,14 @@ def _optuna_search(name: str, space: Space, seed: int) -> Searcher:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("ray.tune.search.optuna").setLevel(logging.ERROR)
+    samplers = optuna.samplers
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "experimental"
-        sampler = {
-            "optuna-tpe": lambda: optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True),
-            "gp": lambda: optuna.samplers.GPSampler(seed=seed),
-            "cmaes": lambda: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
-        }[name]()
+        sampler: optuna.samplers.BaseSampler
+        if name == "optuna-tpe":
+            sampler = samplers.TPESampler(seed=seed, multivariate=True, group=True)
+        elif name == "gp":
+            sampler = samplers.GPSampler(seed=seed)
+        else:
+            sampler = samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
     return OptunaSearch(OptunaSpace(space), metric=METRIC, mode=MODE, sampler=sampler)

@@ -2,12 +2,14 @@
 
 import random
 import time
+import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import ray
+import torch
 from ray import tune
 from ray.tune.search import Searcher
 from rich.console import Console
@@ -20,11 +22,13 @@ from cluster.ray_session import ray_session
 from cluster.tensorboard_log import TensorBoardLog
 from cluster.trial_table import TrialTable, results_table
 from cluster.tuning_folder import FORMAT, TuningFolder, check_new, make_folder, read_tuning
-from search_spaces.space import as_text, combinations
+from search_spaces.space import active, as_text, combinations, domain_of, ends
 from search_spaces.study import TuningStudy, check_name
 from trainables.classifier import ClassifierTrial
 from trainables.datasets import DataError, ImageData, load
+from trainables.models import build
 from trainables.splits import splits
+from trainables.training import TRAINING_NAMES
 
 Json = dict[str, Any]
 
@@ -136,6 +140,7 @@ def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float
     """
     output = check_new(output)
     data = load_data(tuning.study, tuning.data_dir)
+    try_model(tuning.study, data)
     with ray_session():
         check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
         make_folder(output)
@@ -182,7 +187,8 @@ def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:
         try:
             data = study.data()
         except Exception as error:
-            raise InputError(f"{study.source}: its data raised {type(error).__name__}: {error}") from error
+            message = f"{study.source}: its data raised {type(error).__name__}: {error}"
+            raise InputError(f"{traceback.format_exc()}{message}") from None
         if not isinstance(data, ImageData):
             raise InputError(f"{study.source}: its data must be an ImageData, not {type(data).__name__}")
         return data
@@ -190,6 +196,19 @@ def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:
         return load(study.data, data_dir)
     except DataError as error:
         raise InputError(str(error)) from None
+
+
+def try_model(study: TuningStudy, data: ImageData) -> None:
+    """Builds one network of the space, without memory. Raises InputError, after its own traceback, if that raises."""
+    config = active(study.space, {name: (ends(domain_of(entry)) or [0])[0] for name, entry in study.space.items()})
+    own = {name: value for name, value in config.items() if name not in TRAINING_NAMES}
+    try:
+        with torch.device("meta"):
+            build(study.model, data.train.shape, data.classes, own)
+    except Exception as error:
+        values = ", ".join(f"{name}={value}" for name, value in own.items())
+        message = f"the model of {study.name} cannot be built with {values}: {type(error).__name__}: {error}"
+        raise InputError(f"{traceback.format_exc()}{message}" if study.source else message) from None
 
 
 def check_feasible(cpus: float, gpus: float) -> None:

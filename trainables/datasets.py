@@ -140,9 +140,20 @@ def _download(name: str, published: Any, class_name: str, places: list[Path]) ->
     try:
         published(cache, download=True)
     except (OSError, RuntimeError) as error:
+        _remove_empty(cache)
         reason = str(error).strip().splitlines()[-1]
         raise DataError(_not_found(name, places, reason)) from None
     return cache / class_name / "raw"
+
+
+def _remove_empty(folder: Path) -> None:
+    """What a download that got nothing has left."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    for path in (folder, folder.parent):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def _not_found(name: str, places: list[Path], reason: str) -> str:
@@ -180,6 +191,7 @@ def _cifar10(data_dir: Path | None) -> ImageData:
         if found:
             expected = ", ".join(f"{file} {checksum}" for file, checksum in [*CIFAR10.train_list, *CIFAR10.test_list])
             raise DataError(f"{found / CIFAR10.base_folder} is not the published data; its MD5s: {expected}") from None
+        _remove_empty(cache_folder())
         raise DataError(_not_found("cifar10", places, str(error).strip().splitlines()[-1])) from None
     train, test = (
         Images(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))

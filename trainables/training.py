@@ -4,7 +4,7 @@ Batch, on-line and mini-batch training are the one loop at different batch sizes
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -184,7 +184,7 @@ def _augment(pixels: Tensor, config: TrainingConfig, generator: torch.Generator)
     return flip(pixels, generator) if config.flip else pixels
 
 
-def _penalty(weights: list[Tensor], config: TrainingConfig) -> Tensor | float:
+def _penalty(weights: Sequence[Tensor], config: TrainingConfig) -> Tensor | float:
     penalty: Tensor | float = 0.0
     if config.l1:
         penalty = penalty + config.l1 * torch.stack([w.abs().sum() for w in weights]).sum()

@@ -57,7 +57,7 @@ BAD = {
     "threshold --delay 1 --momentun 0.9": "No such option: --momentun",
     "frobnicate": "No such command 'frobnicate'",
     "sweep": "Missing argument",
-    "sweep digit": "study must be one of digits, quadratic, not 'digit'",
+    "sweep digit": "study 'digit' is unknown; did you mean digits?",
     "sweep digits --delays ,": "--delays must be integers ≥ 0 with commas between, as in 0,1,2,4,8,16,32, not ','",
     "sweep digits --delays 1,-2": "'-2' is not one",
     "sweep digits --delays 1,2.5": "'2.5' is not one",
@@ -80,19 +80,64 @@ BAD = {
     "sweep digits --output damaged": "run.json is not JSON",
     "sweep digits --output listed": "run.json is not a tautune file",
     "sweep digits --output /proc/none": "/proc/none cannot be written",
+    "tune": "Missing argument",
+    "tune digits": "study 'digits' is unknown; did you mean digits_mlp",
+    "tune digits_mlp --search hyperop": "--search 'hyperop' is unknown; did you mean hyperopt",
+    "tune digits_mlp --scheduler ash": "--scheduler 'ash' is unknown; did you mean asha",
+    "tune digits_mlp --search grid": "--search grid needs choices, and learning_rate is a range",
+    "tune digits_mlp --scheduler pbt": "--scheduler pbt moves configurations itself; use it with --search random",
+    "tune digits_mlp --search random --scheduler pb2": "batch_size is none; fix it with --set, or use pbt",
+    "tune digits_mlp --set delya=8": "hyperparameter 'delya' is unknown; did you mean delay",
+    "tune digits_mlp --set delay=-8": "delay must be an integer ≥ 0 (optimizer steps), not -8",
+    "tune digits_mlp --set delay": "--set takes NAME=VALUE, as in --set delay=8, not 'delay'",
+    "tune digits_mlp --set dropout=2": "the model of digits_mlp cannot be built with",
+    "tune digits_mlp --set layers=9": "units_2 depends on layers, which must be a tune.choice",
+    "tune digits_mlp --trials 0": "--trials must be above 0, not 0",
+    "tune digits_mlp --trails 3": "No such option: --trails",
+    "tune digits_mlp --folds 0": "Invalid value for '--folds'",
+    "tune digits_mlp --time-budget 0": "--time-budget must be above 0",
+    "tune digits_mlp --gpus-per-trial 1.5": "--gpus-per-trial must be a share of one GPU or a whole number, not 1.5",
+    "tune digits_mlp --output a_file": "a_file exists and is not an empty folder; give a new one",
+    "tune digits_mlp --output damaged": "damaged holds a run; go on with it by `tautune resume`",
+    "tune mnist_cnn_grid --data-dir nowhere": "mnist is not in",
+    "tune optimizers_quadratic --trials 3": "only --set delay=… and --output apply to it",
+    "tune nowhere.py": "there is no study file nowhere.py",
+    "tune a_study.py": "a_study.py must set STUDY to a search_spaces.study.TuningStudy, not int",
+    "resume other": "other holds no run.json; give a folder that `tautune tune --output` wrote",
+    "extend other --trials 3": "other holds no run.json",
+    "results damaged": "run.json is not JSON",
+    "results old": "old was written by another version of tautune (0.0.9): its format is 1, and this one reads 2",
+    "results swept": "swept holds no tuning",
+    "refit other": "other holds no run.json",
+    "predict other x.png": "there is no other/model.pt; make it with `tautune refit other`",
+    "predict broken x.png": "broken/model.pt is damaged, or not a model of tautune",
     "board nowhere": "there is no folder nowhere",
 }
 
 
 @pytest.mark.parametrize("command", BAD)
 def test_bad_input_is_one_line_and_exit_code_2_and_leaves_nothing(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    command: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a_file").write_text("mine")
     for folder, file, text in (("other", "mine.txt", ""), ("damaged", "run.json", "{"), ("listed", "run.json", "[]")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / file).write_text(text)
+    (tmp_path / "old").mkdir()
+    old = {"configuration": {"kind": "tuning"}, "versions": {"tautune": "0.0.9"}}
+    (tmp_path / "old" / "run.json").write_text(json.dumps(old))
+    (tmp_path / "swept").mkdir()
+    (tmp_path / "swept" / "run.json").write_text('{"configuration": {"study": "digits"}}')
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "model.pt").write_bytes(b"PK\x03\x04 no model")
+    (tmp_path / "a_study.py").write_text("STUDY = 1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+    monkeypatch.setenv("TAUTUNE_DATA", str(tmp_path / "data"))
     before = sorted(tmp_path.rglob("*"))
     assert run(monkeypatch, *command.split()) == 2
     captured = capsys.readouterr()
@@ -146,10 +191,13 @@ def test_options_of_the_tuner_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setattr(tuning, "run_tuning", lambda job, output, **_: asked.append((job, output)))
     options = "--search random --scheduler pbt --trials 7 --max-epochs 9 --concurrent 2 --time-budget 30"
     more = f"--cpus-per-trial 0.5 --gpus-per-trial 0.25 --seed 3 --data-dir {tmp_path}"
+    more += " --set delay=8 --folds 5 --repeats 2 --examples 100"
     assert run(monkeypatch, "tune", "digits_mlp", *options.split(), *more.split()) == 0
     ((job, output),) = asked
     assert (job.search, job.scheduler, job.trials, job.max_epochs, job.concurrent) == ("random", "pbt", 7, 9, 2)
     assert (job.time_budget, job.cpus_per_trial, job.gpus_per_trial, job.seed) == (30, 0.5, 0.25, 3)
+    assert job.study.space["delay"] == 8
+    assert (job.folds, job.repeats, job.examples) == (5, 2, 100)
     assert (job.data_dir, job.device, output) == (tmp_path, "cuda", Path("results/digits_mlp"))
 
 

@@ -218,7 +218,8 @@ def test_refit_uses_all_training_images_and_the_test_images_once(
     right = sum(label == int(target) for label, target in zip(labels, data.test.targets, strict=False))
     assert right / 30 == pytest.approx(test["test_accuracy"], abs=0.2)
     alone = predict(folder, files[:1])[0]
-    assert (int(alone.label), alone.probability) == (labels[0], pytest.approx(predict(folder, files)[0].probability))
+    assert int(alone.label) == labels[0]
+    assert alone.probability == pytest.approx(predict(folder, files)[0].probability)
 
 
 @pytest.mark.ray

@@ -42,7 +42,7 @@ def measured(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(trial: ClassifierTrial) -> list[dict[str, Any]]:
-    results = []
+    results: list[dict[str, Any]] = []
     while not results or not results[-1]["done"]:
         results.append(measured(trial.step()))
     return results

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -13,7 +15,7 @@ def test_a_schedule_starts_at_one_and_never_rises(name: str) -> None:
 
 def test_against_torchs_schedulers() -> None:
     steps = 40
-    theirs = {
+    theirs: dict[str, Any] = {
         "cosine": lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, steps),
         "linear": lambda o: torch.optim.lr_scheduler.LinearLR(o, 1.0, 0.0, steps),
         "step": lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [steps // 2, steps * 3 // 4]),
