@@ -1,0 +1,121 @@
+"""What tuning reaches on real images: each number of the README's table, with the commands that give it.
+
+    python -m benchmarks.classifiers [digits_mlp fashion_mnist fashion_mnist_pbt fashion_mnist_cnn_grid]
+
+Every run is a `tautune` command of its own into results/classifiers/, left alone if it is there already. What was
+found goes to benchmarks/results/: trials.csv, run.json and test.json of each run, and a summary for each question.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.record import RESULTS, keep
+
+RUNS = Path("results/classifiers")
+SEEDS = (0, 1, 2)
+Json = dict[str, Any]
+
+
+def tuned(name: str, *arguments: object, refit: bool = False) -> Json:
+    """Runs `tautune tune` (and `refit`) unless that was done, keeps its small files, returns what came of it."""
+    folder, command = RUNS / name, ["tune", *map(str, arguments)]
+    if not (folder / "run.json").exists():
+        _tautune(*command, "--output", str(folder))
+    if refit and not (folder / "test.json").exists():
+        _tautune("refit", str(folder))
+    (RESULTS / name).mkdir(parents=True, exist_ok=True)
+    for file in ("trials.csv", "run.json", "best.json", "test.json"):
+        if (folder / file).exists():
+            shutil.copy(folder / file, RESULTS / name / file)
+    run, best = (json.loads((folder / file).read_text()) for file in ("run.json", "best.json"))
+    found = {
+        "command": " ".join(["tautune", *command]),
+        "commit": run["runs"][0]["commit"],
+        "validation_accuracy": best["validation_accuracy"],
+        "best": best["config"] | {"epochs": best["epochs"]},
+        "training_epochs": run["runs"][-1]["training_epochs"],
+        "seconds": run["runs"][-1]["duration_seconds"],
+    }
+    if refit:
+        found["test_accuracy"] = json.loads((folder / "test.json").read_text())["test_accuracy"]
+    return found
+
+
+def _tautune(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "cluster", *arguments], check=True)
+
+
+def digits_mlp() -> Json:
+    runs = [tuned(f"digits_mlp-{s}", "digits_mlp", "--trials", 20, "--seed", s, refit=True) for s in range(5)]
+    return {"runs": runs, "validation_accuracy": spread(runs), "seconds": spread(runs, "seconds")}
+
+
+def fashion_mnist() -> Json:
+    """The published 3 × 3 grid, and what HyperOpt + ASHA find with a fraction of its epochs."""
+    grid = tuned("fashion_mnist_grid", "fashion_mnist_grid")
+    searches = [tuned(f"fashion_mnist_cnn-{s}", "fashion_mnist_cnn", "--seed", s, refit=True) for s in SEEDS]
+    return {
+        "grid": grid,
+        "searches": searches,
+        "share_of_the_grids_epochs": [s["training_epochs"] / grid["training_epochs"] for s in searches],
+        "above_the_grid": [s["validation_accuracy"] - grid["validation_accuracy"] for s in searches],
+        "test_accuracy": spread(searches, "test_accuracy"),
+    }
+
+
+def fashion_mnist_pbt() -> Json:
+    """A population against the same number of random configurations left alone, on 10,000 training images."""
+    common = ("fashion_mnist_pbt", "--examples", 10_000)
+    populations = [tuned(f"fashion_mnist_pbt-{s}", *common, "--seed", s) for s in SEEDS]
+    alone = [tuned(f"fashion_mnist_random-{s}", *common, "--scheduler", "none", "--seed", s) for s in SEEDS]
+    pairs = zip(populations, alone, strict=True)
+    return {
+        "populations": populations,
+        "alone": alone,
+        "difference": [p["validation_accuracy"] - a["validation_accuracy"] for p, a in pairs],
+        "population": spread(populations),
+        "random": spread(alone),
+    }
+
+
+def fashion_mnist_cnn_grid() -> Json:
+    """All 243 networks on 10,000 training images, and HyperOpt + ASHA over the same space."""
+    common = ("fashion_mnist_cnn_grid", "--examples", 10_000)
+    search = ("--search", "hyperopt", "--scheduler", "asha", "--trials", SEARCHED)
+    grid = tuned("fashion_mnist_cnn_grid", *common)
+    searches = [tuned(f"fashion_mnist_cnn_grid-search-{s}", *common, *search, "--seed", s) for s in SEEDS]
+    return {
+        "grid": grid,
+        "searches": searches,
+        "share_of_the_grids_epochs": [s["training_epochs"] / grid["training_epochs"] for s in searches],
+        "below_the_grid": [grid["validation_accuracy"] - s["validation_accuracy"] for s in searches],
+    }
+
+
+SEARCHED = 60
+"""Configurations of the 243 that the search tries."""
+LONG = ("runs", "grid", "searches", "populations", "alone")
+QUESTIONS = {f.__name__: f for f in (digits_mlp, fashion_mnist, fashion_mnist_pbt, fashion_mnist_cnn_grid)}
+
+
+def spread(runs: list[Json], name: str = "validation_accuracy") -> Json:
+    values = [run[name] for run in runs]
+    return {"mean": fmean(values), "standard_deviation": stdev(values), "values": values}
+
+
+def main(questions: Annotated[list[str] | None, typer.Argument(help=", ".join(QUESTIONS))] = None) -> None:
+    for name in questions or QUESTIONS:
+        answer = QUESTIONS[name]()
+        keep(name, answer, as_json=False)
+        print(json.dumps({name: {k: v for k, v in answer.items() if k not in LONG}}, indent=2))
+
+
+if __name__ == "__main__":
+    typer.run(main)
