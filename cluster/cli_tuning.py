@@ -47,7 +47,8 @@ def tune(
     time_budget: Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")] = None,
     cpus_per_trial: Annotated[float, typer.Option(help="CPU cores a trial takes.")] = 1,
     gpus_per_trial: Annotated[float, typer.Option(help="GPUs a trial takes; fractions share one.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the splits, the search and the initial weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the search and of the initial weights.")] = 0,
+    split_seed: Annotated[int, typer.Option(min=0, help="Of the splits, the same for every --seed.")] = 0,
     data_dir: DataDir = None,
     output: Annotated[Path | None, typer.Option(help="New folder of the results [default: results/STUDY].")] = None,
 ) -> None:
@@ -82,6 +83,7 @@ def tune(
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
         seed=seed,
+        split_seed=split_seed,
         data_dir=data_dir.resolve() if data_dir else None,
         fixed=fixed,
     )

@@ -31,6 +31,22 @@ from trainables.splits import splits
 from trainables.training import TRAINING_NAMES
 
 Json = dict[str, Any]
+OPTIONS = (
+    "search",
+    "scheduler",
+    "trials",
+    "max_epochs",
+    "concurrent",
+    "time_budget",
+    "folds",
+    "repeats",
+    "examples",
+    "cpus_per_trial",
+    "gpus_per_trial",
+    "seed",
+    "split_seed",
+)
+"""The fields of a Tuning that are plain numbers and names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +71,9 @@ class Tuning:
     cpus_per_trial: float = 1
     gpus_per_trial: float = 0
     seed: int = 0
+    """Of the search and of the initial weights."""
+    split_seed: int = 0
+    """Of the splits: runs of several seeds are compared on the same images."""
     data_dir: Path | None = None
     fixed: Json = field(default_factory=dict)
     """What --set fixed of the study's space; the study has it already."""
@@ -80,8 +99,6 @@ class Tuning:
     def configuration(self) -> Json:
         """All of it as plain JSON, for run.json, and what a later `resume` compares its study with."""
         study = self.study
-        options = ("search", "scheduler", "trials", "max_epochs", "concurrent", "time_budget", "folds", "repeats")
-        more = ("examples", "cpus_per_trial", "gpus_per_trial", "seed")
         return {
             "kind": "tuning",
             "format": FORMAT,
@@ -90,7 +107,7 @@ class Tuning:
             "model": study.model if isinstance(study.model, str) else "the study's own",
             "space": {name: as_text(entry) for name, entry in study.space.items()},
             "validation_share": study.validation_share,
-            **{name: getattr(self, name) for name in (*options, *more)},
+            **{name: getattr(self, name) for name in OPTIONS},
             "data_dir": str(self.data_dir) if self.data_dir else None,
             "set": self.fixed,
         }
@@ -107,15 +124,11 @@ def tuning_of(run: Json, folder: Path) -> Tuning:
         study = search_spaces.find_tuning(kept["study"]).setting(kept["set"])
     except ValueError as error:
         raise InputError(f"{folder} is a tuning of the study {kept['study']}: {error}") from error
-    names = ("search", "scheduler", "trials", "max_epochs", "concurrent", "time_budget", "folds", "repeats", "examples")
     tuning = Tuning(
         study=study,
-        cpus_per_trial=kept["cpus_per_trial"],
-        gpus_per_trial=kept["gpus_per_trial"],
-        seed=kept["seed"],
         fixed=kept["set"],
         data_dir=Path(kept["data_dir"]) if kept["data_dir"] else None,
-        **{name: kept[name] for name in names},
+        **{name: kept[name] for name in OPTIONS},
     )
     now_is = tuning.configuration()
     differing = [name for name in kept if now_is.get(name) != kept[name]]
@@ -258,7 +271,7 @@ def make_trainable(tuning: Tuning, data: ImageData, **changes: Any) -> Any:
             folds=tuning.folds,
             repeats=tuning.repeats,
             examples=tuning.examples,
-            seed=tuning.seed,
+            seed=tuning.split_seed,
         )
     except ValueError as error:
         raise InputError(f"the images of {tuning.study.name} cannot be divided so: {error}") from None

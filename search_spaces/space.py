@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from ray.tune.search.sample import Categorical, Domain, Float, Integer, LogUniform
+from ray.tune.search.sample import Categorical, Domain, Float, Function, Integer, LogUniform
 
 Space = dict[str, Any]
 """Hyperparameter → a domain (`tune.loguniform`, `tune.choice` …), a fixed value, or a `When`."""
@@ -77,6 +77,8 @@ def check_space(space: Space) -> None:
     """Raises ValueError for bounds in the wrong order, an empty choice, or a condition on what is no choice."""
     for name, entry in space.items():
         domain = domain_of(entry)
+        if isinstance(domain, Function | dict):
+            raise ValueError(f"{name} must be a range, a choice or a value, not {domain!r}")
         if isinstance(domain, Categorical) and not domain.categories:
             raise ValueError(f"{name} is a choice of nothing")
         if isinstance(domain, Float | Integer):

@@ -88,7 +88,7 @@ class TuningStudy:
         check_space(self.space)
         for name in set(self.space) & set(TRAINING_NAMES):
             for value in ends(domain_of(self.space[name])):
-                TrainingConfig(**{name: value})
+                _check_value(name, value)
         if not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must be in (0, 1), not {self.validation_share!r}")
 
@@ -99,6 +99,13 @@ class TuningStudy:
     def setting(self, values: dict[str, Any]) -> "TuningStudy":
         """The same study with some hyperparameters fixed. Raises ValueError as the study does."""
         return replace(self, space=self.space | values)
+
+
+def _check_value(name: str, value: Any) -> None:
+    try:
+        TrainingConfig(**{name: value})
+    except TypeError:
+        raise ValueError(f"{name} cannot be {value!r}, a {type(value).__name__}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
