@@ -1,4 +1,4 @@
-"""What tuning reaches on real images: each number of the README's table, with the commands that give it.
+"""What tuning reaches on real images: each number that README gives of it, with the commands.
 
     python -m benchmarks.classifiers [digits_mlp fashion_mnist fashion_mnist_pbt fashion_mnist_cnn_grid]
 
@@ -28,6 +28,8 @@ def tuned(name: str, *arguments: object, refit: bool = False) -> Json:
     folder, command = RUNS / name, ["tune", *map(str, arguments)]
     if not (folder / "run.json").exists():
         _tautune(*command, "--output", str(folder))
+    elif "finished" not in json.loads((folder / "run.json").read_text())["runs"][-1]:
+        _tautune("resume", str(folder))
     if refit and not (folder / "test.json").exists():
         _tautune("refit", str(folder))
     (RESULTS / name).mkdir(parents=True, exist_ok=True)
@@ -41,7 +43,7 @@ def tuned(name: str, *arguments: object, refit: bool = False) -> Json:
         "validation_accuracy": best["validation_accuracy"],
         "best": best["config"] | {"epochs": best["epochs"]},
         "training_epochs": run["runs"][-1]["training_epochs"],
-        "seconds": run["runs"][-1]["duration_seconds"],
+        "seconds": sum(part.get("duration_seconds", 0) for part in run["runs"]),
     }
     if refit:
         found["test_accuracy"] = json.loads((folder / "test.json").read_text())["test_accuracy"]

@@ -1,6 +1,7 @@
 """The commands of tuning: tune, resume, extend, results, refit, predict."""
 
 import json
+import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -47,15 +48,15 @@ def tune(
     time_budget: Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")] = None,
     cpus_per_trial: Annotated[float, typer.Option(help="CPU cores a trial takes.")] = 1,
     gpus_per_trial: Annotated[float, typer.Option(help="GPUs a trial takes; fractions share one.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the search and of the initial weights.")] = 0,
-    split_seed: Annotated[int, typer.Option(min=0, help="Of the splits, the same for every --seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of the search and of the initial weights.")] = 0,
+    split_seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of the splits, the same for every --seed.")] = 0,
     data_dir: DataDir = None,
     output: Annotated[Path | None, typer.Option(help="New folder of the results [default: results/STUDY].")] = None,
 ) -> None:
     """Search STUDY's space for the configuration of the best validation accuracy."""
     for option, value in {"--trials": trials, "--max-epochs": max_epochs, "--time-budget": time_budget}.items():
-        if value is not None and not value > 0:
-            raise InputError(f"{option} must be above 0, not {value:g}")
+        if value is not None and not 0 < value < math.inf:
+            raise InputError(f"{option} must be above 0, and finite, not {value:g}")
     if cpus_per_trial <= 0:
         raise InputError(f"--cpus-per-trial must be above 0, not {cpus_per_trial:g}")
     if gpus_per_trial < 0 or (gpus_per_trial > 1 and gpus_per_trial % 1):
@@ -65,10 +66,14 @@ def tune(
 
     fixed = _parse_set(set_ or [])
     if study in search_spaces.PATHS:
-        _compare_paths(study, fixed, [search, scheduler, trials, max_epochs, examples, concurrent, time_budget], output)
+        others = (search, scheduler, trials, max_epochs, examples, concurrent, time_budget, data_dir)
+        plain = (folds, repeats, cpus_per_trial, gpus_per_trial, seed, split_seed) == (1, 1, 1, 0, 0, 0)
+        _compare_paths(study, fixed, plain and others == (None,) * len(others), output)
         return
     with user_input():
         chosen = search_spaces.find_tuning(study).setting(fixed)
+    if trials is not None and (search or chosen.search) == "grid":
+        raise InputError("--trials does not go with --search grid, which tries every configuration")
     tuning = Tuning(
         study=chosen,
         search=search or chosen.search,
@@ -90,12 +95,12 @@ def tune(
     run_tuning(tuning, output or Path("results") / chosen.name, console=Console(), started=started())
 
 
-def _compare_paths(study: str, fixed: dict[str, Any], others: list[Any], output: Path | None) -> None:
+def _compare_paths(study: str, fixed: dict[str, Any], nothing_else: bool, output: Path | None) -> None:
     import search_spaces
     from cluster.path_comparison import compare_paths
     from trainables.stability import check_delay
 
-    if set(fixed) - {"delay"} or any(other is not None for other in others):
+    if set(fixed) - {"delay"} or not nothing_else:
         raise InputError(f"{study} compares optimizers on a function: only --set delay=… and --output apply to it")
     delay = fixed.get("delay", 0)
     with user_input():
@@ -179,6 +184,10 @@ def predict(
     Console().print(table)
 
 
+def _no_number(text: str) -> None:
+    raise InputError(f"--set takes finite numbers, not {text}")
+
+
 def _parse_set(texts: list[str]) -> dict[str, Any]:
     """NAME=VALUE, the value as JSON where it is JSON (8, 0.1, true, null) and as a word where it is not."""
     found: dict[str, Any] = {}
@@ -187,7 +196,7 @@ def _parse_set(texts: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise InputError(f"--set takes NAME=VALUE, as in --set delay=8, not {text!r}")
         try:
-            found[name] = json.loads(value)
-        except ValueError:
+            found[name] = json.loads(value, parse_constant=_no_number)
+        except json.JSONDecodeError:
             found[name] = value
     return found

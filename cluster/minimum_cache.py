@@ -1,7 +1,6 @@
 """Minima that were found before, by content hash, in the user's cache folder."""
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +8,8 @@ import torch
 
 from cluster.errors import InputError
 from cluster.sweep_folder import write_bytes
+from trainables.datasets import cache_folder
 from trainables.minimum import Minimum
-
-
-def cache_folder() -> Path:
-    """$TAUTUNE_CACHE, else tautune/ in $XDG_CACHE_HOME or ~/.cache."""
-    own = os.environ.get("TAUTUNE_CACHE")
-    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tautune"
 
 
 class MinimumCache:

@@ -1,13 +1,12 @@
 """The class of an image, by a refitted model with the normalization it was trained with."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 import search_spaces
@@ -38,8 +37,14 @@ def predict(folder: Path, files: list[Path]) -> list[Prediction]:
     shape = tuple(kept["shape"])
     inputs = torch.cat([_read(file, shape) for file in files])
     own = {name: value for name, value in kept["config"].items() if name not in TRAINING_NAMES}
-    model = build(_model_of(kept, folder), shape, kept["classes"], own)
-    model.load_state_dict(kept["training"]["model"])
+    try:
+        model = build(_model_of(kept, folder), shape, kept["classes"], own)
+        model.load_state_dict(kept["training"]["model"])
+    except InputError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{folder / 'model.pt'} does not fit the model of its study: {reason}") from None
     normalize = Normalization(kept["training"]["mean"], kept["training"]["deviation"])
     images = Images(inputs, torch.zeros(len(inputs), dtype=torch.int64))
     probabilities = outputs_of(model, images, normalize).softmax(dim=1)
@@ -56,8 +61,9 @@ def _read_model(path: Path) -> Json:
         raise InputError(f"there is no {path}; make it with `tautune refit {path.parent}`")
     try:
         model: Json = torch.load(path, weights_only=True, map_location="cpu")
-        model["training"], model["shape"], model["config"], model["classes"]
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError):
+        tuple(model["shape"]), model["config"].items(), model["classes"] + 1, model["class_names"]
+        model["training"]["mean"] + model["training"]["deviation"], model["configuration"]["study"] + ""
+    except Exception:  # whatever a damaged file makes of torch's reader
         raise InputError(f"{path} is damaged, or not a model of tautune; make it anew with `tautune refit`") from None
     return model
 
@@ -81,17 +87,34 @@ def _read(file: Path, shape: tuple[int, ...]) -> Tensor:
     channels, height, width = shape
     try:
         with Image.open(file) as image:
-            fitted = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            picture = _eight_bits(ImageOps.exif_transpose(image), file)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{file} is no image that can be read: {error}") from None
+    fitted = picture.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(fitted)).view(1, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _eight_bits(image: Image.Image, file: Path) -> Image.Image:
+    """16 bits scaled to 8; what is transparent on white."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image).astype(np.float64) / 257).round().astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise InputError(f"{file} has pixels of mode {image.mode}, whose range is not known; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        ground = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(ground, image.convert("RGBA"))
+    return image
 
 
 def _read_array(file: Path, shape: tuple[int, ...]) -> Tensor:
     try:
         array = np.load(file, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # numpy's reader raises many kinds for what is no .npy
         raise InputError(f"{file} is no array that can be read: {error}") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+        raise InputError(f"{file} must hold one array of finite numbers")
     if array.shape != shape:
         raise InputError(f"{file} has shape {array.shape}, and the model takes {shape}")
     return torch.from_numpy(array.astype(np.float32)).unsqueeze(0)

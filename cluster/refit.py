@@ -4,7 +4,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from ray import tune
 from rich.console import Console
@@ -34,14 +33,22 @@ def refit(folder: Path, *, data_dir: Path | None, again: bool, console: Console)
         Interrupted: by Ctrl-C or SIGTERM.
     """
     run = read_tuning(folder)
-    if (folder / "test.json").exists() and not again:
-        raise InputError(f"{folder} has a test.json: its test images were used; --again if you mean to use them twice")
-    best = read_best(folder)
-    tuning = tuning_of(run, folder)
-    data = load_data(tuning.study, data_dir or tuning.data_dir)
-    with ray_session(), TuningFolder(folder.resolve(), run) as held:
-        check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
-        state = _train(tuning, best, data, held.path / f"refit-{best['trial']}", console)
+    with TuningFolder(folder.resolve(), run):
+        if (folder / "test.json").exists() and not again:
+            raise InputError(f"{folder} has a test.json: its test images were used; --again if you mean to do so twice")
+        best = read_best(folder)
+        best["config"].pop("patience", None)  # there are no validation images to be patient about
+        tuning = tuning_of(run, folder)
+        data = load_data(tuning.study, data_dir or tuning.data_dir)
+        with ray_session():
+            check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
+            place = folder.resolve() / f"refit-{best['trial']}-{best['epochs']}"
+            state = _train(tuning, best, data, place, console)
+        return _evaluate(tuning, best, data, state, folder, run["configuration"])
+
+
+def _evaluate(tuning: Tuning, best: Json, data: ImageData, state: Json, folder: Path, configuration: Json) -> Json:
+    """The one use of the test images; keeps the model and what came of it."""
     training = _on_all(tuning, best, data)
     training.load_state_dict(state)
     loss, accuracy = evaluate(training.model, data.test, training.normalize)
@@ -55,7 +62,6 @@ def refit(folder: Path, *, data_dir: Path | None, again: bool, console: Console)
         "history": training.history,
         **provenance(),
     }
-    configuration = run["configuration"]
     model = {
         "configuration": {k: configuration[k] for k in ("study", "data", "model")},
         "config": best["config"],
@@ -86,8 +92,8 @@ def _on_all(tuning: Tuning, best: Json, data: ImageData) -> ClassifierTraining:
 
 def _train(tuning: Tuning, best: Json, data: ImageData, state: Path, console: Console) -> Json:
     """One trial of the tuner's own trainable, without validation images. Returns the training's state."""
-    everything = [(np.arange(len(data.train)), np.arange(0))]
-    trainable = make_trainable(tuning, data, splits=everything, replay=best["history"])
+    everything = [(torch.arange(len(data.train)), torch.arange(0))]
+    trainable = make_trainable(tuning, data, everything, replay=best["history"])
     if state.exists() and any(state.glob("experiment_state-*.json")):
         tuner = tune.Tuner.restore(str(state), trainable, restart_errored=True)
     else:

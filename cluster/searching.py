@@ -10,13 +10,11 @@ from ray.tune.search.hyperopt import HyperOptSearch
 from ray.tune.search.sample import Categorical, Domain, Float, Integer
 
 from cluster.errors import InputError
-from search_spaces.space import Space, When, combinations, domain_of, is_active
+from search_spaces.space import COMBINATION, Space, When, combinations, domain_of, is_active, settled
 
 METRIC, MODE = "validation_accuracy", "max"
 OPTUNA = ("optuna-tpe", "gp", "cmaes")
 SEARCHES = ("grid", "random", "hyperopt", *OPTUNA)
-COMBINATION = "combination"
-"""The one hyperparameter of a grid search: whole configurations."""
 
 
 def check_search(search: str, space: Space) -> None:
@@ -30,20 +28,24 @@ def check_search(search: str, space: Space) -> None:
         raise InputError("--search cmaes adapts ranges, and needs at least two of them in the space; use optuna-tpe")
 
 
-def make_search(name: str, space: Space, seed: int) -> tuple[Searcher | SearchAlgorithm, Space]:
+def make_search(name: str, space: Space, seed: int, *, trials: int = 20) -> tuple[Searcher | SearchAlgorithm, Space]:
     """The search, and what it leaves for Tune to draw.
+
+    Args:
+        trials: in all; HyperOpt draws a third of them at random first, 20 at most as is its own default.
 
     Raises:
         InputError: its library is not installed.
     """
+    space = settled(space)
     if name == "grid":
         return BasicVariantGenerator(random_state=seed), {COMBINATION: {"grid_search": combinations(space)}}
     if name == "random":
         flat = {key: domain_of(entry) for key, entry in space.items()}
         return BasicVariantGenerator(random_state=seed), flat
     if name == "hyperopt":
-        space = hyperopt_space(space)
-        return HyperOptSearch(space, metric=METRIC, mode=MODE, random_state_seed=seed, n_initial_points=8), {}
+        tree, at_random = hyperopt_space(space), min(20, max(5, trials // 3))
+        return HyperOptSearch(tree, metric=METRIC, mode=MODE, random_state_seed=seed, n_initial_points=at_random), {}
     return _optuna_search(name, space, seed), {}
 
 

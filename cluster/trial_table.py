@@ -27,6 +27,7 @@ COLUMNS = (
     "training_loss",
     "epochs",
     "epochs_trained",
+    "epochs_run",
     "diverged_step",
     "seconds",
 )
@@ -37,8 +38,10 @@ WRITE_SECONDS = 5.0
 class TrialTable(tune.Callback):
     """Writes trials.csv, trials.jsonl and best.json as trials report, and shows the search while it runs.
 
-    A row is a trial at its best epoch; `epochs_trained` is how far it went. States: running, finished (its epochs
-    are done or its patience ended), stopped (by the scheduler or the time budget), diverged, failed.
+    A row is a trial at its best epoch; `epochs_trained` is how far it came, and `epochs_run` how many epochs it has
+    trained itself: other ones where a population gave it another's weights.
+    States: running, finished (its epochs are done or its patience ended), stopped (by the scheduler or the time
+    budget), diverged, failed.
     """
 
     current: "TrialTable | None" = None
@@ -52,7 +55,7 @@ class TrialTable(tune.Callback):
         self.earlier = sum(row["experiment"] != experiment for row in self.rows.values())
         """Trials of earlier experiments in this folder, which this one extends."""
         self.total = 0
-        self.known = False
+        self.known = self.cut = False
         self.live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
         self.begun = self.written = time.monotonic()
 
@@ -61,6 +64,7 @@ class TrialTable(tune.Callback):
 
     def __enter__(self) -> "TrialTable":
         TrialTable.current = self
+        self.begun = time.monotonic()
         if self.live:
             self.live.start()
         return self
@@ -85,6 +89,7 @@ class TrialTable(tune.Callback):
         bad = "diverged" if result["diverged"] else "failed" if result["failed"] else ""
         if result["validation_accuracy"] >= row["validation_accuracy"] or bad:
             row = {
+                "epochs_run": row.get("epochs_run", 0),
                 "trial": trial.trial_id,
                 "experiment": self.experiment,
                 "config": self.study.hyperparameters(result["config"]),
@@ -96,6 +101,7 @@ class TrialTable(tune.Callback):
         row |= {
             "state": bad or "running",
             "epochs_trained": result["epochs"],
+            "epochs_run": row.get("epochs_run", 0) + 1,
             "seconds": round(result["time_total_s"], 3),
         }
         if result["failure"]:
@@ -114,6 +120,7 @@ class TrialTable(tune.Callback):
             return
         if row["state"] == "running":
             row["state"] = "finished" if trial.last_result["finished"] else "stopped"
+            self.cut = self.cut or (row["state"] == "stopped" and self.budget_spent)
         self.write()
         best = self.best()
         if not self.live:
@@ -128,6 +135,16 @@ class TrialTable(tune.Callback):
     @property
     def ended(self) -> int:
         return sum(row["state"] != "running" for row in self.rows.values())
+
+    @property
+    def whole(self) -> bool:
+        """Whether every trial has come to its own end: not one was ended by the time budget."""
+        return self.ended == self.total and not self.cut
+
+    @property
+    def nothing_works(self) -> bool:
+        states = [row["state"] for row in self.rows.values()]
+        return states.count("failed") >= 3 and all(state in ("failed", "running") for state in states)
 
     @property
     def budget_spent(self) -> bool:
@@ -177,9 +194,12 @@ def read_rows(folder: Path) -> list[Json]:
     if not path.exists():
         return []
     try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
-    except ValueError:
-        raise InputError(f"{path} is damaged: not a JSON object a line; `tautune resume` cannot use it") from None
+        rows: list[Json] = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            row["trial"], row["experiment"], row["config"].items(), [row[column] for column in COLUMNS]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise InputError(f"{path} is damaged: it must hold a trial a line, as `tautune tune` wrote it") from None
+    return rows
 
 
 def sorted_rows(rows: list[Json], by: str) -> list[Json]:

@@ -27,7 +27,7 @@ from search_spaces.study import TuningStudy, check_name
 from trainables.classifier import ClassifierTrial
 from trainables.datasets import DataError, ImageData, load
 from trainables.models import build
-from trainables.splits import splits
+from trainables.splits import Split, splits
 from trainables.training import TRAINING_NAMES
 
 Json = dict[str, Any]
@@ -154,11 +154,12 @@ def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float
     output = check_new(output)
     data = load_data(tuning.study, tuning.data_dir)
     try_model(tuning.study, data)
+    found = make_splits(tuning, data)
     with ray_session():
         check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
         make_folder(output)
         with TuningFolder(output, {"configuration": tuning.configuration()}) as folder:
-            return _run(tuning, data, folder, "trials", console=console, started=started)
+            return _run(tuning, data, found, folder, "trials", console=console, started=started)
 
 
 def resume_tuning(path: Path, *, console: Console, started: float) -> Json | None:
@@ -170,10 +171,11 @@ def resume_tuning(path: Path, *, console: Console, started: float) -> Json | Non
         console.print(f"nothing is left to do in {path}; `tautune extend` tries more configurations")
         return None
     data = load_data(tuning.study, tuning.data_dir)
+    found = make_splits(tuning, data)
     with ray_session(), TuningFolder(path.resolve(), run) as folder:
         check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
         tuning = replace(tuning, trials=last["trials"])
-        return _run(tuning, data, folder, last["experiment"], console=console, started=started, resume=True)
+        return _run(tuning, data, found, folder, last["experiment"], console=console, started=started, resume=True)
 
 
 def extend_tuning(path: Path, trials: int, *, console: Console, started: float) -> Json:
@@ -187,11 +189,12 @@ def extend_tuning(path: Path, trials: int, *, console: Console, started: float) 
     if tuning.scheduler in (*scheduling.POPULATION, "hyperband"):
         raise InputError(f"{path} used {tuning.scheduler}, whose trials live together: none can join later")
     data = load_data(tuning.study, tuning.data_dir)
+    found = make_splits(tuning, data)
     with ray_session(), TuningFolder(path.resolve(), run) as folder:
         check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
         tuning = replace(tuning, trials=trials)
         experiment = f"trials-{len({r['experiment'] for r in run['runs']}) + 1}"
-        return _run(tuning, data, folder, experiment, console=console, started=started)
+        return _run(tuning, data, found, folder, experiment, console=console, started=started)
 
 
 def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:
@@ -200,7 +203,7 @@ def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:
         try:
             data = study.data()
         except Exception as error:
-            message = f"{study.source}: its data raised {type(error).__name__}: {error}"
+            message = f"{study.source}: its data: {type(error).__name__}: {error}"
             raise InputError(f"{traceback.format_exc()}{message}") from None
         if not isinstance(data, ImageData):
             raise InputError(f"{study.source}: its data must be an ImageData, not {type(data).__name__}")
@@ -212,11 +215,11 @@ def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:
 
 
 def try_model(study: TuningStudy, data: ImageData) -> None:
-    """Builds one network of the space, without memory. Raises InputError, after its own traceback, if that raises."""
+    """Builds one network of the space. Raises InputError, after its own traceback, if that raises."""
     config = active(study.space, {name: (ends(domain_of(entry)) or [0])[0] for name, entry in study.space.items()})
     own = {name: value for name, value in config.items() if name not in TRAINING_NAMES}
     try:
-        with torch.device("meta"):
+        with torch.random.fork_rng(devices=[]):
             build(study.model, data.train.shape, data.classes, own)
     except Exception as error:
         values = ", ".join(f"{name}={value}" for name, value in own.items())
@@ -239,6 +242,7 @@ def check_feasible(cpus: float, gpus: float) -> None:
 def _run(
     tuning: Tuning,
     data: ImageData,
+    found: list[Split],
     folder: TuningFolder,
     experiment: str,
     *,
@@ -250,7 +254,7 @@ def _run(
     known = resume and any(state.glob("experiment_state-*.json"))
     table = TrialTable(folder.path, tuning.study, experiment, console, budget=tuning.time_budget)
     table.total = table.earlier + tuning.samples
-    trainable = make_trainable(tuning, data)
+    trainable = make_trainable(tuning, data, found)
     folder.begin(experiment=experiment, started=now(), trials=tuning.trials, resumed=resume, **provenance())
     with table:
         tuner = (
@@ -262,10 +266,10 @@ def _run(
     return _conclude(tuning, folder, table, results, console=console, started=started)
 
 
-def make_trainable(tuning: Tuning, data: ImageData, **changes: Any) -> Any:
-    """What every trial is given, through the object store: training images alone, once a node."""
+def make_splits(tuning: Tuning, data: ImageData) -> list[Split]:
+    """Raises InputError if the images cannot be divided as asked for."""
     try:
-        found = splits(
+        return splits(
             data.train.targets,
             share=tuning.study.validation_share,
             folds=tuning.folds,
@@ -275,6 +279,10 @@ def make_trainable(tuning: Tuning, data: ImageData, **changes: Any) -> Any:
         )
     except ValueError as error:
         raise InputError(f"the images of {tuning.study.name} cannot be divided so: {error}") from None
+
+
+def make_trainable(tuning: Tuning, data: ImageData, found: list[Split], **changes: Any) -> Any:
+    """What every trial is given, through the object store: training images alone, once a node."""
     shared: Json = {
         "study": tuning.study,
         "pixels": data.train.pixels.numpy(),
@@ -290,19 +298,18 @@ def make_trainable(tuning: Tuning, data: ImageData, **changes: Any) -> Any:
     return tune.with_resources(trainable, {"CPU": tuning.cpus_per_trial, "GPU": tuning.gpus_per_trial})
 
 
-class _NothingWorks(tune.Stopper):
-    """Ends a search in which three trials failed and none has worked."""
+class _Ending(tune.Stopper):
+    """Ends a search whose time is spent, and one in which three trials failed and none has worked.
 
-    def __init__(self) -> None:
-        self.failed, self.worked = 0, False
+    Tune's own time budget goes on counting in a run that is resumed; this one asks the table of the running process.
+    """
 
     def __call__(self, trial_id: str, result: Json) -> bool:
-        self.failed += result["failed"]
-        self.worked = self.worked or not result["failed"]
         return False
 
     def stop_all(self) -> bool:
-        return self.failed >= 3 and not self.worked
+        table = TrialTable.current
+        return table is not None and (table.budget_spent or table.nothing_works)
 
 
 def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment: str, table: TrialTable) -> tune.Tuner:
@@ -311,7 +318,7 @@ def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment:
     seed = tuning.seed + len(earlier)
     random.seed(seed)  # PBT draws from these
     np.random.seed(seed)
-    search, space = searching.make_search(tuning.search, study.space, seed)
+    search, space = searching.make_search(tuning.search, study.space, seed, trials=tuning.trials)
     if earlier and isinstance(search, Searcher):
         search.restore_from_dir(str(folder.path / earlier[-1]["experiment"]))
     population = tuning.scheduler in scheduling.POPULATION
@@ -326,7 +333,6 @@ def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment:
             ),
             num_samples=1 if tuning.search == "grid" else tuning.trials,
             max_concurrent_trials=tuning.concurrent,
-            time_budget_s=tuning.time_budget,
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
@@ -336,7 +342,7 @@ def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment:
             callbacks=[TensorBoardLog(study), table],
             checkpoint_config=tune.CheckpointConfig(num_to_keep=4 if population else 2, checkpoint_frequency=interval),
             failure_config=tune.FailureConfig(max_failures=2),
-            stop=_NothingWorks(),
+            stop=_Ending(),
             verbose=0,
         ),
     )
@@ -348,11 +354,11 @@ def _conclude(
     seconds = round(time.monotonic() - started, 1)
     fits = tuning.folds * tuning.repeats
     failed = [row for row in table.ranked() if row["state"] == "failed"]
-    ended = {"finished": now()} if table.ended == table.total or table.budget_spent or failed else {}
+    ended = {"finished": now()} if table.whole or table.budget_spent or failed else {}
     folder.end(
         duration_seconds=seconds,
-        training_epochs=fits * sum(row["epochs_trained"] for row in table.rows.values()),
-        stopped_by_budget=table.budget_spent and table.ended < table.total,
+        training_epochs=fits * sum(row["epochs_run"] for row in table.rows.values()),
+        stopped_by_budget=table.budget_spent and not table.whole,
         **ended,
     )
     for result in results:

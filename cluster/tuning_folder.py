@@ -17,8 +17,8 @@ def read_tuning(folder: Path) -> Json:
     if not (folder / "run.json").is_file():
         raise InputError(f"{folder} holds no run.json; give a folder that `tautune tune --output` wrote")
     run = read_json(folder / "run.json")
-    configuration = run.get("configuration", {})
-    if configuration.get("kind") != "tuning":
+    configuration = run.get("configuration")
+    if not isinstance(configuration, dict) or configuration.get("kind") != "tuning":
         raise InputError(f"{folder} holds no tuning; give a folder that `tautune tune --output` wrote")
     if configuration.get("format") != FORMAT:
         version = run.get("versions", {}).get("tautune", "of another version")
@@ -26,6 +26,8 @@ def read_tuning(folder: Path) -> Json:
             f"{folder} was written by another version of tautune ({version}): its format is "
             f"{configuration.get('format', 1)}, and this one reads {FORMAT}; use that version, or tune anew"
         )
+    if not {"study", "space", "set", "seed"} <= set(configuration) or not run.get("runs"):
+        raise InputError(f"{folder / 'run.json'} is damaged: a part of it is missing; tune anew")
     return run
 
 
@@ -33,12 +35,17 @@ def read_best(folder: Path) -> Json:
     """best.json. Raises InputError if no trial has got that far."""
     if not (folder / "best.json").is_file():
         raise InputError(f"{folder} has no best.json: no trial of it reported without diverging or failing")
-    return read_json(folder / "best.json")
+    best = read_json(folder / "best.json")
+    if not {"trial", "config", "epochs", "history"} <= set(best):
+        raise InputError(f"{folder / 'best.json'} is damaged: a part of it is missing; `tautune resume` writes it anew")
+    return best
 
 
 def check_new(output: Path) -> Path:
     """The folder, resolved. Raises InputError if it holds something."""
     output = output.resolve()
+    if set("*?[") & set(str(output)):
+        raise InputError(f"--output: {output} has one of * ? [ in it, and Ray could not find its files again")
     if (output / "run.json").is_file():
         raise InputError(f"--output: {output} holds a run; go on with it by `tautune resume`, or give a new folder")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):

@@ -11,6 +11,10 @@ Space = dict[str, Any]
 """Hyperparameter → a domain (`tune.loguniform`, `tune.choice` …), a fixed value, or a `When`."""
 
 
+COMBINATION = "combination"
+"""The one hyperparameter of a grid search: whole configurations."""
+
+
 @dataclass(frozen=True)
 class When:
     """A hyperparameter that exists only where another one has some of its values.
@@ -45,9 +49,13 @@ def active(space: Space, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _flat(config: dict[str, Any]) -> dict[str, Any]:
+    """Dissolves a grid's combination and HyperOpt's branches {layers: {layers: 2, units_2: 64}}, and no value."""
     flat: dict[str, Any] = {}
     for name, value in config.items():
-        flat |= _flat(value) if isinstance(value, dict) else {name: value}
+        branch = isinstance(value, dict) and (name == COMBINATION or name in value)
+        flat |= _flat({k: v for k, v in value.items() if k != name}) if branch else {name: value}
+        if branch and name in value:
+            flat[name] = value[name]
     return flat
 
 
@@ -60,6 +68,18 @@ def combinations(space: Space) -> list[dict[str, Any]]:
     values = [list(d.categories) if isinstance(d := domain_of(e), Categorical) else [d] for e in space.values()]
     every = (active(space, dict(zip(space, chosen, strict=True))) for chosen in product(*values))
     return list({repr(config): config for config in every}.values())
+
+
+def settled(space: Space) -> Space:
+    """The same space without the conditions on what is fixed in it."""
+    found: Space = {}
+    for name, entry in space.items():
+        parent = domain_of(found.get(entry.parameter)) if isinstance(entry, When) else None
+        if not isinstance(entry, When) or isinstance(parent, Domain):
+            found[name] = entry
+        elif entry.parameter in found and parent in entry.values:
+            found[name] = entry.domain
+    return found
 
 
 def ends(domain: Any) -> list[Any]:
@@ -76,6 +96,8 @@ def ends(domain: Any) -> list[Any]:
 def check_space(space: Space) -> None:
     """Raises ValueError for bounds in the wrong order, an empty choice, or a condition on what is no choice."""
     for name, entry in space.items():
+        if not isinstance(name, str):
+            raise ValueError(f"a hyperparameter's name must be text, not {name!r}")
         domain = domain_of(entry)
         if isinstance(domain, Function | dict):
             raise ValueError(f"{name} must be a range, a choice or a value, not {domain!r}")
@@ -92,6 +114,8 @@ def check_space(space: Space) -> None:
 
 def _check_condition(name: str, entry: When, space: Space) -> None:
     parent = domain_of(space.get(entry.parameter))
+    if entry.parameter in space and not isinstance(parent, Domain):
+        return  # it is fixed: the condition holds or not, once and for all
     if not isinstance(parent, Categorical):
         raise ValueError(f"{name} depends on {entry.parameter}, which must be a tune.choice of the same space")
     if list(space).index(entry.parameter) > list(space).index(name):

@@ -81,11 +81,11 @@ class TuningStudy:
         if isinstance(self.model, str):
             check_name("model", self.model, MODELS)
         own = names_of(MODELS[self.model] if isinstance(self.model, str) else self.model)
+        check_space(self.space)
         for name in self.space:
             stem, _ = per_layer(name, own)
             if "**" not in own:
                 check_name("hyperparameter", stem, [*TRAINING_NAMES, *own])
-        check_space(self.space)
         for name in set(self.space) & set(TRAINING_NAMES):
             for value in ends(domain_of(self.space[name])):
                 _check_value(name, value)

@@ -49,7 +49,7 @@ class ClassifierTrial(tune.Trainable):
         """Begins anew with other hyperparameters; the data stay."""
         self.hyperparameters = self.shared["study"].hyperparameters(new_config)
         self.trainings: list[ClassifierTraining] = []
-        self.best_accuracy, self.lowest_loss, self.lowest_epoch, self.last_loss = 0.0, math.inf, 0, 0.0
+        self.lowest_loss, self.lowest_epoch, self.last_loss = math.inf, 0, DIVERGED_VALIDATION_LOSS
         self.since_checkpoint = 0.0
         return True
 
@@ -79,9 +79,8 @@ class ClassifierTrial(tune.Trainable):
 
     def _step(self) -> dict[str, Any]:
         for training in self.trainings:
-            for entry in self.shared.get("replay", []):
-                if entry["epoch"] == training.epochs:
-                    training.change({name: entry[name] for name in MUTABLE})
+            if past := [e for e in self.shared.get("replay", []) if e["epoch"] <= training.epochs]:
+                training.change({name: past[-1][name] for name in MUTABLE})
         begun = time.perf_counter()
         epochs = [training.train_epoch() for training in self.trainings]
         seconds = time.perf_counter() - begun
@@ -101,7 +100,6 @@ class ClassifierTrial(tune.Trainable):
         loss = DIVERGED_VALIDATION_LOSS if bad else fmean(min(v, DIVERGED_VALIDATION_LOSS) for v, _ in validated)
         accuracies = [0.0] if bad else [accuracy for _, accuracy in validated]
         done = self.trainings[0].epochs if self.trainings else 0
-        self.best_accuracy = max(self.best_accuracy, fmean(accuracies))
         if loss < self.lowest_loss:
             self.lowest_loss, self.lowest_epoch = loss, done
         config = self.trainings[0].config if self.trainings else None
@@ -116,13 +114,12 @@ class ClassifierTrial(tune.Trainable):
             "validation_loss": loss,
             "validation_accuracy": fmean(accuracies),
             "validation_accuracy_deviation": pstdev(accuracies),
-            "best_validation_accuracy": self.best_accuracy,
             "learning_rate": epochs[0].learning_rate if epochs else 0.0,
             "epochs": done,
             "epoch_seconds": seconds,
             "examples_per_second": sum(len(t.indices) for t in self.trainings) / seconds if seconds else 0.0,
             "diverged": int(diverged),
-            "diverged_step": next((e.steps for e in epochs if e.diverged), 0) if diverged else -1,
+            "diverged_step": self._diverged_step(epochs) if diverged else -1,
             "failed": int(bool(failure)),
             "failure": failure,
             "history": json.dumps(self.trainings[0].history if self.trainings else []),
@@ -131,11 +128,16 @@ class ClassifierTrial(tune.Trainable):
             "done": finished,
         }
 
+    def _diverged_step(self, epochs: list[Epoch]) -> int:
+        """Optimizer steps of the whole training with a finite loss; all of them if it was validation's that was not."""
+        trained = [t.steps for t, e in self._zip(epochs) if e.diverged]
+        return min(trained) if trained else self.trainings[0].steps
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         self._build()
         state = {
             "trainings": [training.state_dict() for training in self.trainings],
-            "progress": [self.best_accuracy, self.lowest_loss, self.lowest_epoch, self.last_loss],
+            "progress": [self.lowest_loss, self.lowest_epoch, self.last_loss],
         }
         torch.save(state, Path(checkpoint_dir) / "trial.pt")
         self.since_checkpoint = 0.0
@@ -146,7 +148,7 @@ class ClassifierTrial(tune.Trainable):
         state = torch.load(path, weights_only=True, map_location=self.shared["device"])
         for training, own in zip(self.trainings, state["trainings"], strict=True):
             training.load_state_dict(own)
-        self.best_accuracy, self.lowest_loss, self.lowest_epoch, self.last_loss = state["progress"]
+        self.lowest_loss, self.lowest_epoch, self.last_loss = state["progress"]
 
 
 def _as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:

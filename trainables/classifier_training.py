@@ -38,11 +38,11 @@ class ClassifierTraining:
         self.validation = images[validation.to(device)]
         self.normalize = Normalization.of(images.pixels[self.indices.to(device)]).to(device)
         network = build(model, images.shape, classes, own).to(device)
-        self.model = network.to(memory_format=torch.channels_last)
+        self.model = network.to(memory_format=torch.channels_last) if len(images.shape) == 3 else network
         self.order = torch.Generator().manual_seed(seed)
         self.optimizer = make_optimizer(self.model.parameters(), self.config)
         self.horizon = min(horizon, self.config.epochs or horizon)
-        self.epochs = 0
+        self.epochs = self.steps = 0
         self.history: list[Config] = []
         """The mutable hyperparameters with the epoch from which they held, the inherited part included."""
 
@@ -62,6 +62,7 @@ class ClassifierTraining:
             share=1 / self.horizon,
         )
         self.epochs += 1
+        self.steps += epoch.steps
         return epoch
 
     def change(self, values: Config) -> None:
@@ -84,6 +85,7 @@ class ClassifierTraining:
             "order": self.order.get_state(),
             "dropout": _generators(device),
             "epochs": self.epochs,
+            "steps": self.steps,
             "history": self.history,
             "mean": self.normalize.mean,
             "deviation": self.normalize.deviation,
@@ -101,7 +103,7 @@ class ClassifierTraining:
         device = self.normalize.mean.device
         if device.type == "cuda" and len(state["dropout"]) > 1:
             torch.cuda.set_rng_state(state["dropout"][1].cpu(), device)
-        self.epochs = state["epochs"]
+        self.epochs, self.steps = state["epochs"], state["steps"]
         self.history = [dict(entry) for entry in state["history"]]
         self.normalize = Normalization(state["mean"], state["deviation"]).to(device)
 

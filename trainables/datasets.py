@@ -22,12 +22,12 @@ from torch import Tensor
 from trainables.splits import splits
 
 CONTENTS = {
-    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888": "fashion_mnist train-images",
-    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9": "fashion_mnist train-labels",
-    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b": "fashion_mnist t10k-images",
-    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34": "fashion_mnist t10k-labels",
+    "8d4fb7e6c68d591d4c3dfef9ec88bf0d": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "25c81989df183df01b3e8a0aad5dffbe": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "bef4ecab320f06d8554ea6380940ec79": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "bb300cfdad3c16e7a12a480ee83cd310": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-"""SHA-256 of unpacked files."""
+"""The MD5 of a published file of Fashion-MNIST → the SHA-256 of what it holds: Debian packs the files anew."""
 
 
 class DataError(ValueError):
@@ -44,6 +44,8 @@ class Images:
     def __post_init__(self) -> None:
         if len(self.pixels) != len(self.targets):
             raise ValueError(f"there are {len(self.pixels)} images, but {len(self.targets)} targets")
+        if not self.targets.is_floating_point() and self.targets.dtype != torch.int64:
+            object.__setattr__(self, "targets", self.targets.long())
         if self.pixels.dtype != torch.uint8 and not self.pixels.is_floating_point():
             raise ValueError(f"pixels must be bytes or floating point, not {self.pixels.dtype}")
 
@@ -70,6 +72,25 @@ class ImageData:
     test: Images
     class_names: tuple[str, ...] = ()
     """In the order of their numbers; the numbers themselves where there are none."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what would spoil a training, or its one evaluation, later."""
+        for part, images in (("training", self.train), ("test", self.test)):
+            targets = images.targets
+            if targets.is_floating_point() or not len(targets) or int(targets.min()) < 0:
+                raise ValueError(
+                    f"{part} targets must be classes 0, 1, 2 …, not {targets.dtype}, {targets[:3].tolist()}"
+                )
+            if images.pixels.is_floating_point() and not bool(images.pixels.isfinite().all()):
+                raise ValueError(f"{part} inputs must be finite numbers; there are NaN or infinite ones")
+        if self.test.shape != self.train.shape:
+            raise ValueError(
+                f"test inputs must have the training inputs' shape {self.train.shape}, not {self.test.shape}"
+            )
+        if int(self.test.targets.max()) >= self.classes:
+            raise ValueError(f"there is no training input of class {int(self.test.targets.max())}, and a test input is")
+        if self.class_names and len(self.class_names) != self.classes:
+            raise ValueError(f"there must be {self.classes} class names, or none, not {len(self.class_names)}")
 
     @property
     def classes(self) -> int:
@@ -98,11 +119,13 @@ def search_folders(data_dir: Path | None) -> Iterator[Path]:
         yield Path(own)
     for shared in os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":"):
         yield Path(shared) / "datasets"
-    yield cache_folder()
+    yield cache_folder() / "data"
 
 
 def cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tautune" / "data"
+    """$TAUTUNE_CACHE, else tautune/ in $XDG_CACHE_HOME or ~/.cache."""
+    own = os.environ.get("TAUTUNE_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tautune"
 
 
 def _digits(data_dir: Path | None) -> ImageData:
@@ -136,7 +159,7 @@ def _mnist_kind(name: str, folder: str, class_name: str) -> Callable[[Path | Non
 
 
 def _download(name: str, published: Any, class_name: str, places: list[Path]) -> Path:
-    cache = cache_folder()
+    cache = cache_folder() / "data"
     try:
         published(cache, download=True)
     except (OSError, RuntimeError) as error:
@@ -173,7 +196,7 @@ def _read_idx(path: Path, checksum: str) -> NDArray[np.uint8]:
         content = gzip.decompress(packed)
     except (OSError, EOFError, zlib.error):
         content = b""
-    if actual != checksum and hashlib.sha256(content).hexdigest() not in CONTENTS:
+    if actual != checksum and hashlib.sha256(content).hexdigest() != CONTENTS.get(checksum):
         raise DataError(f"{path} is not the published file: its MD5 is {actual}, not {checksum}; remove or replace it")
     dimensions = content[3]
     shape = np.frombuffer(content, ">i4", count=dimensions, offset=4)
@@ -186,7 +209,9 @@ def _cifar10(data_dir: Path | None) -> ImageData:
     places = list(search_folders(data_dir))
     found = next((p for p in places if (p / CIFAR10.base_folder).is_dir()), None)
     try:
-        parts = [CIFAR10(found or cache_folder(), train=train, download=found is None) for train in (True, False)]
+        parts = [
+            CIFAR10(found or cache_folder() / "data", train=train, download=found is None) for train in (True, False)
+        ]
     except (OSError, RuntimeError) as error:
         if found:
             expected = ", ".join(f"{file} {checksum}" for file, checksum in [*CIFAR10.train_list, *CIFAR10.test_list])

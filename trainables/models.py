@@ -43,6 +43,7 @@ def mlp(
     batch_norm: bool = False,
 ) -> nn.Module:
     """Fully connected: `layers` hidden layers of `units` each, or of the widths that `units` lists."""
+    _check_flag("batch_norm", batch_norm)
     widths = (units,) * layers if isinstance(units, int) else tuple(units)
     if len(widths) != layers:
         raise ValueError(f"units must be {layers} widths for {layers} layers, not {len(widths)}")
@@ -75,6 +76,7 @@ def cnn(
 
     The first two are followed by 2×2 pooling, the others as long as there are at least 2 pixels a side.
     """
+    _check_flag("batch_norm", batch_norm)
     depth, height, width = _image(shape)
     blocks: list[nn.Module] = []
     for layer in range(layers):
@@ -95,6 +97,7 @@ def cnn(
 
 def vgg11(shape: Shape, classes: int, *, dropout: float = 0.0, batch_norm: bool = True) -> nn.Module:
     """VGG-11 for 32×32 images: torchvision's convolutions, and one linear layer on the 512 features."""
+    _check_flag("batch_norm", batch_norm)
     if shape != (3, 32, 32):
         raise ValueError(f"vgg11 takes images of shape (3, 32, 32), not {shape}")
     head = [nn.Flatten(), nn.Dropout(dropout), nn.Linear(512, classes)]
@@ -131,6 +134,11 @@ def _initialized(model: nn.Module, initialization: str | None) -> nn.Module:
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
     return model
+
+
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, not {value!r}")
 
 
 def _choose(name: str, value: str, choices: dict[str, T]) -> T:

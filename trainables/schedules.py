@@ -12,13 +12,14 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 """`step` divides by 10 at half and again at three quarters (He et al., 2016)."""
 
 
-def factor(schedule: str, done: float, *, warmup: float = 0.0) -> float:
+def factor(schedule: str, done: float, *, warmup: float = 0.0, step: float = 0.0) -> float:
     """What multiplies the learning rate when a share `done` in [0, 1] of the steps is done.
 
     Args:
         schedule: one of `SCHEDULES`.
-        warmup: share of the steps over which it rises linearly from 0 first; the schedule takes the rest.
+        warmup: share of the steps over which it rises linearly first; the schedule takes the rest.
+        step: share of the steps that one step is, so that the first one is not lost.
     """
     if done < warmup:
-        return done / warmup
+        return min((done + step) / warmup, 1.0)
     return SCHEDULES[schedule]((done - warmup) / (1 - warmup))

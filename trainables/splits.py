@@ -39,6 +39,8 @@ def splits(
     found = []
     for training, validation in splitter.split(np.zeros(len(classes)), classes):
         if examples is not None and examples < len(training):
-            training, _ = train_test_split(training, train_size=examples, random_state=seed, stratify=classes[training])
+            few = len(training) - examples < len(np.unique(classes))  # too few are left out to have each class in them
+            stratify = None if few else classes[training]
+            training, _ = train_test_split(training, train_size=examples, random_state=seed, stratify=stratify)
         found.append((torch.from_numpy(np.sort(training)), torch.from_numpy(np.sort(validation))))
     return found

@@ -79,6 +79,7 @@ class TrainingConfig:
         for name in ("batch_size", "epochs", "patience"):
             value = getattr(self, name)
             _check(name, value, value is None or (_is_integer(value) and value >= 1), "an integer of at least 1")
+        _check("flip", self.flip, isinstance(self.flip, bool), "true or false")
         _check("shift", self.shift, _is_integer(self.shift) and self.shift >= 0, "an integer of at least 0")
 
 
@@ -135,7 +136,7 @@ def train_epoch(
         done, share: which part of the whole training was done before this epoch, and which part this epoch is.
     """
     model.train()
-    weights = [p for p in model.parameters() if p.ndim > 1]
+    weights = penalized(model)
     batches = indices[torch.randperm(len(indices), generator=generator)].split(config.batch_size)
     if len(batches) > 1 and len(batches[-1]) == 1 < config.batch_size:
         batches = batches[:-1]  # batch normalization has no variance of one image
@@ -143,7 +144,8 @@ def train_epoch(
     right: list[Tensor] = []
     rate = config.learning_rate
     for step, batch in enumerate(batches):
-        rate = config.learning_rate * factor(config.schedule, done + share * step / len(batches), warmup=config.warmup)
+        now = done + share * step / len(batches)
+        rate = config.learning_rate * factor(config.schedule, now, warmup=config.warmup, step=share / len(batches))
         for group in optimizer.param_groups:
             group["lr"] = rate
         part = images[batch.to(images.targets.device)]
@@ -158,6 +160,13 @@ def train_epoch(
         if (step + 1) % CHECK_EVERY == 0 and _first_diverged(losses[-CHECK_EVERY:]) is not None:
             break
     return _conclude(losses, right, [len(batch) for batch in batches], rate)
+
+
+def penalized(model: nn.Module) -> list[nn.Parameter]:
+    """The weights that l1 and l2 act on: all but biases and those of normalization layers."""
+    norms = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
+    left_out = {id(p) for module in model.modules() if isinstance(module, norms) for p in module.parameters()}
+    return [p for p in model.parameters() if p.ndim > 1 and id(p) not in left_out]
 
 
 def _conclude(losses: list[Tensor], right: list[Tensor], sizes: list[int], learning_rate: float) -> Epoch:

@@ -91,11 +91,21 @@ BAD = {
     "tune digits_mlp --set delay=-8": "delay must be an integer ≥ 0 (optimizer steps), not -8",
     "tune digits_mlp --set delay": "--set takes NAME=VALUE, as in --set delay=8, not 'delay'",
     "tune digits_mlp --set dropout=2": "the model of digits_mlp cannot be built with",
-    "tune digits_mlp --set layers=9": "units_2 depends on layers, which must be a tune.choice",
-    "tune digits_mlp --trials 0": "--trials must be above 0, not 0",
+    "tune digits_mlp --set layers=9": "units must be 9 widths for 9 layers, not 1",
+    "tune digits_mlp --set flip=False": "flip must be true or false, not 'False'",
+    "tune digits_mlp --set batch_norm=no": "batch_norm must be true or false, not 'no'",
+    "tune digits_mlp --set learning_rate=abc": "learning_rate cannot be 'abc', a str",
+    "tune digits_mlp --set optimizer=[1]": "optimizer cannot be [1], a list",
+    "tune digits_mlp --set dropout=NaN": "--set takes finite numbers, not NaN",
+    "tune digits_mlp --examples 5": "the images of digits_mlp cannot be divided so",
+    "tune digits_mlp --folds 500": "folds must be at most",
+    "tune digits_mlp --seed 5000000000": "Invalid value for '--seed'",
+    "tune digits_mlp --output a[1]": "has one of * ? [ in it",
+    "tune optimizers --trials 3": "--trials does not go with --search grid",
+    "tune digits_mlp --trials 0": "--trials must be above 0, and finite, not 0",
     "tune digits_mlp --trails 3": "No such option: --trails",
     "tune digits_mlp --folds 0": "Invalid value for '--folds'",
-    "tune digits_mlp --time-budget 0": "--time-budget must be above 0",
+    "tune digits_mlp --time-budget 0": "--time-budget must be above 0, and finite, not 0",
     "tune digits_mlp --gpus-per-trial 1.5": "--gpus-per-trial must be a share of one GPU or a whole number, not 1.5",
     "tune digits_mlp --output a_file": "a_file exists and is not an empty folder; give a new one",
     "tune digits_mlp --output damaged": "damaged holds a run; go on with it by `tautune resume`",
@@ -111,6 +121,10 @@ BAD = {
     "refit other": "other holds no run.json",
     "predict other x.png": "there is no other/model.pt; make it with `tautune refit other`",
     "predict broken x.png": "broken/model.pt is damaged, or not a model of tautune",
+    "tune digits_mlp --time-budget inf": "--time-budget must be above 0, and finite, not inf",
+    "tune optimizers_quadratic --folds 3": "only --set delay=… and --output apply to it",
+    "extend partial --trials 2": "run.json is damaged: a part of it is missing",
+    "results partial": "run.json is damaged: a part of it is missing",
     "board nowhere": "there is no folder nowhere",
 }
 
@@ -133,6 +147,8 @@ def test_bad_input_is_one_line_and_exit_code_2_and_leaves_nothing(
     (tmp_path / "old" / "run.json").write_text(json.dumps(old))
     (tmp_path / "swept").mkdir()
     (tmp_path / "swept" / "run.json").write_text('{"configuration": {"study": "digits"}}')
+    (tmp_path / "partial").mkdir()
+    (tmp_path / "partial" / "run.json").write_text('{"configuration": {"kind": "tuning", "format": 2}}')
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "model.pt").write_bytes(b"PK\x03\x04 no model")
     (tmp_path / "a_study.py").write_text("STUDY = 1")

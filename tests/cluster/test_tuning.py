@@ -19,10 +19,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import search_spaces
+from cluster import prediction
 from cluster.errors import InputError, RunFailed
 from cluster.prediction import predict
 from cluster.refit import refit
 from cluster.searching import hyperopt_space
+from cluster.sweep_folder import write_json
 from cluster.trial_table import sorted_rows
 from cluster.tuning import Tuning, extend_tuning, resume_tuning, run_tuning
 from search_spaces import digits_mlp
@@ -30,6 +32,7 @@ from search_spaces.space import When
 from search_spaces.study import TuningStudy
 from trainables import datasets
 from trainables.classifier import DIVERGED_VALIDATION_LOSS
+from trainables.datasets import ImageData
 from trainables.normalization import Normalization
 
 SILENT = Console(file=io.StringIO())
@@ -287,6 +290,90 @@ def test_configurations_that_raise_are_named_and_the_others_kept(tmp_path: Path)
     states = [row["state"] for row in rows_of(tmp_path / "out")]
     assert sorted(states) == ["failed", "failed", "finished", "finished"]
     assert (tmp_path / "out" / "best.json").exists()
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_trials_are_given_training_images_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of data whose test images are told from the others by their first pixel."""
+    given = {}
+
+    def spy(trainable: Any, **shared: Any) -> Any:
+        given.update(shared)
+        return with_parameters(trainable, **shared)
+
+    def marked() -> ImageData:
+        data = datasets.load("digits")
+        data.train.pixels[:, 0, 0, 0], data.test.pixels[:, 0, 0, 0] = 1, 255
+        return data
+
+    with_parameters = tune.with_parameters
+    monkeypatch.setattr(tune, "with_parameters", spy)
+    run(job(replace(SMALL, data=marked), "random", "none", trials=1, max_epochs=1), tmp_path / "out")
+    assert given["pixels"].shape == (1437, 1, 8, 8)
+    assert set(given["pixels"][:, 0, 0, 0].tolist()) == {1}
+    ((training, validation),) = given["splits"]
+    assert sorted([*training.tolist(), *validation.tolist()]) == list(range(1437))
+    images = [value for value in given.values() if hasattr(value, "shape") and value.shape[:1] == (360,)]
+    assert images == []
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_spent_time_budget_is_no_interruption_and_a_resume_has_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(search_spaces.TUNING, "small", SMALL)
+    folder = tmp_path / "out"
+    run(job(SMALL, "random", "none", trials=4, max_epochs=3000, time_budget=14), folder)
+    first = json.loads((folder / "run.json").read_text())["runs"][-1]
+    assert first["stopped_by_budget"]
+    assert "finished" in first
+    resume_tuning(folder, console=SILENT, started=time.monotonic())
+    last = json.loads((folder / "run.json").read_text())["runs"][-1]
+    assert last["training_epochs"] > first["training_epochs"]
+    assert "finished" in last
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_refit_has_no_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = replace(
+        SMALL, space={"optimizer": "adam", "learning_rate": 1e-9, "units": 8, "patience": 1, "dropout": 0.9}
+    )
+    monkeypatch.setitem(search_spaces.TUNING, "small", study)
+    best, _ = run(job(study, "random", "none", trials=1, max_epochs=20), tmp_path / "out")
+    write_json(tmp_path / "out" / "best.json", best | {"epochs": 6})  # later than its patience with random losses
+    assert refit(tmp_path / "out", data_dir=None, again=False, console=SILENT)["epochs"] == 6
+
+
+def test_pictures_are_brought_to_the_models_kind(tmp_path: Path) -> None:
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+    kinds = {"grey": Image.fromarray(pixels), "16 bit": Image.fromarray(pixels.astype(np.uint16) * 257)}
+    clear = np.zeros((8, 8, 4), np.uint8)
+    clear[..., 3] = 255 - pixels  # black, drawn in alpha alone
+    kinds["alpha"] = Image.fromarray(clear)
+    for name, picture in kinds.items():
+        picture.save(tmp_path / f"{name}.png")
+        read = prediction._read(tmp_path / f"{name}.png", (1, 8, 8))
+        assert abs(read[0, 0].int() - torch.from_numpy(pixels).int()).max() <= 1, name
+    turned = Image.fromarray(np.rot90(pixels, 1))
+    exif = turned.getexif()
+    exif[0x0112] = 6  # shown turned by 90° clockwise
+    turned.save(tmp_path / "photo.png", exif=exif)
+    assert torch.equal(prediction._read(tmp_path / "photo.png", (1, 8, 8))[0, 0], torch.from_numpy(pixels))
+    Image.fromarray(pixels.astype(np.float32)).save(tmp_path / "float.tiff")
+    np.save(tmp_path / "nan.npy", np.full((1, 8, 8), np.nan))
+    np.save(tmp_path / "text.npy", np.array(["a"]))
+    (tmp_path / "empty.npy").write_bytes(b"")
+    for name, message in {
+        "float.tiff": "whose range is not known",
+        "nan.npy": "must hold one array of finite numbers",
+        "text.npy": "must hold one array of finite numbers",
+        "empty.npy": "is no array that can be read",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            prediction._read(tmp_path / name, (1, 8, 8))
 
 
 def test_rows_are_sorted_by_any_column() -> None:

@@ -75,3 +75,25 @@ def test_the_trees_share_a_hyperparameter_between_branches() -> None:
 
     assert set(hyperopt_space(SPACE)) == {"layers", "units_1", "optimizer", "learning_rate", "batch_size"}
     assert pickle.loads(pickle.dumps(OptunaSpace(SPACE))).space.keys() == SPACE.keys()
+
+
+@pytest.mark.parametrize("search", ["grid", "random", "hyperopt", "optuna-tpe"])
+def test_a_fixed_hyperparameter_settles_what_depends_on_it(search: str) -> None:
+    choices = {name: entry for name, entry in SPACE.items() if name not in ("units_3", "momentum", "learning_rate")}
+    space = choices | {"layers": 2, "optimizer": "adam"}
+    searcher, rest = make_search(search, space, seed=0)
+    if search == "grid":
+        drawn = rest["combination"]["grid_search"]
+    elif search == "random":
+        drawn = [{name: d.sample() if hasattr(d, "sample") else d for name, d in rest.items()} for _ in range(5)]
+    else:
+        drawn = [searcher.suggest(str(number)) for number in range(5)]
+    for config in drawn:
+        assert set(active(space, config)) == {"layers", "units_1", "units_2", "optimizer", "batch_size"}
+
+
+def test_a_choice_of_dicts_is_a_value() -> None:
+    space: Space = {"blocks": tune.choice([{"width": 1}, {"width": 2}]), "learning_rate": 0.1}
+    searcher, _ = make_search("hyperopt", space, seed=0)
+    for config in (searcher.suggest("0"), {"combination": {"blocks": {"width": 1}, "learning_rate": 0.1}}):
+        assert active(space, config)["blocks"] in ({"width": 1}, {"width": 2})

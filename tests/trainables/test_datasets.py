@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from trainables import datasets
-from trainables.datasets import DataError
+from trainables.datasets import DataError, ImageData, Images
 from trainables.normalization import Normalization
 
 
@@ -62,10 +62,10 @@ def test_data_not_found_say_where_they_were_looked_for(tmp_path: Path, monkeypat
     )
     monkeypatch.setenv("TAUTUNE_DATA", str(tmp_path / "own"))
     monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "shared"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TAUTUNE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(DataError, match="could not be downloaded: no network; .*--data-dir") as raised:
         datasets.load("mnist", tmp_path / "given")
-    for place in ("given", "own", "shared/datasets", "cache/tautune/data"):
+    for place in ("given", "own", "shared/datasets", "cache/data"):
         assert str(tmp_path / place) in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
 
@@ -82,8 +82,26 @@ def test_fashion_mnist_whole_and_truncated(tmp_path: Path) -> None:
     assert data.class_names[9] == "Ankle boot"
     assert float(Normalization.of(data.train.pixels).mean) / 255 == pytest.approx(0.2860, abs=1e-4)
     assert FASHION is not None
+    with pytest.raises(DataError, match="train-images-idx3-ubyte.gz is not the published file"):
+        datasets.load("mnist", FASHION / "fashion-mnist")  # the same names, other images
     shutil.copytree(FASHION / "fashion-mnist", tmp_path / "fashion-mnist")
     file = tmp_path / "fashion-mnist" / "t10k-labels-idx1-ubyte.gz"
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(DataError, match="t10k-labels-idx1-ubyte.gz is not the published file"):
         datasets.load("fashion_mnist", tmp_path)
+
+
+def test_data_that_would_spoil_a_training_are_refused() -> None:
+    good = Images(torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2], dtype=torch.int32))
+    assert ImageData(good, good).train.targets.dtype == torch.int64
+    bad = {
+        "training inputs must be finite": (Images(good.pixels / 0, good.targets), good, ()),
+        "test inputs must have the training inputs' shape": (good, Images(torch.randn(6, 2), good.targets), ()),
+        "training targets must be classes 0, 1, 2": (Images(good.pixels, good.targets - 1), good, ()),
+        "test targets must be classes 0, 1, 2 …, not torch.float32": (good, Images(good.pixels, torch.zeros(6)), ()),
+        "no training input of class 3": (good, Images(good.pixels, good.targets + 1), ()),
+        "there must be 3 class names, or none, not 2": (good, good, ("a", "b")),
+    }
+    for message, (train, test, names) in bad.items():
+        with pytest.raises(ValueError, match=message):
+            ImageData(train, test, names)

@@ -34,3 +34,5 @@ def test_warm_up_rises_from_nothing_and_leaves_the_rest_to_the_schedule() -> Non
     assert factor("cosine", 0.1, warmup=0.2) == 0.5
     assert factor("cosine", 0.2, warmup=0.2) == 1
     assert factor("cosine", 0.6, warmup=0.2) == pytest.approx(0.5)
+    assert factor("cosine", 0.0, warmup=0.2, step=0.05) == 0.25  # the first of twenty steps is not lost
+    assert factor("constant", 0.0, warmup=0.2, step=1.0) == 1

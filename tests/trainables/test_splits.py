@@ -37,6 +37,8 @@ def test_examples_limit_what_trains_and_not_what_validates() -> None:
     assert len(validation) == 20
     ((everything, _),) = splits(TARGETS, share=0.2, examples=1000)
     assert len(everything) == 80
+    ((nearly, _),) = splits(TARGETS, share=0.2, examples=79)
+    assert len(nearly) == 79
 
 
 def test_more_folds_than_images_of_a_class_are_refused() -> None:

@@ -19,6 +19,7 @@ from trainables.training import (
     evaluate,
     make_optimizer,
     outputs_of,
+    penalized,
     train_epoch,
 )
 
@@ -73,6 +74,13 @@ def test_a_full_batch_step_is_gradient_descent_on_the_penalized_mean() -> None:
     for trained, parameter in zip(model.parameters(), twin.parameters(), strict=True):
         assert parameter.grad is not None
         torch.testing.assert_close(trained, parameter - 0.1 * parameter.grad, rtol=1e-5, atol=1e-6)
+
+
+def test_penalties_leave_out_biases_and_normalization_layers() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.LayerNorm([2, 6, 6]), nn.Flatten(), nn.Linear(72, 10)
+    )
+    assert [tuple(p.shape) for p in penalized(model)] == [(2, 1, 3, 3), (10, 72)]
 
 
 def test_the_same_with_another_loop_that_is_written_out() -> None:
@@ -146,6 +154,7 @@ def test_evaluation_of_one_image_uses_running_estimates_and_no_dropout() -> None
         ({"momentum": 1.0}, "momentum must be at least 0 and below 1"),
         ({"batch_size": 2.5}, "batch_size must be an integer of at least 1, not 2.5"),
         ({"epochs": 0}, "epochs must be an integer of at least 1, not 0"),
+        ({"flip": "False"}, "flip must be true or false, not 'False'"),
         ({"delay": -1}, "delay must be an integer ≥ 0"),
         ({"l2": -0.1}, "l2 must be at least 0"),
         ({"warmup": 1.0}, r"warmup must be in \[0, 1\)"),
