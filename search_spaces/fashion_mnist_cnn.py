@@ -10,9 +10,10 @@ STUDY = TuningStudy(
     data="fashion_mnist",
     model="cnn",
     space={
-        "optimizer": tune.choice(["adam", "nesterov"]),
-        "learning_rate": tune.loguniform(1e-3, 1e-1),
-        "schedule": tune.choice(["cosine", "linear"]),
+        "optimizer": "nesterov",
+        "learning_rate": tune.loguniform(5e-3, 1e-1),
+        "momentum": tune.uniform(0.8, 0.95),
+        "schedule": "cosine",
         "batch_size": tune.choice([32, 64, 128]),
         "layers": tune.choice([2, 3]),
         "channels": tune.choice([16, 32]),
