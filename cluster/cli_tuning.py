@@ -62,7 +62,8 @@ def tune(
     if gpus_per_trial < 0 or (gpus_per_trial > 1 and gpus_per_trial % 1):
         raise InputError(f"--gpus-per-trial must be a share of one GPU or a whole number, not {gpus_per_trial:g}")
     import search_spaces
-    from cluster.tuning import Tuning, run_tuning
+    from cluster.tuning import run_tuning
+    from cluster.tuning_job import Tuning
 
     fixed = _parse_set(set_ or [])
     if study in search_spaces.PATHS:

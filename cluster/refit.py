@@ -12,8 +12,9 @@ from cluster.errors import InputError, Interrupted, RunFailed, trial_failed
 from cluster.provenance import provenance
 from cluster.ray_session import ray_session
 from cluster.sweep_folder import write_bytes, write_json
-from cluster.tuning import Tuning, check_feasible, load_data, make_trainable, tuning_of
-from cluster.tuning_folder import TuningFolder, read_best, read_tuning
+from cluster.tuning import make_trainable
+from cluster.tuning_folder import TuningFolder, read_best
+from cluster.tuning_job import Tuning, check_feasible, load_data, tuning_of
 from trainables.classifier_training import ClassifierTraining
 from trainables.datasets import ImageData
 from trainables.training import evaluate
@@ -32,19 +33,18 @@ def refit(folder: Path, *, data_dir: Path | None, again: bool, console: Console)
         RunFailed: the training diverged or raised.
         Interrupted: by Ctrl-C or SIGTERM.
     """
-    run = read_tuning(folder)
-    with TuningFolder(folder.resolve(), run):
+    with TuningFolder(folder) as held:
         if (folder / "test.json").exists() and not again:
             raise InputError(f"{folder} has a test.json: its test images were used; --again if you mean to do so twice")
         best = read_best(folder)
         best["config"].pop("patience", None)  # there are no validation images to be patient about
-        tuning = tuning_of(run, folder)
+        tuning = tuning_of(held.run, folder)
         data = load_data(tuning.study, data_dir or tuning.data_dir)
         with ray_session():
             check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
-            place = folder.resolve() / f"refit-{best['trial']}-{best['epochs']}"
+            place = held.path / f"refit-{best['trial']}-{best['epochs']}"
             state = _train(tuning, best, data, place, console)
-        return _evaluate(tuning, best, data, state, folder, run["configuration"])
+        return _evaluate(tuning, best, data, state, folder, held.run["configuration"])
 
 
 def _evaluate(tuning: Tuning, best: Json, data: ImageData, state: Json, folder: Path, configuration: Json) -> Json:

@@ -4,6 +4,7 @@ import csv
 import difflib
 import io
 import json
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,8 @@ class TrialTable(tune.Callback):
 
     A row is a trial at its best epoch; `epochs_trained` is how far it came, and `epochs_run` how many epochs it has
     trained itself: other ones where a population gave it another's weights.
-    States: running, finished (its epochs are done or its patience ended), stopped (by the scheduler or the time
-    budget), diverged, failed.
+    States: running, finished (its epochs are done or its patience ended), stopped (by the scheduler), diverged,
+    failed, interrupted (by the user or the time budget; a resumed run goes on with it).
     """
 
     current: "TrialTable | None" = None
@@ -55,7 +56,7 @@ class TrialTable(tune.Callback):
         self.earlier = sum(row["experiment"] != experiment for row in self.rows.values())
         """Trials of earlier experiments in this folder, which this one extends."""
         self.total = 0
-        self.known = self.cut = False
+        self.known = self.asked_to_end = False
         self.live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
         self.begun = self.written = time.monotonic()
 
@@ -71,6 +72,8 @@ class TrialTable(tune.Callback):
 
     def __exit__(self, *_: object) -> None:
         TrialTable.current = None
+        for row in self.rows.values():
+            row["state"] = "interrupted" if row["state"] == "running" else row["state"]
         if self.live:
             self.live.update("")
             self.live.stop()
@@ -83,6 +86,15 @@ class TrialTable(tune.Callback):
             mine = self.experiment
             self.rows = {k: row for k, row in self.rows.items() if row["experiment"] != mine or k in names}
         self.known = True
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Ends the run when its time is spent, or when nothing works, as Ctrl-C does: so it can be resumed.
+
+        Tune's own time budget ends the trials for good, and goes on counting in a run that is resumed.
+        """
+        if (self.budget_spent or self.nothing_works) and not self.asked_to_end:
+            self.asked_to_end = True
+            signal.raise_signal(signal.SIGINT)
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
         row = self.rows.get(trial.trial_id, {"validation_accuracy": -1.0, "seconds": 0.0})
@@ -120,7 +132,6 @@ class TrialTable(tune.Callback):
             return
         if row["state"] == "running":
             row["state"] = "finished" if trial.last_result["finished"] else "stopped"
-            self.cut = self.cut or (row["state"] == "stopped" and self.budget_spent)
         self.write()
         best = self.best()
         if not self.live:
@@ -134,12 +145,12 @@ class TrialTable(tune.Callback):
 
     @property
     def ended(self) -> int:
-        return sum(row["state"] != "running" for row in self.rows.values())
+        return sum(row["state"] not in ("running", "interrupted") for row in self.rows.values())
 
     @property
     def whole(self) -> bool:
-        """Whether every trial has come to its own end: not one was ended by the time budget."""
-        return self.ended == self.total and not self.cut
+        """Whether every trial has come to its end."""
+        return self.ended == self.total
 
     @property
     def nothing_works(self) -> bool:

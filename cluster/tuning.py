@@ -2,142 +2,28 @@
 
 import random
 import time
-import traceback
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
-import torch
 from ray import tune
 from ray.tune.search import Searcher
 from rich.console import Console
 
-import search_spaces
 from cluster import scheduling, searching
 from cluster.errors import InputError, Interrupted, RunFailed, trial_failed
 from cluster.provenance import now, provenance
 from cluster.ray_session import ray_session
 from cluster.tensorboard_log import TensorBoardLog
 from cluster.trial_table import TrialTable, results_table
-from cluster.tuning_folder import FORMAT, TuningFolder, check_new, make_folder, read_tuning
-from search_spaces.space import active, as_text, combinations, domain_of, ends
-from search_spaces.study import TuningStudy, check_name
+from cluster.tuning_folder import TuningFolder, check_new, make_folder
+from cluster.tuning_job import Tuning, check_feasible, load_data, make_splits, try_model, tuning_of
 from trainables.classifier import ClassifierTrial
-from trainables.datasets import DataError, ImageData, load
-from trainables.models import build
-from trainables.splits import Split, splits
-from trainables.training import TRAINING_NAMES
+from trainables.datasets import ImageData
+from trainables.splits import Split
 
 Json = dict[str, Any]
-OPTIONS = (
-    "search",
-    "scheduler",
-    "trials",
-    "max_epochs",
-    "concurrent",
-    "time_budget",
-    "folds",
-    "repeats",
-    "examples",
-    "cpus_per_trial",
-    "gpus_per_trial",
-    "seed",
-    "split_seed",
-)
-"""The fields of a Tuning that are plain numbers and names."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tuning:
-    """What to search and how; see `tautune tune --help`.
-
-    Raises:
-        InputError: search, scheduler and space do not go together.
-    """
-
-    study: TuningStudy
-    search: str
-    scheduler: str
-    trials: int
-    max_epochs: int
-    concurrent: int | None = None
-    time_budget: float | None = None
-    """Seconds."""
-    folds: int = 1
-    repeats: int = 1
-    examples: int | None = None
-    cpus_per_trial: float = 1
-    gpus_per_trial: float = 0
-    seed: int = 0
-    """Of the search and of the initial weights."""
-    split_seed: int = 0
-    """Of the splits: runs of several seeds are compared on the same images."""
-    data_dir: Path | None = None
-    fixed: Json = field(default_factory=dict)
-    """What --set fixed of the study's space; the study has it already."""
-
-    def __post_init__(self) -> None:
-        try:
-            check_name("--search", self.search, searching.SEARCHES)
-            check_name("--scheduler", self.scheduler, scheduling.SCHEDULERS)
-        except ValueError as error:
-            raise InputError(str(error)) from None
-        searching.check_search(self.search, self.study.space)
-        scheduling.check_scheduler(self.scheduler, self.search, self.study.space)
-
-    @property
-    def device(self) -> str:
-        return "cuda" if self.gpus_per_trial else "cpu"
-
-    @property
-    def samples(self) -> int:
-        """Trials: a grid has as many as it has combinations."""
-        return len(combinations(self.study.space)) if self.search == "grid" else self.trials
-
-    def configuration(self) -> Json:
-        """All of it as plain JSON, for run.json, and what a later `resume` compares its study with."""
-        study = self.study
-        return {
-            "kind": "tuning",
-            "format": FORMAT,
-            "study": str(study.source or study.name),
-            "data": study.data if isinstance(study.data, str) else "the study's own",
-            "model": study.model if isinstance(study.model, str) else "the study's own",
-            "space": {name: as_text(entry) for name, entry in study.space.items()},
-            "validation_share": study.validation_share,
-            **{name: getattr(self, name) for name in OPTIONS},
-            "data_dir": str(self.data_dir) if self.data_dir else None,
-            "set": self.fixed,
-        }
-
-
-def tuning_of(run: Json, folder: Path) -> Tuning:
-    """The tuning that wrote a folder's run.json.
-
-    Raises:
-        InputError: its study is not there any more, or is another one now.
-    """
-    kept = run["configuration"]
-    try:
-        study = search_spaces.find_tuning(kept["study"]).setting(kept["set"])
-    except ValueError as error:
-        raise InputError(f"{folder} is a tuning of the study {kept['study']}: {error}") from error
-    tuning = Tuning(
-        study=study,
-        fixed=kept["set"],
-        data_dir=Path(kept["data_dir"]) if kept["data_dir"] else None,
-        **{name: kept[name] for name in OPTIONS},
-    )
-    now_is = tuning.configuration()
-    differing = [name for name in kept if now_is.get(name) != kept[name]]
-    if differing:
-        raise InputError(
-            f"{folder} was tuned with another version of the study {kept['study']}: its {differing[0]} was "
-            f"{kept[differing[0]]}, and is {now_is.get(differing[0])}"
-        )
-    return tuning
 
 
 def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float) -> Json:
@@ -158,85 +44,44 @@ def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float
     with ray_session():
         check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
         make_folder(output)
-        with TuningFolder(output, {"configuration": tuning.configuration()}) as folder:
+        with TuningFolder(output, tuning.configuration()) as folder:
             return _run(tuning, data, found, folder, "trials", console=console, started=started)
 
 
 def resume_tuning(path: Path, *, console: Console, started: float) -> Json | None:
     """Goes on with a tuning that was stopped, from the trials' checkpoints; None if there is nothing left to do."""
-    run = read_tuning(path)
-    tuning = tuning_of(run, path)
-    last = run["runs"][-1]
-    if "finished" in last and not last["stopped_by_budget"]:
-        console.print(f"nothing is left to do in {path}; `tautune extend` tries more configurations")
-        return None
-    data = load_data(tuning.study, tuning.data_dir)
-    found = make_splits(tuning, data)
-    with ray_session(), TuningFolder(path.resolve(), run) as folder:
-        check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
+    with TuningFolder(path) as folder:
+        tuning, last = tuning_of(folder.run, path), folder.run["runs"][-1]
+        if "finished" in last and not last["stopped_by_budget"]:
+            console.print(f"nothing is left to do in {path}; `tautune extend` tries more configurations")
+            return None
         tuning = replace(tuning, trials=last["trials"])
-        return _run(tuning, data, found, folder, last["experiment"], console=console, started=started, resume=True)
+        return _go_on(tuning, folder, last["experiment"], console=console, started=started, resume=True)
 
 
 def extend_tuning(path: Path, trials: int, *, console: Console, started: float) -> Json:
     """Tries so many configurations more, with what the search has learned."""
-    run = read_tuning(path)
-    tuning = tuning_of(run, path)
-    if "finished" not in run["runs"][-1]:
-        raise InputError(f"{path} was stopped before its end; go on with `tautune resume {path}` first")
-    if tuning.search == "grid":
-        raise InputError(f"{path} is a grid: all of its configurations were tried")
-    if tuning.scheduler in (*scheduling.POPULATION, "hyperband"):
-        raise InputError(f"{path} used {tuning.scheduler}, whose trials live together: none can join later")
+    with TuningFolder(path) as folder:
+        runs = folder.run["runs"]
+        tuning = tuning_of(folder.run, path)
+        if "finished" not in runs[-1]:
+            raise InputError(f"{path} was stopped before its end; go on with `tautune resume {path}` first")
+        if tuning.search == "grid":
+            raise InputError(f"{path} is a grid: all of its configurations were tried")
+        if tuning.scheduler in (*scheduling.POPULATION, "hyperband"):
+            raise InputError(f"{path} used {tuning.scheduler}, whose trials live together: none can join later")
+        experiment = f"trials-{len({run['experiment'] for run in runs}) + 1}"
+        return _go_on(replace(tuning, trials=trials), folder, experiment, console=console, started=started)
+
+
+def _go_on(
+    tuning: Tuning, folder: TuningFolder, experiment: str, *, console: Console, started: float, resume: bool = False
+) -> Json:
     data = load_data(tuning.study, tuning.data_dir)
     found = make_splits(tuning, data)
-    with ray_session(), TuningFolder(path.resolve(), run) as folder:
+    with ray_session():
         check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
-        tuning = replace(tuning, trials=trials)
-        experiment = f"trials-{len({r['experiment'] for r in run['runs']}) + 1}"
-        return _run(tuning, data, found, folder, experiment, console=console, started=started)
-
-
-def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:
-    """The study's data. Raises InputError if they are not to be had, or if a user's own function raises."""
-    if callable(study.data):
-        try:
-            data = study.data()
-        except Exception as error:
-            message = f"{study.source}: its data: {type(error).__name__}: {error}"
-            raise InputError(f"{traceback.format_exc()}{message}") from None
-        if not isinstance(data, ImageData):
-            raise InputError(f"{study.source}: its data must be an ImageData, not {type(data).__name__}")
-        return data
-    try:
-        return load(study.data, data_dir)
-    except DataError as error:
-        raise InputError(str(error)) from None
-
-
-def try_model(study: TuningStudy, data: ImageData) -> None:
-    """Builds one network of the space. Raises InputError, after its own traceback, if that raises."""
-    config = active(study.space, {name: (ends(domain_of(entry)) or [0])[0] for name, entry in study.space.items()})
-    own = {name: value for name, value in config.items() if name not in TRAINING_NAMES}
-    try:
-        with torch.random.fork_rng(devices=[]):
-            build(study.model, data.train.shape, data.classes, own)
-    except Exception as error:
-        values = ", ".join(f"{name}={value}" for name, value in own.items())
-        message = f"the model of {study.name} cannot be built with {values}: {type(error).__name__}: {error}"
-        raise InputError(f"{traceback.format_exc()}{message}" if study.source else message) from None
-
-
-def check_feasible(cpus: float, gpus: float) -> None:
-    """Raises InputError if no node can hold a trial: it would stay pending for ever."""
-    wanted = {"CPU": cpus, "GPU": gpus}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if not any(all(node.get(kind, 0) >= amount for kind, amount in wanted.items()) for node in nodes):
-        largest = {kind: max(node.get(kind, 0) for node in nodes) for kind in wanted}
-        raise InputError(
-            f"a trial asks for {cpus:g} CPU and {gpus:g} GPU; the largest node has "
-            f"{largest['CPU']:g} CPU and {largest['GPU']:g} GPU: lower --cpus-per-trial or --gpus-per-trial"
-        )
+        return _run(tuning, data, found, folder, experiment, console=console, started=started, resume=resume)
 
 
 def _run(
@@ -266,21 +111,6 @@ def _run(
     return _conclude(tuning, folder, table, results, console=console, started=started)
 
 
-def make_splits(tuning: Tuning, data: ImageData) -> list[Split]:
-    """Raises InputError if the images cannot be divided as asked for."""
-    try:
-        return splits(
-            data.train.targets,
-            share=tuning.study.validation_share,
-            folds=tuning.folds,
-            repeats=tuning.repeats,
-            examples=tuning.examples,
-            seed=tuning.split_seed,
-        )
-    except ValueError as error:
-        raise InputError(f"the images of {tuning.study.name} cannot be divided so: {error}") from None
-
-
 def make_trainable(tuning: Tuning, data: ImageData, found: list[Split], **changes: Any) -> Any:
     """What every trial is given, through the object store: training images alone, once a node."""
     shared: Json = {
@@ -296,20 +126,6 @@ def make_trainable(tuning: Tuning, data: ImageData, found: list[Split], **change
     }
     trainable = tune.with_parameters(ClassifierTrial, **shared | changes)
     return tune.with_resources(trainable, {"CPU": tuning.cpus_per_trial, "GPU": tuning.gpus_per_trial})
-
-
-class _Ending(tune.Stopper):
-    """Ends a search whose time is spent, and one in which three trials failed and none has worked.
-
-    Tune's own time budget goes on counting in a run that is resumed; this one asks the table of the running process.
-    """
-
-    def __call__(self, trial_id: str, result: Json) -> bool:
-        return False
-
-    def stop_all(self) -> bool:
-        table = TrialTable.current
-        return table is not None and (table.budget_spent or table.nothing_works)
 
 
 def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment: str, table: TrialTable) -> tune.Tuner:
@@ -342,7 +158,6 @@ def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment:
             callbacks=[TensorBoardLog(study), table],
             checkpoint_config=tune.CheckpointConfig(num_to_keep=4 if population else 2, checkpoint_frequency=interval),
             failure_config=tune.FailureConfig(max_failures=2),
-            stop=_Ending(),
             verbose=0,
         ),
     )

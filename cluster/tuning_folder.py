@@ -62,10 +62,17 @@ def make_folder(output: Path) -> None:
 
 
 class TuningFolder:
-    """The folder while one process writes it; another one is refused until it ends, however it ends."""
+    """The folder while one process writes it; another one is refused until it ends, however it ends.
 
-    def __init__(self, path: Path, run: Json) -> None:
-        self.path, self.run = path, run
+    Args:
+        configuration: of a new tuning; without it, run.json is read when nobody else can write it any more.
+    """
+
+    def __init__(self, path: Path, configuration: Json | None = None) -> None:
+        if configuration is None:
+            read_tuning(path)  # what is no tuning gets no lock file
+        self.path = path.resolve()
+        self.run: Json = {"configuration": configuration} if configuration else {}
 
     def __enter__(self) -> "TuningFolder":
         self._lock = (self.path / ".lock").open("w")
@@ -74,6 +81,7 @@ class TuningFolder:
         except OSError:
             self._lock.close()
             raise InputError(f"{self.path} is being written by another run; wait for its end") from None
+        self.run = self.run or read_tuning(self.path)
         return self
 
     def __exit__(self, *_: object) -> None:
