@@ -1,17 +1,22 @@
 # make demo   sets up .venv and measures the stability thresholds of the digits network
 # make test   sets up .venv and runs the tests
-# make check  the same with ruff and mypy before
+# make test-cluster  starts a real cluster of three hosts on this machine
+# make check  `make test` with ruff and mypy before
 PYTHON ?= python3
 BIN := .venv/bin
 export RAY_AUTH_MODE := token
 
-.PHONY: demo test check bench accuracy classifiers board lock clean
+.PHONY: demo test test-cluster check bench accuracy classifiers board lock clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
 
 test: .venv/installed
 	$(BIN)/pytest
+
+# Three hosts on this machine; needs root on Linux, sshd and rsync, else it is skipped.
+test-cluster: .venv/installed
+	$(BIN)/pytest -m cluster -rs
 
 check: .venv/installed
 	$(BIN)/ruff format --check .
