@@ -21,7 +21,16 @@ def why_not() -> str:
     if sys.platform != "linux" or os.geteuid() != 0:
         return "needs root on Linux"
     missing = [name for name in ("ip", "sshd", "ssh", "rsync", "unshare") if not shutil.which(name, path=_PATH)]
-    return f"needs {', '.join(missing)}" if missing else ""
+    if missing:
+        return f"needs {', '.join(missing)}"
+    try:
+        run("ip", "netns", "add", "tau0")
+        run("ip", "netns", "exec", "tau0", "unshare", "-m", "-u", "-p", "-f", "--mount-proc", "true")
+    except RuntimeError as error:
+        return f"needs namespaces: {error}"
+    finally:
+        remove("tau0")
+    return ""
 
 
 _PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
