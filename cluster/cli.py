@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from cluster.cli_tuning import started, tuning_commands
+from cluster.cli_tuning import STARTED, tuning_commands
 from cluster.errors import InputError, Interrupted, RunFailed, user_input
 from trainables import stability
 
@@ -105,7 +105,7 @@ def sweep(
         ),
         output or Path("results") / _folder_name(study, momentum, shifted, mini_batch),
         console=Console(),
-        started=started(),
+        started=STARTED,
     )
 
 

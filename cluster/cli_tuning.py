@@ -13,15 +13,11 @@ from rich.table import Table
 
 from cluster.errors import InputError, user_input
 
-_IMPORTED = time.monotonic()
+STARTED = time.monotonic()
+"""Of the command, or very nearly."""
 tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[Path, typer.Argument(help="A folder that `tautune tune` wrote.")]
 DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")]
-
-
-def started() -> float:
-    """`time.monotonic()` of the command's start, or very nearly."""
-    return _IMPORTED
 
 
 @tuning_commands.command()
@@ -93,7 +89,7 @@ def tune(
         data_dir=data_dir.resolve() if data_dir else None,
         fixed=fixed,
     )
-    run_tuning(tuning, output or Path("results") / chosen.name, console=Console(), started=started())
+    run_tuning(tuning, output or Path("results") / chosen.name, console=Console(), started=STARTED)
 
 
 def _compare_paths(study: str, fixed: dict[str, Any], nothing_else: bool, output: Path | None) -> None:
@@ -114,7 +110,7 @@ def resume(folder: Folder) -> None:
     """Go on with a tuning that was stopped, or whose machine was lost."""
     from cluster.tuning import resume_tuning
 
-    resume_tuning(folder, console=Console(), started=started())
+    resume_tuning(folder, console=Console(), started=STARTED)
 
 
 @tuning_commands.command()
@@ -125,7 +121,7 @@ def extend(
     """Try more configurations, with what the search has learned."""
     from cluster.tuning import extend_tuning
 
-    extend_tuning(folder, trials, console=Console(), started=started())
+    extend_tuning(folder, trials, console=Console(), started=STARTED)
 
 
 @tuning_commands.command()

@@ -14,7 +14,7 @@ from cluster.errors import InputError
 from trainables.datasets import Images
 from trainables.models import build
 from trainables.normalization import Normalization
-from trainables.training import TRAINING_NAMES, outputs_of
+from trainables.training import model_part, outputs_of
 
 Json = dict[str, Any]
 
@@ -36,9 +36,8 @@ def predict(folder: Path, files: list[Path]) -> list[Prediction]:
     kept = _read_model(folder / "model.pt")
     shape = tuple(kept["shape"])
     inputs = torch.cat([_read(file, shape) for file in files])
-    own = {name: value for name, value in kept["config"].items() if name not in TRAINING_NAMES}
     try:
-        model = build(_model_of(kept, folder), shape, kept["classes"], own)
+        model = build(_model_of(kept, folder), shape, kept["classes"], model_part(kept["config"]))
         model.load_state_dict(kept["training"]["model"])
     except InputError:
         raise

@@ -12,7 +12,7 @@ from cluster.errors import InputError, Interrupted, RunFailed, trial_failed
 from cluster.provenance import provenance
 from cluster.ray_session import ray_session
 from cluster.sweep_folder import write_bytes, write_json
-from cluster.tuning import make_trainable
+from cluster.tuning import has_state, make_trainable
 from cluster.tuning_folder import TuningFolder, read_best
 from cluster.tuning_job import Tuning, check_feasible, load_data, tuning_of
 from trainables.classifier_training import ClassifierTraining
@@ -41,7 +41,7 @@ def refit(folder: Path, *, data_dir: Path | None, again: bool, console: Console)
         tuning = tuning_of(held.run, folder)
         data = load_data(tuning.study, data_dir or tuning.data_dir)
         with ray_session():
-            check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
+            check_feasible(tuning)
             place = held.path / f"refit-{best['trial']}-{best['epochs']}"
             state = _train(tuning, best, data, place, console)
         return _evaluate(tuning, best, data, state, folder, held.run["configuration"])
@@ -94,7 +94,7 @@ def _train(tuning: Tuning, best: Json, data: ImageData, state: Path, console: Co
     """One trial of the tuner's own trainable, without validation images. Returns the training's state."""
     everything = [(torch.arange(len(data.train)), torch.arange(0))]
     trainable = make_trainable(tuning, data, everything, replay=best["history"])
-    if state.exists() and any(state.glob("experiment_state-*.json")):
+    if has_state(state):
         tuner = tune.Tuner.restore(str(state), trainable, restart_errored=True)
     else:
         tuner = tune.Tuner(

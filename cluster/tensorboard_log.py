@@ -27,7 +27,6 @@ class TensorBoardLog(LoggerCallback):
     """Hyperparameters are written when a trial starts, not when it ends: no way of ending loses them."""
 
     def __init__(self, study: TuningStudy) -> None:
-        self.space_of = study.space
         self.hyperparameters = study.hyperparameters
         self.writers: dict[str, SummaryWriter] = {}
         self.endings: dict[str, Any] = {}

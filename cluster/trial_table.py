@@ -97,11 +97,11 @@ class TrialTable(tune.Callback):
             signal.raise_signal(signal.SIGINT)
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
-        row = self.rows.get(trial.trial_id, {"validation_accuracy": -1.0, "seconds": 0.0})
+        row = self.rows.get(trial.trial_id, {})
+        epochs_run = row.get("epochs_run", 0) + 1
         bad = "diverged" if result["diverged"] else "failed" if result["failed"] else ""
-        if result["validation_accuracy"] >= row["validation_accuracy"] or bad:
+        if result["validation_accuracy"] >= row.get("validation_accuracy", 0.0) or bad:
             row = {
-                "epochs_run": row.get("epochs_run", 0),
                 "trial": trial.trial_id,
                 "experiment": self.experiment,
                 "config": self.study.hyperparameters(result["config"]),
@@ -113,7 +113,7 @@ class TrialTable(tune.Callback):
         row |= {
             "state": bad or "running",
             "epochs_trained": result["epochs"],
-            "epochs_run": row.get("epochs_run", 0) + 1,
+            "epochs_run": epochs_run,
             "seconds": round(result["time_total_s"], 3),
         }
         if result["failure"]:

@@ -42,7 +42,7 @@ def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float
     try_model(tuning.study, data)
     found = make_splits(tuning, data)
     with ray_session():
-        check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
+        check_feasible(tuning)
         make_folder(output)
         with TuningFolder(output, tuning.configuration()) as folder:
             return _run(tuning, data, found, folder, "trials", console=console, started=started)
@@ -80,7 +80,7 @@ def _go_on(
     data = load_data(tuning.study, tuning.data_dir)
     found = make_splits(tuning, data)
     with ray_session():
-        check_feasible(tuning.cpus_per_trial, tuning.gpus_per_trial)
+        check_feasible(tuning)
         return _run(tuning, data, found, folder, experiment, console=console, started=started, resume=resume)
 
 
@@ -96,7 +96,6 @@ def _run(
     resume: bool = False,
 ) -> Json:
     state = folder.path / experiment
-    known = resume and any(state.glob("experiment_state-*.json"))
     table = TrialTable(folder.path, tuning.study, experiment, console, budget=tuning.time_budget)
     table.total = table.earlier + tuning.samples
     trainable = make_trainable(tuning, data, found)
@@ -104,11 +103,16 @@ def _run(
     with table:
         tuner = (
             tune.Tuner.restore(str(state), trainable, restart_errored=True)
-            if known
+            if resume and has_state(state)
             else _new_tuner(tuning, trainable, folder, experiment, table)
         )
         results = tuner.fit()
     return _conclude(tuning, folder, table, results, console=console, started=started)
+
+
+def has_state(experiment: Path) -> bool:
+    """Whether Tune has kept enough of it to go on with."""
+    return any(experiment.glob("experiment_state-*.json"))
 
 
 def make_trainable(tuning: Tuning, data: ImageData, found: list[Split], **changes: Any) -> Any:
@@ -125,7 +129,7 @@ def make_trainable(tuning: Tuning, data: ImageData, found: list[Split], **change
         "threads": max(1, int(tuning.cpus_per_trial)),
     }
     trainable = tune.with_parameters(ClassifierTrial, **shared | changes)
-    return tune.with_resources(trainable, {"CPU": tuning.cpus_per_trial, "GPU": tuning.gpus_per_trial})
+    return tune.with_resources(trainable, tuning.resources)
 
 
 def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment: str, table: TrialTable) -> tune.Tuner:

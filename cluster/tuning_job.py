@@ -17,7 +17,7 @@ from search_spaces.study import TuningStudy, check_name
 from trainables.datasets import DataError, ImageData, load
 from trainables.models import build
 from trainables.splits import Split, splits
-from trainables.training import TRAINING_NAMES
+from trainables.training import model_part
 
 Json = dict[str, Any]
 OPTIONS = (
@@ -79,6 +79,11 @@ class Tuning:
     @property
     def device(self) -> str:
         return "cuda" if self.gpus_per_trial else "cpu"
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """A trial's."""
+        return {"CPU": self.cpus_per_trial, "GPU": self.gpus_per_trial}
 
     @property
     def samples(self) -> int:
@@ -149,7 +154,7 @@ def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:
 def try_model(study: TuningStudy, data: ImageData) -> None:
     """Builds one network of the space. Raises InputError, after its own traceback, if that raises."""
     config = active(study.space, {name: (ends(domain_of(entry)) or [0])[0] for name, entry in study.space.items()})
-    own = {name: value for name, value in config.items() if name not in TRAINING_NAMES}
+    own = model_part(config)
     try:
         with torch.random.fork_rng(devices=[]):
             build(study.model, data.train.shape, data.classes, own)
@@ -159,14 +164,14 @@ def try_model(study: TuningStudy, data: ImageData) -> None:
         raise InputError(f"{traceback.format_exc()}{message}" if study.source else message) from None
 
 
-def check_feasible(cpus: float, gpus: float) -> None:
+def check_feasible(tuning: Tuning) -> None:
     """Raises InputError if no node can hold a trial: it would stay pending for ever."""
-    wanted = {"CPU": cpus, "GPU": gpus}
+    wanted = tuning.resources
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(all(node.get(kind, 0) >= amount for kind, amount in wanted.items()) for node in nodes):
         largest = {kind: max(node.get(kind, 0) for node in nodes) for kind in wanted}
         raise InputError(
-            f"a trial asks for {cpus:g} CPU and {gpus:g} GPU; the largest node has "
+            f"a trial asks for {wanted['CPU']:g} CPU and {wanted['GPU']:g} GPU; the largest node has "
             f"{largest['CPU']:g} CPU and {largest['GPU']:g} GPU: lower --cpus-per-trial or --gpus-per-trial"
         )
 

@@ -10,7 +10,7 @@ from trainables.datasets import Images
 from trainables.models import Model, build
 from trainables.normalization import Normalization
 from trainables.splits import Split
-from trainables.training import TRAINING_NAMES, Epoch, TrainingConfig, evaluate, make_optimizer, train_epoch
+from trainables.training import TRAINING_NAMES, Epoch, TrainingConfig, evaluate, make_optimizer, model_part, train_epoch
 
 Config = dict[str, Any]
 MUTABLE = ("learning_rate", "momentum", "l1", "l2", "batch_size")
@@ -32,12 +32,11 @@ class ClassifierTraining:
     ) -> None:
         torch.manual_seed(seed)
         device = images.targets.device
-        own = {name: value for name, value in config.items() if name not in TRAINING_NAMES}
         self.config = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
         self.images, (self.indices, validation) = images, split
         self.validation = images[validation.to(device)]
         self.normalize = Normalization.of(images.pixels[self.indices.to(device)]).to(device)
-        network = build(model, images.shape, classes, own).to(device)
+        network = build(model, images.shape, classes, model_part(config)).to(device)
         self.model = network.to(memory_format=torch.channels_last) if len(images.shape) == 3 else network
         self.order = torch.Generator().manual_seed(seed)
         self.optimizer = make_optimizer(self.model.parameters(), self.config)

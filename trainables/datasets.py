@@ -119,13 +119,17 @@ def search_folders(data_dir: Path | None) -> Iterator[Path]:
         yield Path(own)
     for shared in os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":"):
         yield Path(shared) / "datasets"
-    yield cache_folder() / "data"
+    yield _downloads()
 
 
 def cache_folder() -> Path:
     """$TAUTUNE_CACHE, else tautune/ in $XDG_CACHE_HOME or ~/.cache."""
     own = os.environ.get("TAUTUNE_CACHE")
     return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tautune"
+
+
+def _downloads() -> Path:
+    return cache_folder() / "data"
 
 
 def _digits(data_dir: Path | None) -> ImageData:
@@ -159,7 +163,7 @@ def _mnist_kind(name: str, folder: str, class_name: str) -> Callable[[Path | Non
 
 
 def _download(name: str, published: Any, class_name: str, places: list[Path]) -> Path:
-    cache = cache_folder() / "data"
+    cache = _downloads()
     try:
         published(cache, download=True)
     except (OSError, RuntimeError) as error:
@@ -209,14 +213,12 @@ def _cifar10(data_dir: Path | None) -> ImageData:
     places = list(search_folders(data_dir))
     found = next((p for p in places if (p / CIFAR10.base_folder).is_dir()), None)
     try:
-        parts = [
-            CIFAR10(found or cache_folder() / "data", train=train, download=found is None) for train in (True, False)
-        ]
+        parts = [CIFAR10(found or _downloads(), train=train, download=found is None) for train in (True, False)]
     except (OSError, RuntimeError) as error:
         if found:
             expected = ", ".join(f"{file} {checksum}" for file, checksum in [*CIFAR10.train_list, *CIFAR10.test_list])
             raise DataError(f"{found / CIFAR10.base_folder} is not the published data; its MD5s: {expected}") from None
-        _remove_empty(cache_folder())
+        _remove_empty(_downloads())
         raise DataError(_not_found("cifar10", places, str(error).strip().splitlines()[-1])) from None
     train, test = (
         Images(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))

@@ -84,6 +84,13 @@ class TrainingConfig:
 
 
 TRAINING_NAMES = tuple(field.name for field in fields(TrainingConfig))
+
+
+def model_part(config: dict[str, Any]) -> dict[str, Any]:
+    """Of a configuration of training and model together, what the model takes."""
+    return {name: value for name, value in config.items() if name not in TRAINING_NAMES}
+
+
 Parameters = Iterable[Any]
 OPTIMIZERS: dict[str, Callable[[Parameters, TrainingConfig], Optimizer]] = {
     "sgd": lambda p, c: torch.optim.SGD(p, c.learning_rate),

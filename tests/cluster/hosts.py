@@ -37,7 +37,7 @@ _PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
 class Host:
-    """One host; `kill` ends its process tree, `cut` and `mend` its network."""
+    """One host; `kill` ends its process tree."""
 
     def __init__(self, number: int, folder: Path, public_key: str) -> None:
         self.name, self.address = f"tau{number}", f"{SUBNET}.{number}"
@@ -90,12 +90,6 @@ class Host:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.log.close()
-
-    def cut(self) -> None:
-        run("ip", "link", "set", self.name, "down")
-
-    def mend(self) -> None:
-        run("ip", "link", "set", self.name, "up")
 
     def remove(self) -> None:
         if self.process.poll() is None:
