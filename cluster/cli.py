@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
+from cluster.cli_cluster import cluster_commands
 from cluster.cli_tuning import STARTED, tuning_commands
 from cluster.errors import InputError, Interrupted, RunFailed, user_input
 from trainables import stability
@@ -22,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(tuning_commands)
+app.add_typer(cluster_commands)
 
 
 @app.command()
