@@ -1,4 +1,4 @@
-"""The commands for a cluster: up, down, submit, jobs, logs, stop, fetch."""
+"""The commands for a cluster: up, down, submit, jobs, logs, stop, fetch, doctor."""
 
 import json
 from pathlib import Path
@@ -102,6 +102,19 @@ def stop(job: Job, cluster: Cluster = DEFAULT) -> None:
     from cluster.jobs import stop as stop_job
 
     stop_job(read_cluster_file(cluster), job, console=Console())
+
+
+@cluster_commands.command()
+def fetch(
+    run: Annotated[str, typer.Argument(metavar="JOB|RUN", help="A job's id, or where a run is: /path, s3://…, gs://…")],
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="New folder on this machine.")],
+    cluster: Cluster = DEFAULT,
+) -> None:
+    """Bring the results of a run to this machine; again, and it brings what is new."""
+    from cluster.cluster_file import read_cluster_file
+    from cluster.fetch import fetch as fetch_run
+
+    fetch_run(read_cluster_file(cluster), run, target, console=Console())
 
 
 @cluster_commands.command()

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from rich.console import Console
+from upath import UPath
 
 from cluster.cluster_file import ClusterFile
 from cluster.errors import InputError, RunFailed
@@ -28,6 +29,7 @@ def fetch(file: ClusterFile, run: str, target: Path, *, console: Console) -> Non
     target.mkdir(parents=True, exist_ok=True)
     if "://" in place:
         source = folder_at(place)
+        assert isinstance(source, UPath)
         source.fs.get(f"{source.path}/", f"{target}/", recursive=True)
     else:
         _copy(file, place, target)
