@@ -71,7 +71,7 @@ class Host:
         boot = (
             f"set -e; hostname {self.name}; mkdir -p /home/tau; mount --bind {self.folder}/home /home/tau; "
             f"mount --bind {self.folder}/passwd /etc/passwd; mount -t tmpfs tmpfs /run; mkdir -p /run/sshd; "
-            f"mount -t tmpfs -o size=2g tmpfs /dev/shm; mount --bind {self.folder.parent}/shared /mnt; "
+            f"mount -t tmpfs -o size=8g tmpfs /dev/shm; mount --bind {self.folder.parent}/shared /mnt; "
             "sshd=$(command -v sshd); "
             f"mount --bind {self.folder}/tmp /tmp; exec $sshd -D -e -f /home/tau/.sshd/config"
         )
@@ -90,6 +90,13 @@ class Host:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.log.close()
+
+    def cut(self) -> None:
+        """Pulls its network cable."""
+        run("ip", "link", "set", self.name, "down")
+
+    def restore(self) -> None:
+        run("ip", "link", "set", self.name, "up")
 
     def remove(self) -> None:
         if self.process.poll() is None:

@@ -16,30 +16,13 @@ from rich.console import Console
 
 from cluster.errors import InputError
 from cluster.tuning import extend_tuning, resume_tuning
+from tests.cluster.slow_study import write_slow_study
 
 TRIALS, EPOCHS = 8, 25
-SLOW = """
-import time
-from dataclasses import replace
-from torch import nn
-from search_spaces import digits_mlp
-
-class Slow(nn.Module):
-    def forward(self, inputs):
-        time.sleep(0.002)  # a trial takes two seconds and more, however fast the machine
-        return inputs.flatten(1)
-
-def model(shape, classes):
-    return nn.Sequential(Slow(), nn.Linear(64, classes))
-
-SPACE = {name: digits_mlp.STUDY.space[name] for name in ("optimizer", "learning_rate", "momentum", "l2")}
-STUDY = replace(digits_mlp.STUDY, name="slow", model=model, space=SPACE | {"batch_size": 64})
-"""
 
 
 def begin(folder: Path, *more: str) -> subprocess.Popen[str]:
-    study = folder.with_name("slow.py")
-    study.write_text(SLOW)
+    study = write_slow_study(folder.parent, epoch_seconds=0.08)
     command = [sys.executable, "-m", "cluster", "tune", str(study), "--trials", str(TRIALS), "--output", str(folder)]
     options = ["--max-epochs", str(EPOCHS), *more]
     environment = os.environ | {"TUNE_GLOBAL_CHECKPOINT_S": "1"}

@@ -1,0 +1,109 @@
+"""The three-host cluster as its user has it: a laptop with tautune, a cluster file, and hosts to be kind or unkind to."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cluster.hosts import Host, Hosts
+
+ROOT = Path(__file__).parents[2]
+Done = subprocess.CompletedProcess[str]
+
+
+@dataclass
+class Cluster:
+    """Three of the hosts are the cluster, the first its head; the fourth is an outsider on the same network."""
+
+    hosts: Hosts
+    laptop: Path
+    """The home of the user's own machine."""
+    file: Path
+
+    @property
+    def head(self) -> Host:
+        return self.hosts.hosts[0]
+
+    @property
+    def workers(self) -> list[Host]:
+        return self.hosts.hosts[1:3]
+
+    @property
+    def outsider(self) -> Host:
+        return self.hosts.hosts[3]
+
+    @property
+    def storage(self) -> Path:
+        """What the hosts have as /mnt/tautune."""
+        return self.hosts.folder / "shared" / "tautune"
+
+    def environment(self) -> dict[str, str]:
+        """The laptop's, without what this machine sets for its own runs."""
+        foreign = ("RAY_", "TAUTUNE_", "OPENBLAS_", "NVPL_", "OMP_", "MKL_")
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        return plain | {"HOME": str(self.laptop), "COLUMNS": "160"}
+
+    def tautune(self, *arguments: str, timeout: float = 200, **changes: str) -> Done:
+        """Runs a command on the laptop; `changes` are of its environment."""
+        return subprocess.run(
+            [sys.executable, "-m", "cluster", *arguments],
+            cwd=ROOT,
+            env=self.environment() | changes,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+
+    def submit(self, name: str, *command: str, follow: bool = False, working_dir: Path = ROOT) -> Done:
+        options = ["--cluster", str(self.file), "--name", name, "--working-dir", str(working_dir)]
+        done = self.tautune("submit", *options, *(["--follow"] if follow else []), "--", *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def job(self, name: str) -> dict[str, Any]:
+        listed = self.tautune("jobs", "--cluster", str(self.file), "--json").stdout
+        found: dict[str, Any] = next(job for job in map(json.loads, listed.splitlines()) if job["job"] == name)
+        return found
+
+    def wait_for(self, name: str, *, seconds: float) -> dict[str, Any]:
+        """The job's record at its end."""
+        end = time.monotonic() + seconds
+        while (job := self.job(name))["status"] in ("PENDING", "RUNNING"):
+            assert time.monotonic() < end, self.tautune("logs", name, "--cluster", str(self.file)).stdout[-3000:]
+            time.sleep(2)
+        return job
+
+
+@contextmanager
+def hosts_and_laptop(folder: Path) -> Iterator[Cluster]:
+    """Four hosts with tautune's packages on them, and nothing brought up yet."""
+    laptop = folder / "laptop"
+    laptop.mkdir()
+    with Hosts(4, folder) as hosts:
+        (folder / "shared" / "tautune").mkdir()
+        for host in hosts.hosts:  # what setup would spend minutes on is there already
+            hosts.ssh(host, f"mkdir -p ~/tautune && ln -sfn {Path(sys.prefix)} ~/tautune/.venv")
+        addresses = [host.address for host in hosts.hosts[:3]]
+        config = yaml.safe_load((ROOT / "cluster/providers/onprem.yaml").read_text())
+        config |= {"cluster_name": "test", "max_workers": 2}
+        config["provider"] |= {"head_ip": addresses[0], "worker_ips": addresses[1:]}
+        config["auth"] = {"ssh_user": "root", "ssh_private_key": str(hosts.key)}
+        file = folder / "onprem.yaml"
+        file.write_text(yaml.safe_dump(config))
+        yield Cluster(hosts, laptop, file)
+
+
+def wait_until(true: Any, *, seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.5)
