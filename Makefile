@@ -43,11 +43,7 @@ board: .venv/installed
 	$(BIN)/tautune board results
 
 .venv/installed: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tautune needs Python 3.11 or later; make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
-	touch $@
+	PYTHON=$(PYTHON) cluster/providers/setup.sh
 
 # Names and versions of everything, for every platform; needs uv.
 lock:

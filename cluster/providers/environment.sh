@@ -1,0 +1,6 @@
+# What Ray's processes get on every node, at every provider: sourced before `ray start`.
+cd ~/tautune
+export PATH="$HOME/.tautune-venv/bin:$PATH"
+export RAY_AUTH_MODE=token
+unset OMP_NUM_THREADS  # `ray up` sets it to 1; without it Ray gives each trial as many threads as it has CPUs
+ulimit -n 65536 2>/dev/null || true  # a machine may allow less
