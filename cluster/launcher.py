@@ -35,6 +35,10 @@ def up(file: ClusterFile, *, update: bool, console: Console) -> None:
     token = make_token()
     if file.on_premises:
         check_hosts(file)
+    elif file.config["provider"]["type"] == "aws":
+        from cluster.providers.aws_account import prepare
+
+        prepare(file.config["provider"]["region"])
     if not update and _is_up(file):
         raise InputError(
             f"a Ray cluster runs on {file.hosts[0] if file.hosts else file.name} already; `tautune down {file.path}` "

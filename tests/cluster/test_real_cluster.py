@@ -1,116 +1,218 @@
-"""`ray up` on three hosts, a sweep on all of them, and those who have no token: the real thing, on one machine."""
+"""`tautune up` on three hosts, jobs on them, hosts that die, and those who have no token: the real thing."""
 
+import csv
 import json
-import os
-import socket
+import math
+import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.cluster.hosts import Hosts, why_not
+from tests.cluster.hosts import why_not
+from tests.cluster.real_cluster import ROOT, Cluster, hosts_and_laptop, wait_until
+from tests.cluster.slow_study import write_slow_study
+from trainables.classifier import CHECKPOINT_SECONDS
 
-ROOT = Path(__file__).parents[2]
-RAY = str(Path(sys.executable).with_name("ray"))
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(bool(why_not()), reason=f"the three-host cluster {why_not()}"),
 ]
-
-
-@dataclass
-class Cluster:
-    hosts: Hosts
-    laptop: dict[str, str]
-    """The environment of the user's own machine."""
-    file: Path
-    seconds: float
-    """From `ray up` to all hosts ready."""
-
-    def on_head(self, command: str) -> subprocess.CompletedProcess[str]:
-        return self.hosts.ssh(self.hosts.hosts[0], f"cd ~/tautune && RAY_AUTH_MODE=token {command}", timeout=200)
-
-    def nodes(self) -> int:
-        code = "import ray; ray.init('auto', logging_level=40); print(sum(n['Alive'] for n in ray.nodes()))"
-        said = self.on_head(f'.venv/bin/python -c "{code}"').stdout.split()
-        return int(said[-1]) if said and said[-1].isdecimal() else 0
+EPOCH_SECONDS, EPOCHS, TRIALS = 0.5, 30, 24
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    folder = tmp_path_factory.mktemp("cluster")
-    (folder / "laptop").mkdir()
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "TAUTUNE_"))}
-    laptop = plain | {"HOME": str(folder / "laptop"), "RAY_AUTH_MODE": "token", "RAY_UP_enable_autoscaler_v2": "0"}
-    with Hosts(3, folder) as hosts:
-        addresses = [host.address for host in hosts.hosts]
-        locked = subprocess.run(
-            "cat requirements.lock pyproject.toml | cksum", shell=True, cwd=ROOT, capture_output=True
-        )
-        for host in hosts.hosts:  # what setup.sh would spend minutes on is there already
-            hosts.ssh(
-                host,
-                f"mkdir ~/.tautune-venv && ln -s {sys.prefix}/* ~/.tautune-venv && rm -f ~/.tautune-venv/installed",
-            )
-            hosts.ssh(host, f"echo '{locked.stdout.decode().strip()}' > ~/.tautune-venv/installed")
-        config = yaml.safe_load((ROOT / "cluster/providers/onprem.yaml").read_text())
-        config["provider"] |= {"head_ip": addresses[0], "worker_ips": addresses[1:]}
-        config["auth"] = {"ssh_user": "root", "ssh_private_key": str(hosts.key)}
-        config["file_mounts"]["~/tautune"] = str(ROOT)
-        file = folder / "onprem.yaml"
-        file.write_text(yaml.safe_dump(config))
-        subprocess.run([RAY, "get-auth-token", "--generate"], env=laptop, check=True, capture_output=True)
+    with hosts_and_laptop(tmp_path_factory.mktemp("cluster")) as made:
         begun = time.monotonic()
-        up = subprocess.run([RAY, "up", "-y", str(file)], env=laptop, cwd=ROOT, capture_output=True, text=True)
+        up = made.tautune("up", str(made.file))
         assert up.returncode == 0, up.stdout + up.stderr
-        made = Cluster(hosts, laptop, file, 0.0)
-        while made.nodes() < 3:
-            assert time.monotonic() < begun + 150, "not all hosts joined"
-        made.seconds = time.monotonic() - begun
+        print(f"tautune up to three hosts ready: {time.monotonic() - begun:.0f} s")
+        assert "3 of 3 machines" in up.stdout
+        token = made.laptop / ".ray/auth_token"
+        assert token.stat().st_mode & 0o777 == 0o600
+        assert token.read_text() not in up.stdout + up.stderr
         yield made
-        down = subprocess.run([RAY, "down", "-y", str(file)], env=laptop, cwd=ROOT, capture_output=True, text=True)
+        down = made.tautune("down", str(made.file))
         assert down.returncode == 0, down.stdout + down.stderr
 
 
-def test_ray_up_has_all_three_hosts(cluster: Cluster) -> None:
-    assert cluster.nodes() == 3
-    print(f"ray up to three hosts ready: {cluster.seconds:.0f} s")
+def test_a_cluster_that_is_up_is_left_alone(cluster: Cluster) -> None:
+    again = cluster.tautune("up", str(cluster.file))
+    assert again.returncode == 2
+    assert "a Ray cluster runs on" in again.stderr.splitlines()[-1]
 
 
-def test_a_sweep_uses_the_cluster_and_finds_what_one_machine_finds(cluster: Cluster, tmp_path: Path) -> None:
-    sweep = "sweep quadratic --delays 0,1,4,8 --no-departures"
-    on_head = f"cd ~/tautune && RAY_AUTH_MODE=token RAY_ADDRESS=auto .venv/bin/python -m cluster {sweep}"
-    command = [RAY, "exec", str(cluster.file), f"{on_head} --output /mnt/sweep"]
-    done = subprocess.run(command, env=cluster.laptop, cwd=ROOT, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stdout + done.stderr
-    alone = [sys.executable, "-m", "cluster", *sweep.split(), "--output", str(tmp_path / "alone")]
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    subprocess.run(alone, cwd=ROOT, env=plain | {"TAUTUNE_CACHE": str(tmp_path / "cache")}, check=True, timeout=200)
-    cluster_points, own_points = (
-        json.loads((folder / "thresholds.json").read_text())["points"]
-        for folder in (cluster.hosts.folder / "shared/sweep", tmp_path / "alone")
-    )
-    assert [p["delay"] for p in cluster_points] == [0, 1, 4, 8]
-    measured = [point["measured"] for point in own_points]
-    assert [point["measured"] for point in cluster_points] == pytest.approx(measured, rel=1e-8)
+def test_a_sweep_uses_every_host_and_finds_to_the_last_digit_what_one_machine_finds(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    sweep = ["sweep", "digits", "--delays", "0,1,2,4,6,8", "--no-departures", "--resolution", "0.05"]
+    said = cluster.submit("sweep", *sweep, follow=True).stdout
+    counts = re.search(r"trials by host: (.*)", said)
+    assert counts is not None, said
+    assert {part.split()[0] for part in counts[1].split(", ")} == {"tau1", "tau2", "tau3"}
+    fetched = cluster.tautune("fetch", "sweep", str(tmp_path / "there"), "--cluster", str(cluster.file))
+    assert fetched.returncode == 0, fetched.stderr
+    alone = cluster.tautune(*sweep, "--output", str(tmp_path / "here"), TAUTUNE_CACHE=str(tmp_path / "cache"))
+    assert alone.returncode == 0, alone.stderr
+    there, here = (json.loads((tmp_path / name / "thresholds.json").read_text()) for name in ("there", "here"))
+    assert there == here
+    assert (tmp_path / "there" / "thresholds.png").stat().st_size > 10_000
 
 
-def test_without_the_token_nobody_is_answered(cluster: Cluster, tmp_path: Path) -> None:
-    head = cluster.hosts.hosts[0].address
+def test_doctor_finds_everything_well_and_sees_what_is_not(cluster: Cluster) -> None:
+    file = str(cluster.file)
+    well = cluster.tautune("doctor", "--cluster", file, "--data", "digits")
+    assert well.returncode == 0, well.stdout + well.stderr
+    cluster.hosts.ssh(cluster.workers[0], "chmod 644 ~/.ray/auth_token")
+    cluster.storage.rename(cluster.storage.with_name("away"))
+    try:
+        ill = cluster.tautune("doctor", "--cluster", file, "--json", "--gpus-per-trial", "1")
+    finally:
+        cluster.storage.with_name("away").rename(cluster.storage)
+        cluster.hosts.ssh(cluster.workers[0], "chmod 600 ~/.ray/auth_token")
+    assert ill.returncode == 1, ill.stderr
+    bad = {v["check"]: v["found"] for v in json.loads(ill.stdout)["verdicts"] if not v["ok"]}
+    assert set(bad) == {"token file", "storage", "a trial's share"}, bad
+    assert cluster.workers[0].address in bad["token file"]
 
-    def ask(home: str, mode: str) -> int:
-        environment = cluster.laptop | {"HOME": home, "RAY_AUTH_MODE": mode}
-        command = [RAY, "status", "--address", f"{head}:6379"]
-        return subprocess.run(command, env=environment, capture_output=True, timeout=60).returncode
 
-    assert ask(cluster.laptop["HOME"], "token") == 0
-    assert ask(str(tmp_path), "token") != 0
-    assert ask(str(tmp_path), "disabled") != 0
-    with pytest.raises(OSError, match="refused"):  # the dashboard with the Jobs API is on the head's loopback
-        socket.create_connection((head, 8265), timeout=3).close()
+def test_jobs_are_listed_stopped_and_missed(cluster: Cluster, tmp_path: Path) -> None:
+    write_slow_study(tmp_path, epoch_seconds=0.5)
+    options = ("--trials", "4", "--max-epochs", "500", "--search", "random", "--scheduler", "none")
+    cluster.submit("endless", "tune", "slow.py", *options, working_dir=tmp_path)
+    file = str(cluster.file)
+    wait_until((cluster.storage / "endless/trials.csv").exists, seconds=100, what="the first epochs")
+    stopped = cluster.tautune("stop", "endless", "--cluster", file)
+    assert (stopped.returncode, stopped.stdout.strip()) == (0, "endless: STOPPED"), stopped.stderr
+    said = cluster.tautune("logs", "endless", "--cluster", file).stdout
+    assert "stopped; `tautune resume /mnt/tautune/endless` goes on with it" in said
+    assert cluster.tautune("stop", "endless", "--cluster", file).returncode == 2
+    missed = cluster.tautune("logs", "endles", "--cluster", file)
+    assert missed.returncode == 2
+    assert missed.stderr.splitlines()[-1] == "tautune: there is no job endles; there are endless"
+
+
+def test_tensorboard_on_the_head_is_seen_through_a_tunnel(cluster: Cluster) -> None:
+    command = [sys.executable, "-m", "cluster", "board", "--cluster", str(cluster.file), "--port", "6123"]
+    with subprocess.Popen(command, cwd=ROOT, env=cluster.environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "http://127.0.0.1:6123/" in process.stdout.readline()
+        asked = ["curl", "-s", "http://127.0.0.1:6123/data/runs"]
+        wait_until(
+            lambda: "sweep" in subprocess.run(asked, capture_output=True, text=True).stdout, seconds=60, what="runs"
+        )
+        head = cluster.hosts.ssh(cluster.head, "ss -ltnH | grep -v 127.0.0.1 | grep -c tensorboard || true")
+        assert head.stdout.strip() == "0"
+        process.send_signal(2)
+        assert process.wait(timeout=60) == 0
+
+
+def test_an_outsider_is_refused_everywhere(cluster: Cluster) -> None:
+    """From the fourth host, by Ray's own programs; with the token GCS and Ray client answer it, so they were there."""
+    head = cluster.head.address
+    hello = f"import ray; ray.init('ray://{head}:10001'); print('nodes', len(ray.nodes()))"
+    attempts = {
+        "GCS": f"ray status --address {head}:6379 && echo nodes",
+        "Ray client": f'python -c "{hello}"',
+        "dashboard": f"curl -sS -m 5 http://{head}:8265/ && echo nodes",
+        "Jobs API": f"ray job list --address http://{head}:8265 && echo nodes",
+    }
+    there = "export PATH=~/.tautune-venv/bin:$PATH;"
+
+    def ask(setting: str) -> set[str]:
+        tried = {name: cluster.hosts.ssh(cluster.outsider, f"{there}{setting} {a}") for name, a in attempts.items()}
+        return {name for name, done in tried.items() if "nodes" in done.stdout}
+
+    token = (cluster.laptop / ".ray/auth_token").read_text()
+    assert ask("export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=wrong;") == set()
+    assert ask("export RAY_AUTH_MODE=disabled;") == set()
+    assert ask(f"export RAY_AUTH_MODE=token RAY_AUTH_TOKEN={token};") == {"GCS", "Ray client"}
+    inside = "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8265/api/jobs/"
+    assert cluster.hosts.ssh(cluster.head, inside).stdout == "401"
+    assert cluster.hosts.ssh(cluster.head, f"{inside} -H 'Authorization: Bearer {token}'").stdout == "200"
+
+
+def test_what_cannot_work_is_one_line(cluster: Cluster, tmp_path: Path) -> None:
+    text = cluster.file.read_text()
+    dead, worker = f"{cluster.head.address[:-1]}99", cluster.workers[1].address
+    wrong_key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(wrong_key)], check=True)
+    cases = {
+        f"{dead} cannot be reached by SSH": text.replace(worker, dead),
+        "refuses": text.replace(str(cluster.hosts.key), str(wrong_key)),
+        "unknown key max_worker; did you mean max_workers?": text.replace("max_workers", "max_worker"),
+    }
+    for message, content in cases.items():
+        file = tmp_path / "cluster.yaml"
+        file.write_text(content)
+        done = cluster.tautune("up", str(file))
+        assert done.returncode == 2, done.stderr
+        assert message in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
+    (tmp_path / "home/.ray").mkdir(parents=True)
+    (tmp_path / "home/.ray/auth_token").write_text("expired")
+    expired = cluster.tautune("jobs", "--cluster", str(cluster.file), HOME=str(tmp_path / "home"))
+    assert expired.returncode == 2
+    assert "does not take the token" in expired.stderr.splitlines()[-1]
+
+
+def faulty_run(cluster: Cluster, name: str, folder: Path) -> None:
+    write_slow_study(folder, epoch_seconds=EPOCH_SECONDS)
+    options = ("--trials", str(TRIALS), "--max-epochs", str(EPOCHS), "--search", "random", "--scheduler", "none")
+    cluster.submit(name, "tune", "slow.py", *options, working_dir=folder)
+
+
+def finished(folder: Path) -> int:
+    """Trials."""
+    if not (folder / "trials.csv").exists():
+        return 0
+    return sum(row["state"] == "finished" for row in csv.DictReader((folder / "trials.csv").open()))
+
+
+def check_whole(folder: Path) -> None:
+    """Every trial once, to its end, and of none more than a checkpoint's interval done again for each host lost."""
+    rows = list(csv.DictReader((folder / "trials.csv").open()))
+    assert len(rows) == TRIALS == len({row["trial"] for row in rows})
+    assert {row["state"] for row in rows} == {"finished"}
+    assert {row["epochs_trained"] for row in rows} == {str(EPOCHS)}
+    interval = math.ceil(CHECKPOINT_SECONDS / EPOCH_SECONDS) + 1
+    assert all(int(row["epochs_run"]) <= EPOCHS + 2 * interval for row in rows)
+    assert sum(int(row["epochs_run"]) > EPOCHS for row in rows) > 0  # something was lost, and done again
+
+
+def test_a_worker_that_is_killed_and_one_that_is_cut_off_lose_no_trial(cluster: Cluster, tmp_path: Path) -> None:
+    faulty_run(cluster, "faults", tmp_path)
+    folder = cluster.storage / "faults"
+    wait_until(lambda: finished(folder) >= 4, seconds=120, what="the first trials")
+    killed = cluster.workers[0]
+    killed.kill()
+    killed.start()  # as after a power cut; the autoscaler brings Ray up on it again
+    wait_until(lambda: finished(folder) >= 8, seconds=120, what="trials after a worker was killed")
+    killed.cut()
+    time.sleep(25)
+    killed.restore()
+    job = cluster.wait_for("faults", seconds=200)
+    assert job["status"] == "SUCCEEDED", job["message"]
+    check_whole(folder)
+
+
+def test_after_the_heads_death_a_resume_finishes(cluster: Cluster, tmp_path: Path) -> None:
+    faulty_run(cluster, "headless", tmp_path)
+    folder = cluster.storage / "headless"
+    wait_until(lambda: finished(folder) >= 6, seconds=150, what="the first trials")
+    cluster.head.kill()
+    cluster.head.start()
+    cluster.hosts.wait_for(cluster.head)
+    up = cluster.tautune("up", str(cluster.file))
+    assert up.returncode == 0, up.stdout + up.stderr
+    shutil.copytree(folder, tmp_path / "before")
+    cluster.submit("resumed", "resume", "headless", working_dir=tmp_path)
+    job = cluster.wait_for("resumed", seconds=250)
+    assert job["status"] == "SUCCEEDED", job["message"]
+    check_whole(folder)
