@@ -19,11 +19,13 @@ from cluster.errors import InputError
 from cluster.searching import METRIC, MODE
 from cluster.storage import Folder
 from cluster.sweep_folder import write_bytes
-from search_spaces.space import Space, ends
+from search_spaces.space import Space, When, ends
 from trainables.classifier_training import MUTABLE
 
 SCHEDULERS = ("none", "asha", "hyperband", "median", "pbt", "pb2")
 POPULATION = ("pbt", "pb2")
+EARLY = ("asha", "hyperband", "median")
+"""Those that end a trial before its epochs are done."""
 GOAL = {"metric": METRIC, "mode": MODE}
 
 
@@ -43,6 +45,21 @@ def check_scheduler(scheduler: str, search: str, space: Space) -> None:
         raise InputError(
             f"--scheduler pb2 moves ranges of numbers, and {no_range[0]} is none; fix it with --set, or use pbt"
         )
+
+
+def at_full_length(space: Space, search: str, scheduler: str) -> Space:
+    """What is left to search where the scheduler decides how long a trial trains: the longest choice of `epochs`.
+
+    A training of 5 epochs is the beginning of the same one of 20, and no better at its best epoch; as hyperparameters
+    they would be trained twice, and compared after 5 epochs as if they differed. Not so if the learning rate's
+    schedule goes over the epochs, or if another hyperparameter depends on them; and a grid is to be tried whole.
+    """
+    epochs = space.get("epochs")
+    constant = space.get("schedule", "constant") == "constant" and space.get("warmup", 0) == 0
+    parent = any(isinstance(entry, When) and entry.parameter == "epochs" for entry in space.values())
+    if scheduler not in EARLY or search == "grid" or not isinstance(epochs, Domain) or not constant or parent:
+        return space
+    return space | {"epochs": max(ends(epochs))}
 
 
 def perturbation_interval(max_epochs: int) -> int:

@@ -7,8 +7,10 @@ from typing import Any
 from hyperopt import hp
 from ray.tune.search import BasicVariantGenerator, SearchAlgorithm, Searcher
 from ray.tune.search.hyperopt import HyperOptSearch
+from ray.tune.search.optuna import OptunaSearch
 from ray.tune.search.sample import Categorical, Domain, Float, Integer
 
+from cluster.distinct import DistinctHyperOpt, DistinctOptuna
 from cluster.errors import InputError
 from search_spaces.space import COMBINATION, Space, When, combinations, domain_of, is_active, settled
 
@@ -45,7 +47,7 @@ def make_search(name: str, space: Space, seed: int, *, trials: int = 20) -> tupl
         return BasicVariantGenerator(random_state=seed), flat
     if name == "hyperopt":
         tree, at_random = hyperopt_space(space), min(20, max(5, trials // 3))
-        return HyperOptSearch(tree, metric=METRIC, mode=MODE, random_state_seed=seed, n_initial_points=at_random), {}
+        return DistinctHyperOpt(tree, metric=METRIC, mode=MODE, random_state_seed=seed, n_initial_points=at_random), {}
     return _optuna_search(name, space, seed), {}
 
 
@@ -79,8 +81,6 @@ class OptunaSpace:
     """The space as Optuna takes it: asked one hyperparameter after another, those that exist only."""
 
     def __init__(self, space: Space) -> None:
-        from ray.tune.search.optuna import OptunaSearch
-
         self.space = space
         domains = {name: d for name, e in space.items() if isinstance(d := domain_of(e), Domain)}
         self.distributions = OptunaSearch.convert_search_space(domains) if domains else {}
@@ -101,7 +101,6 @@ def _optuna_search(name: str, space: Space, seed: int) -> Searcher:
     except ImportError as error:
         hint = "install them with pip install 'tautune[optuna]'"
         raise InputError(f"--search {name} needs the packages optuna and cmaes: {error}; {hint}") from None
-    from ray.tune.search.optuna import OptunaSearch
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("ray.tune.search.optuna").setLevel(logging.ERROR)
@@ -115,4 +114,6 @@ def _optuna_search(name: str, space: Space, seed: int) -> Searcher:
             sampler = samplers.GPSampler(seed=seed)
         else:
             sampler = samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
-    return OptunaSearch(OptunaSpace(space), metric=METRIC, mode=MODE, sampler=sampler)
+    # gp's proposals are dear, and cmaes does not repeat itself: it adapts ranges
+    kind = DistinctOptuna if name == "optuna-tpe" else OptunaSearch
+    return kind(OptunaSpace(space), metric=METRIC, mode=MODE, sampler=sampler)

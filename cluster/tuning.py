@@ -145,7 +145,8 @@ def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment:
     seed = tuning.seed + len(earlier)
     random.seed(seed)  # PBT draws from these
     np.random.seed(seed)
-    search, space = searching.make_search(tuning.search, study.space, seed, trials=tuning.trials)
+    searched = scheduling.at_full_length(study.space, tuning.search, tuning.scheduler)
+    search, space = searching.make_search(tuning.search, searched, seed, trials=tuning.trials)
     if earlier and isinstance(search, Searcher):
         with read_locally(folder.path / earlier[-1]["experiment"], "searcher-state-*.pkl") as state:
             search.restore_from_dir(str(state))
