@@ -13,7 +13,7 @@ from rich.console import Console
 from cluster.cluster_file import ClusterFile
 from cluster.errors import InputError, Interrupted, RunFailed
 from cluster.head import connected
-from cluster.remote_hosts import check_hosts, ray_runs_on, why_not_joined
+from cluster.remote_hosts import check_hosts, ray_runs_on, stop_ray, why_not_joined
 
 TOKEN = Path(".ray/auth_token")
 """In the home of the user, on the laptop and on every node; where Ray looks for it."""
@@ -59,8 +59,9 @@ def up(file: ClusterFile, *, update: bool, console: Console) -> None:
 
 
 def down(file: ClusterFile, *, console: Console) -> None:
-    """Ends the cluster. Raises RunFailed if Ray could not."""
+    """Ends the cluster. Raises RunFailed if some of it goes on."""
     check_programs()
+    stop_ray(file)
     _ray("down", "-y", str(file.path), cwd=_root(file), remedy=f"see whether machines of {file.name} still run")
     left = [host for host in file.hosts if ray_runs_on(file, host)]
     if left:

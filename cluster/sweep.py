@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import ray
 import torch
 from ray import tune
 from ray.tune.logger import TBXLoggerCallback
@@ -268,10 +269,12 @@ def _measure(sweep: Sweep, minimum: Minimum, folder: SweepFolder, progress: Swee
     kept = _Results(sweep, minimum, folder, examples, progress)
     trainable = tune.with_parameters(DelayTrial, minimum=minimum.state_dict(), begun=dict(kept.records))
     settings = [asdict(settings) for settings in _missing(sweep, minimum, folder)]
+    slots = ray.cluster_resources().get("CPU", 1) / sweep.resources["CPU"]
     results = tune.Tuner(
         tune.with_resources(trainable, sweep.resources),
         param_space={"study": sweep.study.name, "device": sweep.device, "settings": tune.grid_search(settings)},
-        tune_config=tune.TuneConfig(reuse_actors=True, trial_dirname_creator=_dirname),
+        # Where there is room for all, the first actors to be up do not take the work of other hosts'.
+        tune_config=tune.TuneConfig(reuse_actors=len(settings) > slots, trial_dirname_creator=_dirname),
         run_config=_run_config(folder, [kept], keep=1),
     ).fit()
     for result in results:
