@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
+from cluster.cli_cluster import cluster_commands
 from cluster.cli_tuning import STARTED, tuning_commands
 from cluster.errors import InputError, Interrupted, RunFailed, user_input
 from trainables import stability
@@ -22,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(tuning_commands)
+app.add_typer(cluster_commands)
 
 
 @app.command()
@@ -58,7 +60,9 @@ def sweep(
     resolution: Annotated[float, typer.Option(help="Relative width of a threshold's bracket.")] = 0.005,
     mini_batch: Annotated[int | None, typer.Option(help="Examples a step; the full batch if not given.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Orders of the mini-batches to repeat with [default: 3].")] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the results [default: results/STUDY…].")] = None,
+    output: Annotated[
+        str | None, typer.Option(help="Folder of the results, or s3://…, gs://… [default: results/STUDY…].")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
     first_guess: Annotated[
         str, typer.Option(help="Where the search begins: a multiple of theory's threshold, or none (η = 0.01).")
@@ -87,6 +91,7 @@ def sweep(
     examples = len(chosen.data()[0])
     if mini_batch is not None and not 1 <= mini_batch <= examples:
         raise InputError(f"--mini-batch must be between 1 and the {examples} examples of {study}, not {mini_batch}")
+    from cluster.storage import output_folder
     from cluster.sweep import Sweep, run_sweep
 
     run_sweep(
@@ -103,7 +108,7 @@ def sweep(
             departures=departures,
             budget=budget,
         ),
-        output or Path("results") / _folder_name(study, momentum, shifted, mini_batch),
+        output_folder(output, _folder_name(study, momentum, shifted, mini_batch)),
         console=Console(),
         started=STARTED,
     )
@@ -111,14 +116,29 @@ def sweep(
 
 @app.command()
 def board(
-    folder: Annotated[Path, typer.Argument(help="A results folder, or one that holds several.")] = Path("results"),
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On loopback only.")] = 6006,
+    folder: Annotated[
+        str | None, typer.Argument(help="A results folder, or one that holds several [default: results].")
+    ] = None,
+    cluster: Annotated[
+        Path | None, typer.Option("--cluster", help="File of a cluster, on whose head the results are.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="On loopback only; 0 is any that is free.")] = 6006,
 ) -> None:
-    """Start TensorBoard on results."""
-    if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; give one that `tautune sweep --output` wrote")
-    arguments = ["-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port), "--host", "127.0.0.1"]
-    os.execv(sys.executable, [sys.executable, *arguments])
+    """Start TensorBoard on results, here or on a cluster's head."""
+    if cluster is not None:
+        from cluster.cluster_file import read_cluster_file
+        from cluster.remote_board import show_board
+
+        show_board(read_cluster_file(cluster), folder, port=port, console=Console())
+        return
+    from cluster.storage import results_folder
+
+    logs = results_folder(folder)
+    if not logs.is_dir():
+        raise InputError(f"there is no folder {logs}; give one that `tautune sweep --output` wrote")
+    arguments = ["-m", "tensorboard.main", "--logdir", str(logs), "--port", str(port), "--host", "127.0.0.1"]
+    unlisted = {f"FSSPEC_{name}_USE_LISTINGS_CACHE": "false" for name in ("S3", "GS")}  # else new files are not seen
+    os.execve(sys.executable, [sys.executable, *arguments], os.environ | unlisted)
 
 
 @app.command()

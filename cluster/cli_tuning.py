@@ -16,7 +16,7 @@ from cluster.errors import InputError, user_input
 STARTED = time.monotonic()
 """Of the command, or very nearly."""
 tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-Folder = Annotated[Path, typer.Argument(help="A folder that `tautune tune` wrote.")]
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
 DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")]
 
 
@@ -47,7 +47,9 @@ def tune(
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of the search and of the initial weights.")] = 0,
     split_seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of the splits, the same for every --seed.")] = 0,
     data_dir: DataDir = None,
-    output: Annotated[Path | None, typer.Option(help="New folder of the results [default: results/STUDY].")] = None,
+    output: Annotated[
+        str | None, typer.Option(help="New folder of the results, or s3://…, gs://… [default: results/STUDY].")
+    ] = None,
 ) -> None:
     """Search STUDY's space for the configuration of the best validation accuracy."""
     for option, value in {"--trials": trials, "--max-epochs": max_epochs, "--time-budget": time_budget}.items():
@@ -58,6 +60,7 @@ def tune(
     if gpus_per_trial < 0 or (gpus_per_trial > 1 and gpus_per_trial % 1):
         raise InputError(f"--gpus-per-trial must be a share of one GPU or a whole number, not {gpus_per_trial:g}")
     import search_spaces
+    from cluster.storage import output_folder
     from cluster.tuning import run_tuning
     from cluster.tuning_job import Tuning
 
@@ -89,12 +92,13 @@ def tune(
         data_dir=data_dir.resolve() if data_dir else None,
         fixed=fixed,
     )
-    run_tuning(tuning, output or Path("results") / chosen.name, console=Console(), started=STARTED)
+    run_tuning(tuning, output_folder(output, chosen.name), console=Console(), started=STARTED)
 
 
-def _compare_paths(study: str, fixed: dict[str, Any], nothing_else: bool, output: Path | None) -> None:
+def _compare_paths(study: str, fixed: dict[str, Any], nothing_else: bool, output: str | None) -> None:
     import search_spaces
     from cluster.path_comparison import compare_paths
+    from cluster.storage import output_folder
     from trainables.stability import check_delay
 
     if set(fixed) - {"delay"} or not nothing_else:
@@ -102,15 +106,16 @@ def _compare_paths(study: str, fixed: dict[str, Any], nothing_else: bool, output
     delay = fixed.get("delay", 0)
     with user_input():
         check_delay(delay)
-    compare_paths(search_spaces.PATHS[study], output or Path("results") / study, delay=delay, console=Console())
+    compare_paths(search_spaces.PATHS[study], output_folder(output, study), delay=delay, console=Console())
 
 
 @tuning_commands.command()
 def resume(folder: Folder) -> None:
     """Go on with a tuning that was stopped, or whose machine was lost."""
+    from cluster.storage import run_folder
     from cluster.tuning import resume_tuning
 
-    resume_tuning(folder, console=Console(), started=STARTED)
+    resume_tuning(run_folder(folder), console=Console(), started=STARTED)
 
 
 @tuning_commands.command()
@@ -119,9 +124,10 @@ def extend(
     trials: Annotated[int, typer.Option(min=1, help="Configurations to try more.")],
 ) -> None:
     """Try more configurations, with what the search has learned."""
+    from cluster.storage import run_folder
     from cluster.tuning import extend_tuning
 
-    extend_tuning(folder, trials, console=Console(), started=STARTED)
+    extend_tuning(run_folder(folder), trials, console=Console(), started=STARTED)
 
 
 @tuning_commands.command()
@@ -134,11 +140,13 @@ def results(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the best configurations that were found."""
+    from cluster.storage import folder_at
     from cluster.trial_table import read_rows, results_table, sorted_rows
     from cluster.tuning_folder import read_tuning
 
-    read_tuning(folder)
-    rows = sorted_rows(read_rows(folder), sort)
+    path = folder_at(folder)
+    read_tuning(path)
+    rows = sorted_rows(read_rows(path), sort)
     if as_json:
         for row in rows[:top]:
             print(json.dumps(row))
@@ -154,11 +162,12 @@ def refit(
 ) -> None:
     """Train the best configuration on all training images; evaluate it once on the test images."""
     from cluster.refit import refit as run_refit
+    from cluster.storage import run_folder
 
-    console = Console()
-    test = run_refit(folder, data_dir=data_dir, again=again, console=console)
+    console, path = Console(), run_folder(folder)
+    test = run_refit(path, data_dir=data_dir, again=again, console=console)
     console.print(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images", highlight=False)
-    console.print(f"{folder}: model.pt, test.json", soft_wrap=True, highlight=False)
+    console.print(f"{path}: model.pt, test.json", soft_wrap=True, highlight=False)
 
 
 @tuning_commands.command()
@@ -169,8 +178,9 @@ def predict(
 ) -> None:
     """Tell the class of images, by the refitted model with its normalization."""
     from cluster.prediction import predict as run_predict
+    from cluster.storage import folder_at
 
-    predictions = run_predict(folder, images)
+    predictions = run_predict(folder_at(folder), images)
     if as_json:
         for prediction in predictions:
             print(json.dumps(asdict(prediction)))

@@ -1,12 +1,13 @@
-"""Minima that were found before, by content hash, in the user's cache folder."""
+"""Minima that were found before, by content hash: in $TAUTUNE_STORAGE, else in the user's cache folder."""
 
 import io
-from pathlib import Path
+import os
 from typing import Any
 
 import torch
 
 from cluster.errors import InputError
+from cluster.storage import Folder, make, reason, storage_root
 from cluster.sweep_folder import write_bytes
 from trainables.datasets import cache_folder
 from trainables.minimum import Minimum
@@ -16,11 +17,13 @@ class MinimumCache:
     """The minimum of one content hash; `begun` is where an interrupted descent to it had come."""
 
     def __init__(self, content: str) -> None:
-        folder = cache_folder() / "minima"
+        shared = os.environ.get("TAUTUNE_STORAGE")  # outlives the host that a run of a cluster began on
+        folder: Folder = (storage_root() if shared else cache_folder()) / "minima"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make(folder)
         except OSError as error:
-            raise InputError(f"{folder} cannot be written ({error.strerror}); set TAUTUNE_CACHE to a folder") from None
+            hint = "" if shared else "; set TAUTUNE_CACHE to a folder"
+            raise InputError(f"{folder} cannot be written ({reason(error)}){hint}") from None
         self._whole, self._begun = folder / f"{content}.pt", folder / f"{content}.begun.pt"
 
     def minimum(self) -> Minimum | None:
@@ -38,16 +41,16 @@ class MinimumCache:
         _save(self._begun, descent)
 
 
-def _save(path: Path, state: dict[str, Any]) -> None:
+def _save(path: Folder, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_bytes(path, buffer.getvalue())
 
 
-def _load(path: Path) -> dict[str, Any] | None:
+def _load(path: Folder) -> dict[str, Any] | None:
     """None also for a file that cannot be read: a cache may be thrown away."""
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        state: dict[str, Any] = torch.load(io.BytesIO(path.read_bytes()), weights_only=True, map_location="cpu")
     except Exception:  # noqa: BLE001 - whatever is wrong with the file, the answer is to do the work again
         return None
     return state

@@ -12,7 +12,9 @@ from rich.table import Table
 
 from cluster.errors import Interrupted, trial_failed
 from cluster.provenance import now, provenance
-from cluster.ray_session import ray_session
+from cluster.ray_session import RETRIES, ray_session
+from cluster.storage import Folder, ray_storage
+from cluster.storage_probe import check_storage
 from cluster.sweep_folder import write_bytes, write_json
 from cluster.tuning_folder import check_new, make_folder
 from search_spaces.study import PathStudy
@@ -21,11 +23,12 @@ from trainables.optimizer_path import PathTrial
 Json = dict[str, Any]
 
 
-def compare_paths(study: PathStudy, output: Path, *, delay: int, console: Console) -> list[Json]:
+def compare_paths(study: PathStudy, output: Folder, *, delay: int, console: Console) -> list[Json]:
     """Where each method is after the study's steps; writes trials.csv and run.json, prints and returns the rows."""
     output = check_new(output)
     began = now()
     with ray_session():
+        check_storage(output)
         make_folder(output)
         results = tune.Tuner(
             tune.with_parameters(PathTrial, study=study),
@@ -33,9 +36,9 @@ def compare_paths(study: PathStudy, output: Path, *, delay: int, console: Consol
             tune_config=tune.TuneConfig(reuse_actors=True, trial_dirname_creator=lambda trial: trial.trial_id),
             run_config=tune.RunConfig(
                 name="trials",
-                storage_path=str(output),
+                **ray_storage(output),
                 callbacks=[TBXLoggerCallback()],
-                failure_config=tune.FailureConfig(max_failures=2),
+                failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
             ),
         ).fit()
@@ -55,7 +58,7 @@ def compare_paths(study: PathStudy, output: Path, *, delay: int, console: Consol
     return rows
 
 
-def _write(rows: list[Json], output: Path, configuration: Json, began: str) -> None:
+def _write(rows: list[Json], output: Folder, configuration: Json, began: str) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()

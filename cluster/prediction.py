@@ -1,5 +1,6 @@
 """The class of an image, by a refitted model with the normalization it was trained with."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 
 import search_spaces
 from cluster.errors import InputError
+from cluster.storage import Folder
 from trainables.datasets import Images
 from trainables.models import build
 from trainables.normalization import Normalization
@@ -27,7 +29,7 @@ class Prediction:
     """The model's own; not calibrated."""
 
 
-def predict(folder: Path, files: list[Path]) -> list[Prediction]:
+def predict(folder: Folder, files: list[Path]) -> list[Prediction]:
     """One for each image. Images of other sizes or colours are brought to the model's; .npy arrays must have its shape.
 
     Raises:
@@ -55,11 +57,11 @@ def predict(folder: Path, files: list[Path]) -> list[Prediction]:
     ]
 
 
-def _read_model(path: Path) -> Json:
+def _read_model(path: Folder) -> Json:
     if not path.is_file():
         raise InputError(f"there is no {path}; make it with `tautune refit {path.parent}`")
     try:
-        model: Json = torch.load(path, weights_only=True, map_location="cpu")
+        model: Json = torch.load(io.BytesIO(path.read_bytes()), weights_only=True, map_location="cpu")
         tuple(model["shape"]), model["config"].items(), model["classes"] + 1, model["class_names"]
         model["training"]["mean"] + model["training"]["deviation"], model["configuration"]["study"] + ""
     except Exception:  # whatever a damaged file makes of torch's reader
@@ -67,7 +69,7 @@ def _read_model(path: Path) -> Json:
     return model
 
 
-def _model_of(kept: Json, folder: Path) -> Any:
+def _model_of(kept: Json, folder: Folder) -> Any:
     study = kept["configuration"]["study"]
     if not study.endswith(".py"):
         return kept["configuration"]["model"]

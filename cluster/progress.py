@@ -1,5 +1,7 @@
 """Shows a sweep while it runs: a live table on a terminal, a line a finished point elsewhere."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -92,3 +94,10 @@ def _state(records: list[Json]) -> str:
     tried = sum(len(r["samples"]) for r in records)
     watched = sum(len(r["departures"]) for r in records)
     return f"{tried} learning rates tried" + (f", {watched} watched leaving" if watched else "")
+
+
+def show_hosts(hosts: Iterable[str | None], console: Console) -> None:
+    """How many trials each host ran; nothing where there was one host."""
+    counts = Counter(host for host in hosts if host)
+    if len(counts) > 1:
+        console.print("trials by host: " + ", ".join(f"{host} {counts[host]}" for host in sorted(counts)))

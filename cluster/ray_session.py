@@ -11,6 +11,10 @@ from typing import Any
 
 from cluster.errors import InputError
 
+RETRIES = 10
+"""Of a trial, from its last checkpoint: hosts and processes that were lost. Ray counts none of a host that is given
+notice; and what a study's own code raises is a result, and is not tried again."""
+
 
 @contextmanager
 def ray_session() -> Iterator[None]:

@@ -10,9 +10,11 @@ from rich.console import Console
 
 from cluster.errors import InputError, Interrupted, RunFailed, trial_failed
 from cluster.provenance import provenance
-from cluster.ray_session import ray_session
+from cluster.ray_session import RETRIES, ray_session
+from cluster.storage import Folder, ray_storage, restored_tuner
+from cluster.storage_probe import check_storage
 from cluster.sweep_folder import write_bytes, write_json
-from cluster.tuning import has_state, make_trainable
+from cluster.tuning import CHECKPOINTS, has_state, make_trainable
 from cluster.tuning_folder import TuningFolder, read_best
 from cluster.tuning_job import Tuning, check_feasible, load_data, tuning_of
 from trainables.classifier_training import ClassifierTraining
@@ -22,7 +24,7 @@ from trainables.training import evaluate
 Json = dict[str, Any]
 
 
-def refit(folder: Path, *, data_dir: Path | None, again: bool, console: Console) -> Json:
+def refit(folder: Folder, *, data_dir: Path | None, again: bool, console: Console) -> Json:
     """Trains for as many epochs as the best configuration had when it was best; writes model.pt and test.json.
 
     After population-based training the hyperparameters change at the epochs at which they changed in that trial's
@@ -42,12 +44,13 @@ def refit(folder: Path, *, data_dir: Path | None, again: bool, console: Console)
         data = load_data(tuning.study, data_dir or tuning.data_dir)
         with ray_session():
             check_feasible(tuning)
+            check_storage(held.path)
             place = held.path / f"refit-{best['trial']}-{best['epochs']}"
             state = _train(tuning, best, data, place, console)
         return _evaluate(tuning, best, data, state, folder, held.run["configuration"])
 
 
-def _evaluate(tuning: Tuning, best: Json, data: ImageData, state: Json, folder: Path, configuration: Json) -> Json:
+def _evaluate(tuning: Tuning, best: Json, data: ImageData, state: Json, folder: Folder, configuration: Json) -> Json:
     """The one use of the test images; keeps the model and what came of it."""
     training = _on_all(tuning, best, data)
     training.load_state_dict(state)
@@ -90,12 +93,12 @@ def _on_all(tuning: Tuning, best: Json, data: ImageData) -> ClassifierTraining:
     )
 
 
-def _train(tuning: Tuning, best: Json, data: ImageData, state: Path, console: Console) -> Json:
+def _train(tuning: Tuning, best: Json, data: ImageData, state: Folder, console: Console) -> Json:
     """One trial of the tuner's own trainable, without validation images. Returns the training's state."""
     everything = [(torch.arange(len(data.train)), torch.arange(0))]
     trainable = make_trainable(tuning, data, everything, replay=best["history"])
     if has_state(state):
-        tuner = tune.Tuner.restore(str(state), trainable, restart_errored=True)
+        tuner = restored_tuner(state, trainable)
     else:
         tuner = tune.Tuner(
             trainable,
@@ -103,11 +106,11 @@ def _train(tuning: Tuning, best: Json, data: ImageData, state: Path, console: Co
             tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: "refit"),
             run_config=tune.RunConfig(
                 name=state.name,
-                storage_path=str(state.parent),
+                **ray_storage(state.parent),
                 stop={"epochs": best["epochs"]},
                 callbacks=[_Lines(best["epochs"], console)],
-                checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_at_end=True),
-                failure_config=tune.FailureConfig(max_failures=2),
+                checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_at_end=True),
+                failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
             ),
         )

@@ -1,7 +1,6 @@
 """Ray Tune's schedulers by name, and which of them go with which search."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from ray.tune.experiment import Trial
@@ -18,6 +17,7 @@ from ray.tune.search.sample import Categorical, Domain, Float
 
 from cluster.errors import InputError
 from cluster.searching import METRIC, MODE
+from cluster.storage import Folder
 from cluster.sweep_folder import write_bytes
 from search_spaces.space import Space, ends
 from trainables.classifier_training import MUTABLE
@@ -50,7 +50,7 @@ def perturbation_interval(max_epochs: int) -> int:
     return max(1, max_epochs // 10)
 
 
-def make_scheduler(name: str, space: Space, max_epochs: int, memory: Path) -> TrialScheduler:
+def make_scheduler(name: str, space: Space, max_epochs: int, memory: Folder) -> TrialScheduler:
     """Time is counted in epochs throughout.
 
     Args:
@@ -70,9 +70,10 @@ def make_scheduler(name: str, space: Space, max_epochs: int, memory: Path) -> Tr
 class RememberingASHA(ASHAScheduler):
     """ASHA whose rungs outlive the process: Tune keeps a search's state, but not a scheduler's."""
 
-    def __init__(self, memory: Path, max_epochs: int) -> None:
+    def __init__(self, memory: Folder, max_epochs: int) -> None:
         super().__init__(time_attr="epochs", max_t=max_epochs, grace_period=1, reduction_factor=3, **GOAL)
         self.memory, self.remembered = memory, False
+        self.written = ""
 
     def _rungs(self) -> list[dict[str, float]]:
         """Trial → metric, of each rung."""
@@ -87,7 +88,10 @@ class RememberingASHA(ASHAScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         decision: str = super().on_trial_result(tune_controller, trial, result)
-        write_bytes(self.memory, json.dumps(self._rungs(), allow_nan=False).encode())
+        rungs = json.dumps(self._rungs(), allow_nan=False)
+        if rungs != self.written:
+            write_bytes(self.memory, rungs.encode())
+            self.written = rungs
         return decision
 
 

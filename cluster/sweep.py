@@ -1,5 +1,6 @@
 """The delay sweep as a Ray Tune job: find the minimum, then measure every delay, a trial each."""
 
+import io
 import json
 import time
 from collections.abc import Iterable
@@ -16,10 +17,12 @@ from analysis.figures import thresholds_figure
 from analysis.thresholds import Thresholds, conclude
 from cluster.errors import Interrupted, RunFailed, trial_failed
 from cluster.minimum_cache import MinimumCache
-from cluster.progress import SweepProgress, results_table
+from cluster.progress import SweepProgress, results_table, show_hosts
 from cluster.provenance import now, provenance
-from cluster.ray_session import ray_session
-from cluster.sweep_folder import SweepFolder, write_json
+from cluster.ray_session import RETRIES, ray_session
+from cluster.storage import Folder, ray_storage, written_locally
+from cluster.storage_probe import check_storage
+from cluster.sweep_folder import SweepFolder, write_bytes, write_json
 from search_spaces.study import StabilityStudy
 from trainables import stability
 from trainables.delay_points import DelayTrial, MinimumTrial
@@ -95,7 +98,7 @@ class Sweep:
         return {"CPU": 1, "GPU": 0.25} if self.device == "cuda" else {"CPU": 1}
 
 
-def run_sweep(sweep: Sweep, output: Path, *, console: Console, started: float) -> Thresholds:
+def run_sweep(sweep: Sweep, output: Folder, *, console: Console, started: float) -> Thresholds:
     """Runs what is missing in `output`, writes the conclusions there and prints them.
 
     Args:
@@ -123,6 +126,7 @@ def run_sweep(sweep: Sweep, output: Path, *, console: Console, started: float) -
         thresholds = results.write()
         if thresholds.points:
             console.print(results_table(thresholds))
+            show_hosts((record.get("host") for record in results.records.values()), console)
         failed = [key for key, record in results.records.items() if record["done"] and not record["threshold"]]
         if failed:
             raise RunFailed(f"no threshold at delay {failed[0][0]}: training did not both stay and leave; see {output}")
@@ -150,6 +154,7 @@ def _run(
     this_run = {"started": now(), "delays": list(sweep.delays), "mini_batch_seeds": sweep.seeds, **provenance()}
     try:
         with ray_session():
+            check_storage(folder.path)
             folder.keep_run(
                 delays=sorted({*folder.run.get("delays", []), *sweep.delays}),
                 seeds=max(sweep.seeds, folder.run.get("seeds", 0)),
@@ -190,7 +195,7 @@ class _Results(tune.Callback):
         return {}  # Tune pickles its callbacks into a file; this one is not needed from there
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
-        record = json.loads(result["record"])
+        record = json.loads(result["record"]) | {"host": result["hostname"]}
         self.folder.keep(record)
         self.records[record["settings"]["delay"], record["settings"]["seed"]] = record
         if self.progress:
@@ -213,7 +218,9 @@ class _Results(tune.Callback):
         thresholds = self.thresholds()
         write_json(self.folder.path / "thresholds.json", thresholds.as_json())
         figure = thresholds_figure(thresholds)
-        figure.savefig(self.folder.path / "thresholds.png", dpi=130)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=130)
+        write_bytes(self.folder.path / "thresholds.png", picture.getvalue())
         _write_summary(self.folder.path / "summary", thresholds, figure)
         return thresholds
 
@@ -285,10 +292,10 @@ def _complete(record: Json | None, settings: Settings) -> bool:
 def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep: int) -> tune.RunConfig:
     return tune.RunConfig(
         name=folder.trials.name,
-        storage_path=str(folder.path),
+        **ray_storage(folder.path),
         callbacks=[TBXLoggerCallback(), *callbacks],
         checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=keep, checkpoint_at_end=True),
-        failure_config=tune.FailureConfig(max_failures=2),
+        failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,
     )
 
@@ -305,13 +312,13 @@ def _read_checkpoint(checkpoint: tune.Checkpoint) -> Json:
 
 
 def _interrupted(folder: SweepFolder) -> Interrupted:
-    return Interrupted(f"stopped; what was measured is in {folder.path}, the same command continues")
+    return Interrupted(f"stopped; what was measured is there, the same command continues with --output {folder.path}")
 
 
-def _write_summary(path: Path, thresholds: Thresholds, figure: Any) -> None:
+def _write_summary(path: Folder, thresholds: Thresholds, figure: Any) -> None:
     from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(str(path)) as writer:
+    with written_locally(path) as folder, SummaryWriter(str(folder)) as writer:
         for point in thresholds.points:
             rates = {"measured": point.measured, "predicted": point.predicted}
             for name, rate in rates.items():

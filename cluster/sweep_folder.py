@@ -3,13 +3,15 @@
 A run that was stopped goes on from the measurements it finds; nothing else is kept of where it was.
 """
 
-import fcntl
+import contextlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 from cluster.errors import InputError
+from cluster.folder_lock import FolderLock, Held
+from cluster.storage import Folder, make, reason
 
 Json = dict[str, Any]
 
@@ -21,23 +23,27 @@ class SweepFolder:
         InputError: the folder cannot be written, or holds something else.
     """
 
-    def __init__(self, path: Path, configuration: Json) -> None:
+    def __init__(self, path: Folder, configuration: Json) -> None:
         self.path, self.configuration = path.resolve(), configuration
         self.run = self._read_run()
         self.measurements = self.path / "measurements"
         self.trials = self.path / "trials"
         try:
-            self.measurements.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise InputError(f"--output: {path} cannot be written: {error.strerror}") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends, however it ends
-        except OSError:
+            make(self.measurements)
+            self._lock = FolderLock(self.path)
+        except Held:
             raise InputError(f"--output: another sweep is writing {self.path}; wait for it, or give another") from None
+        except OSError as error:
+            raise InputError(f"--output: {path} cannot be written: {reason(error)}") from None
 
     def close(self) -> None:
-        self._lock.close()
+        """A folder in which nothing was begun goes."""
+        self._lock.release()
+        if isinstance(self.path, Path) and not (self.path / "run.json").exists():
+            with contextlib.suppress(OSError):
+                self.measurements.rmdir()
+                (self.path / ".lock").unlink()
+                self.path.rmdir()
 
     def _read_run(self) -> Json:
         if self.path.exists() and not self.path.is_dir():
@@ -72,11 +78,11 @@ class SweepFolder:
         self.run |= {"configuration": self.configuration} | entries
         write_json(self.path / "run.json", self.run)
 
-    def _file(self, delay: int, seed: int) -> Path:
+    def _file(self, delay: int, seed: int) -> Folder:
         return self.measurements / f"delay={delay}_seed={seed}.json"
 
 
-def read_json(path: Path) -> Json:
+def read_json(path: Folder) -> Json:
     try:
         value = json.loads(path.read_text())
     except ValueError:
@@ -86,13 +92,16 @@ def read_json(path: Path) -> Json:
     return value
 
 
-def write_json(path: Path, value: Json) -> None:
+def write_json(path: Folder, value: Json) -> None:
     """Whole or not at all; a NaN is an error."""
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Folder, content: bytes) -> None:
     """Whole or not at all."""
+    if not isinstance(path, Path):
+        path.fs.pipe_file(path.path, content)  # one request, after which the object is the new one
+        return
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         file.write(content)

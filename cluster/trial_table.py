@@ -6,7 +6,6 @@ import io
 import json
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -15,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from cluster.errors import InputError
+from cluster.storage import Folder, make
 from cluster.sweep_folder import write_bytes, write_json
 from search_spaces.study import TuningStudy
 
@@ -31,6 +31,7 @@ COLUMNS = (
     "epochs_run",
     "diverged_step",
     "seconds",
+    "host",
 )
 KEPT = ("validation_accuracy", "validation_accuracy_deviation", "validation_loss", "training_accuracy", "training_loss")
 WRITE_SECONDS = 5.0
@@ -49,7 +50,7 @@ class TrialTable(tune.Callback):
     """The one of this process: Tune pickles its callbacks into a file, and a restored run finds it here."""
 
     def __init__(
-        self, folder: Path, study: TuningStudy, experiment: str, console: Console, *, budget: float | None
+        self, folder: Folder, study: TuningStudy, experiment: str, console: Console, *, budget: float | None
     ) -> None:
         self.folder, self.study, self.experiment, self.console, self.budget = folder, study, experiment, console, budget
         self.rows: dict[str, Json] = {row["trial"]: row for row in read_rows(folder)}
@@ -115,10 +116,11 @@ class TrialTable(tune.Callback):
             "epochs_trained": result["epochs"],
             "epochs_run": epochs_run,
             "seconds": round(result["time_total_s"], 3),
+            "host": result["hostname"],
         }
         if result["failure"]:
             row["failure"] = result["failure"].strip().splitlines()[-1]
-            (self.folder / "failures").mkdir(exist_ok=True)
+            make(self.folder / "failures")
             write_bytes(self.folder / "failures" / f"{trial.trial_id}.txt", result["failure"].encode())
         self.rows[trial.trial_id] = row
         if time.monotonic() - self.written > WRITE_SECONDS:
@@ -199,7 +201,7 @@ def trials_csv(rows: list[Json], names: list[str]) -> str:
     return text.getvalue()
 
 
-def read_rows(folder: Path) -> list[Json]:
+def read_rows(folder: Folder) -> list[Json]:
     """The rows of trials.jsonl, best first; none if there is no such file."""
     path = folder / "trials.jsonl"
     if not path.exists():

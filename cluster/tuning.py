@@ -13,8 +13,11 @@ from rich.console import Console
 
 from cluster import scheduling, searching
 from cluster.errors import InputError, Interrupted, RunFailed, trial_failed
+from cluster.progress import show_hosts
 from cluster.provenance import now, provenance
-from cluster.ray_session import ray_session
+from cluster.ray_session import RETRIES, ray_session
+from cluster.storage import Folder, ray_storage, read_locally, restored_tuner
+from cluster.storage_probe import check_storage
 from cluster.tensorboard_log import TensorBoardLog
 from cluster.trial_table import TrialTable, results_table
 from cluster.tuning_folder import TuningFolder, check_new, make_folder
@@ -24,9 +27,11 @@ from trainables.datasets import ImageData
 from trainables.splits import Split
 
 Json = dict[str, Any]
+CHECKPOINTS = 4
+"""Kept of each trial: enough that the experiment's state, some ten seconds old, never names one that is gone."""
 
 
-def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float) -> Json:
+def run_tuning(tuning: Tuning, output: Folder, *, console: Console, started: float) -> Json:
     """Runs the trials into a new folder: trials.csv, best.json and run.json. Prints and returns the best.
 
     Args:
@@ -43,12 +48,13 @@ def run_tuning(tuning: Tuning, output: Path, *, console: Console, started: float
     found = make_splits(tuning, data)
     with ray_session():
         check_feasible(tuning)
+        check_storage(output)
         make_folder(output)
         with TuningFolder(output, tuning.configuration()) as folder:
             return _run(tuning, data, found, folder, "trials", console=console, started=started)
 
 
-def resume_tuning(path: Path, *, console: Console, started: float) -> Json | None:
+def resume_tuning(path: Folder, *, console: Console, started: float) -> Json | None:
     """Goes on with a tuning that was stopped, from the trials' checkpoints; None if there is nothing left to do."""
     with TuningFolder(path) as folder:
         tuning, last = tuning_of(folder.run, path), folder.run["runs"][-1]
@@ -59,7 +65,7 @@ def resume_tuning(path: Path, *, console: Console, started: float) -> Json | Non
         return _go_on(tuning, folder, last["experiment"], console=console, started=started, resume=True)
 
 
-def extend_tuning(path: Path, trials: int, *, console: Console, started: float) -> Json:
+def extend_tuning(path: Folder, trials: int, *, console: Console, started: float) -> Json:
     """Tries so many configurations more, with what the search has learned."""
     with TuningFolder(path) as folder:
         runs = folder.run["runs"]
@@ -81,6 +87,7 @@ def _go_on(
     found = make_splits(tuning, data)
     with ray_session():
         check_feasible(tuning)
+        check_storage(folder.path)
         return _run(tuning, data, found, folder, experiment, console=console, started=started, resume=resume)
 
 
@@ -102,7 +109,7 @@ def _run(
     folder.begin(experiment=experiment, started=now(), trials=tuning.trials, resumed=resume, **provenance())
     with table:
         tuner = (
-            tune.Tuner.restore(str(state), trainable, restart_errored=True)
+            restored_tuner(state, trainable)
             if resume and has_state(state)
             else _new_tuner(tuning, trainable, folder, experiment, table)
         )
@@ -110,7 +117,7 @@ def _run(
     return _conclude(tuning, folder, table, results, console=console, started=started)
 
 
-def has_state(experiment: Path) -> bool:
+def has_state(experiment: Folder) -> bool:
     """Whether Tune has kept enough of it to go on with."""
     return any(experiment.glob("experiment_state-*.json"))
 
@@ -140,7 +147,8 @@ def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment:
     np.random.seed(seed)
     search, space = searching.make_search(tuning.search, study.space, seed, trials=tuning.trials)
     if earlier and isinstance(search, Searcher):
-        search.restore_from_dir(str(folder.path / earlier[-1]["experiment"]))
+        with read_locally(folder.path / earlier[-1]["experiment"], "searcher-state-*.pkl") as state:
+            search.restore_from_dir(str(state))
     population = tuning.scheduler in scheduling.POPULATION
     interval = scheduling.perturbation_interval(tuning.max_epochs) if population else 0
     return tune.Tuner(
@@ -158,10 +166,10 @@ def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment:
         ),
         run_config=tune.RunConfig(
             name=experiment,
-            storage_path=str(folder.path),
+            **ray_storage(folder.path),
             callbacks=[TensorBoardLog(study), table],
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=4 if population else 2, checkpoint_frequency=interval),
-            failure_config=tune.FailureConfig(max_failures=2),
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_frequency=interval),
+            failure_config=tune.FailureConfig(max_failures=RETRIES),
             verbose=0,
         ),
     )
@@ -186,6 +194,7 @@ def _conclude(
     best = table.best()
     if best:
         console.print(results_table(table.ranked(), top=5))
+        show_hosts((row.get("host") for row in table.rows.values()), console)
     if failed:
         raise _failure(failed, table, folder.path)
     if not ended:
@@ -202,7 +211,7 @@ def _conclude(
     return best
 
 
-def _failure(failed: list[Json], table: TrialTable, folder: Path) -> RunFailed:
+def _failure(failed: list[Json], table: TrialTable, folder: Folder) -> RunFailed:
     first = failed[0]
     file = folder / "failures" / f"{first['trial']}.txt"
     values = ", ".join(f"{name}={value}" for name, value in first["config"].items())

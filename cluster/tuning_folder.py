@@ -1,10 +1,10 @@
 """A tuning's folder on disk: what was asked for in run.json, and what was found beside it."""
 
-import fcntl
-from pathlib import Path
 from typing import Any
 
 from cluster.errors import InputError
+from cluster.folder_lock import FolderLock, Held
+from cluster.storage import Folder, make, reason
 from cluster.sweep_folder import read_json, write_json
 
 Json = dict[str, Any]
@@ -12,7 +12,7 @@ FORMAT = 2
 """Of run.json and trials.jsonl; raised when an older folder cannot be read any more."""
 
 
-def read_tuning(folder: Path) -> Json:
+def read_tuning(folder: Folder) -> Json:
     """run.json. Raises InputError if the folder holds no tuning, or one of another version."""
     if not (folder / "run.json").is_file():
         raise InputError(f"{folder} holds no run.json; give a folder that `tautune tune --output` wrote")
@@ -31,7 +31,7 @@ def read_tuning(folder: Path) -> Json:
     return run
 
 
-def read_best(folder: Path) -> Json:
+def read_best(folder: Folder) -> Json:
     """best.json. Raises InputError if no trial has got that far."""
     if not (folder / "best.json").is_file():
         raise InputError(f"{folder} has no best.json: no trial of it reported without diverging or failing")
@@ -41,7 +41,7 @@ def read_best(folder: Path) -> Json:
     return best
 
 
-def check_new(output: Path) -> Path:
+def check_new(output: Folder) -> Folder:
     """The folder, resolved. Raises InputError if it holds something."""
     output = output.resolve()
     if set("*?[") & set(str(output)):
@@ -53,12 +53,12 @@ def check_new(output: Path) -> Path:
     return output
 
 
-def make_folder(output: Path) -> None:
+def make_folder(output: Folder) -> None:
     """Raises InputError if it cannot be made."""
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        make(output)
     except OSError as error:
-        raise InputError(f"--output: {output} cannot be written: {error.strerror}") from None
+        raise InputError(f"--output: {output} cannot be written: {reason(error)}") from None
 
 
 class TuningFolder:
@@ -68,24 +68,24 @@ class TuningFolder:
         configuration: of a new tuning; without it, run.json is read when nobody else can write it any more.
     """
 
-    def __init__(self, path: Path, configuration: Json | None = None) -> None:
+    def __init__(self, path: Folder, configuration: Json | None = None) -> None:
         if configuration is None:
             read_tuning(path)  # what is no tuning gets no lock file
         self.path = path.resolve()
         self.run: Json = {"configuration": configuration} if configuration else {}
 
     def __enter__(self) -> "TuningFolder":
-        self._lock = (self.path / ".lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
+            self._lock = FolderLock(self.path)
+        except Held:
             raise InputError(f"{self.path} is being written by another run; wait for its end") from None
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be written: {reason(error)}") from None
         self.run = self.run or read_tuning(self.path)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lock.close()
+        self._lock.release()
 
     def begin(self, **entries: Any) -> None:
         """Adds a run to run.json: each has a `tune`, a resume or an extension of its own."""

@@ -11,6 +11,7 @@ import torch
 import search_spaces
 from cluster import scheduling, searching
 from cluster.errors import InputError
+from cluster.storage import Folder
 from cluster.tuning_folder import FORMAT
 from search_spaces.space import active, as_text, combinations, domain_of, ends
 from search_spaces.study import TuningStudy, check_name
@@ -107,7 +108,7 @@ class Tuning:
         }
 
 
-def tuning_of(run: Json, folder: Path) -> Tuning:
+def tuning_of(run: Json, folder: Folder) -> Tuning:
     """The tuning that wrote a folder's run.json.
 
     Raises:

@@ -7,6 +7,7 @@ import pytest
 
 import cluster  # noqa: F401 - sets what Ray reads when it is imported
 from cluster.ray_session import ray_session
+from tests.cluster.s3_server import environment
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,6 +15,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAUTUNE_CACHE", str(folder))
+        patch.delenv("TAUTUNE_STORAGE", raising=False)
+        for name, value in environment().items():  # Ray's workers have what it was started with
+            patch.setenv(name, value)
         yield folder
 
 

@@ -111,6 +111,17 @@ def load(name: str, data_dir: Path | None = None) -> ImageData:
     return LOADERS[name](data_dir)
 
 
+def is_here(name: str, data_dir: Path | None = None) -> bool:
+    """Whether `load` would find the data set on this machine."""
+    if name == "digits":
+        return True
+    if name == "cifar10":
+        return _cifar10_folder(data_dir) is not None
+    if name in MNIST_KINDS:
+        return _mnist_folder(name, data_dir) is not None
+    raise DataError(f"data must be one of {', '.join(sorted(LOADERS))}, not {name!r}")
+
+
 def search_folders(data_dir: Path | None) -> Iterator[Path]:
     """Where data sets are looked for, best first."""
     if data_dir:
@@ -141,18 +152,30 @@ def _digits(data_dir: Path | None) -> ImageData:
     return ImageData(everything[training], everything[test])
 
 
-def _mnist_kind(name: str, folder: str, class_name: str) -> Callable[[Path | None], ImageData]:
-    """A loader of four idx files, named and with the checksums that torchvision has."""
+MNIST_KINDS = {"fashion_mnist": ("fashion-mnist", "FashionMNIST"), "mnist": ("mnist", "MNIST")}
+"""Name → its folder among shared data, and torchvision's class, which has names and checksums of four idx files."""
 
+
+def _mnist_places(name: str, data_dir: Path | None) -> list[Path]:
+    folder, class_name = MNIST_KINDS[name]
+    return [p for base in search_folders(data_dir) for p in (base, base / folder, base / class_name / "raw")]
+
+
+def _mnist_folder(name: str, data_dir: Path | None) -> Path | None:
+    files = [file for file, _ in _published(name).resources]
+    return next((p for p in _mnist_places(name, data_dir) if all((p / file).is_file() for file in files)), None)
+
+
+def _published(name: str) -> Any:
+    import torchvision
+
+    return getattr(torchvision.datasets, MNIST_KINDS[name][1])
+
+
+def _mnist_kind(name: str) -> Callable[[Path | None], ImageData]:
     def loader(data_dir: Path | None) -> ImageData:
-        import torchvision
-
-        published: Any = getattr(torchvision.datasets, class_name)
-        files = [file for file, _ in published.resources]
-        places = [p for base in search_folders(data_dir) for p in (base, base / folder, base / class_name / "raw")]
-        found = next((p for p in places if all((p / file).is_file() for file in files)), None)
-        if found is None:
-            found = _download(name, published, class_name, places)
+        published = _published(name)
+        found = _mnist_folder(name, data_dir) or _download(name, _mnist_places(name, data_dir))
         arrays = [_read_idx(found / file, checksum) for file, checksum in published.resources]
         images = [torch.from_numpy(a).unsqueeze(1) for a in arrays[::2]]
         targets = [torch.from_numpy(a).long() for a in arrays[1::2]]
@@ -162,15 +185,15 @@ def _mnist_kind(name: str, folder: str, class_name: str) -> Callable[[Path | Non
     return loader
 
 
-def _download(name: str, published: Any, class_name: str, places: list[Path]) -> Path:
+def _download(name: str, places: list[Path]) -> Path:
     cache = _downloads()
     try:
-        published(cache, download=True)
+        _published(name)(cache, download=True)
     except (OSError, RuntimeError) as error:
         _remove_empty(cache)
         reason = str(error).strip().splitlines()[-1]
         raise DataError(_not_found(name, places, reason)) from None
-    return cache / class_name / "raw"
+    return cache / MNIST_KINDS[name][1] / "raw"
 
 
 def _remove_empty(folder: Path) -> None:
@@ -207,11 +230,18 @@ def _read_idx(path: Path, checksum: str) -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape).copy()
 
 
+def _cifar10_folder(data_dir: Path | None) -> Path | None:
+    """The folder that torchvision is to be given."""
+    from torchvision.datasets import CIFAR10
+
+    return next((p for p in search_folders(data_dir) if (p / CIFAR10.base_folder).is_dir()), None)
+
+
 def _cifar10(data_dir: Path | None) -> ImageData:
     from torchvision.datasets import CIFAR10
 
     places = list(search_folders(data_dir))
-    found = next((p for p in places if (p / CIFAR10.base_folder).is_dir()), None)
+    found = _cifar10_folder(data_dir)
     try:
         parts = [CIFAR10(found or _downloads(), train=train, download=found is None) for train in (True, False)]
     except (OSError, RuntimeError) as error:
@@ -229,7 +259,7 @@ def _cifar10(data_dir: Path | None) -> ImageData:
 
 LOADERS: dict[str, Callable[[Path | None], ImageData]] = {
     "digits": _digits,
-    "fashion_mnist": _mnist_kind("fashion_mnist", "fashion-mnist", "FashionMNIST"),
-    "mnist": _mnist_kind("mnist", "mnist", "MNIST"),
+    "fashion_mnist": _mnist_kind("fashion_mnist"),
+    "mnist": _mnist_kind("mnist"),
     "cifar10": _cifar10,
 }

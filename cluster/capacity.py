@@ -1,0 +1,23 @@
+"""What nodes a cluster has, or can get: an autoscaler starts a machine only once something waits for it."""
+
+from pathlib import Path
+
+import ray
+import yaml
+
+Resources = dict[str, float]
+LAUNCHED_WITH = Path("~/ray_bootstrap_config.yaml")
+"""On the head: the file that `ray up` brought it up with, completed (the processors and GPUs of a machine type)."""
+
+
+def node_shapes() -> list[Resources]:
+    """Resources of every node that is up, and of every machine type that the autoscaler may start."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]] + machine_types(LAUNCHED_WITH.expanduser())
+
+
+def machine_types(file: Path) -> list[Resources]:
+    """Resources of the machine types in a cluster file as Ray completed it; none if there is no such file here."""
+    if not ray.get_runtime_context().gcs_address or not file.is_file():
+        return []
+    kinds = (yaml.safe_load(file.read_text()) or {}).get("available_node_types", {})
+    return [kind.get("resources", {}) for kind in kinds.values() if kind.get("max_workers", 0) > 0]

@@ -1,0 +1,111 @@
+"""`tautune doctor`: everything that a run needs, tried before the run."""
+
+import shlex
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from rich.table import Table
+
+from cluster import diagnosis
+from cluster.cluster_file import ClusterFile
+from cluster.diagnosis import Verdict
+from cluster.errors import InputError, RunFailed
+from cluster.examination import CLIENT_PORT, Findings, Wanted, examine
+from cluster.head import DASHBOARD, connected
+from cluster.jobs import run_name
+from cluster.launcher import ray_command, ray_environment
+from cluster.node_report import report
+from cluster.ray_session import ray_session
+from cluster.working_directory import EXCLUDED, LIMIT, check_size
+
+LAPTOP = "this machine"
+EXAMINED_SECONDS = 300
+"""That the head's part may take."""
+GCS_PORT = 6379
+CLOSED = (DASHBOARD, CLIENT_PORT, GCS_PORT)
+"""Ports of the head that a cloud's firewall, or loopback, keeps from other machines."""
+
+
+def examine_here(wanted: Wanted) -> Findings:
+    """This machine, or the cluster that RAY_ADDRESS names."""
+    with ray_session():
+        return examine(wanted)
+
+
+def examine_cluster(file: ClusterFile, wanted: Wanted, *, working_dir: Path) -> list[Verdict]:
+    """This machine, and the cluster through it: what a driver finds there, a job on the head tells."""
+    here = {LAPTOP: report()}
+    mine = [diagnosis.token_files(here), _working_directory(working_dir)]
+    with connected(file) as head:
+        mine.append(Verdict(check="token is accepted", ok=True, found="by the Jobs API"))
+        job = run_name(["doctor"])
+        head.jobs.submit_job(
+            entrypoint=shlex.join(["python", "-m", "cluster", "doctor", "--json", *_arguments(wanted)]),
+            submission_id=job,
+            runtime_env={"working_dir": str(_package()), "excludes": list(EXCLUDED)},
+            metadata={"tautune": "doctor"},
+        )
+        end = time.monotonic() + EXAMINED_SECONDS
+        while not head.jobs.get_job_status(job).is_terminal() and time.monotonic() < end:
+            time.sleep(0.5)
+        said = head.jobs.get_job_logs(job).strip().splitlines()
+    if not said or not said[-1].startswith('{"reports"'):
+        raise RunFailed(f"the head cannot examine its cluster: {said[-1] if said else 'no answer'} (job {job})")
+    found = Findings.of_json(said[-1])
+    everywhere = diagnosis.versions(here | found.reports, first=LAPTOP)
+    theirs = [verdict for verdict in found.verdicts if verdict.check != everywhere.check]
+    return [everywhere, *mine, _ports(file), *theirs]
+
+
+def verdicts_table(verdicts: list[Verdict]) -> Table:
+    table = Table("check", "", "found", "remedy")
+    for verdict in verdicts:
+        table.add_row(verdict.check, "ok" if verdict.ok else "NOT OK", verdict.found, verdict.remedy)
+    return table
+
+
+def _package() -> Path:
+    """The tree that this process runs from, so that head and laptop examine by the same code."""
+    return Path(__file__).resolve().parents[1]
+
+
+def _arguments(wanted: Wanted) -> list[str]:
+    arguments = [f"--cpus-per-trial={wanted.cpus_per_trial}", f"--gpus-per-trial={wanted.gpus_per_trial}"]
+    arguments += [f"--data={name}" for name in wanted.data]
+    return arguments + ([f"--storage={wanted.storage}"] if wanted.storage else [])
+
+
+def _working_directory(folder: Path) -> Verdict:
+    remedy = "move data elsewhere, or let git ignore them"
+    try:
+        size = check_size(folder)
+    except InputError as error:
+        return Verdict(check="working directory", ok=False, found=str(error), remedy=remedy)
+    found = f"{size / 2**20:.1f} MiB to send, at most {LIMIT / 2**20:.0f}"
+    return Verdict(check="working directory", ok=True, found=found)
+
+
+def _ports(file: ClusterFile) -> Verdict:
+    """Tried from here: on premises the head's GCS is in reach of the network that the machines share."""
+    asked = subprocess.run(
+        [ray_command(), "get-head-ip", str(file.path)],
+        env=ray_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    address = asked.stdout.split()[-1] if asked.returncode == 0 and asked.stdout.split() else ""
+    closed = (DASHBOARD,) if file.on_premises else CLOSED
+    faults = [f"{address}:{port} is open to {LAPTOP}" for port in closed if address and _is_open(address, port)]
+    well = f"{', '.join(map(str, closed))} of {address} closed to {LAPTOP}"
+    return diagnosis.verdict("ports", faults, well, "bind the dashboard to 127.0.0.1; let the firewall pass SSH alone")
+
+
+def _is_open(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=3).close()
+    except OSError:
+        return False
+    return True

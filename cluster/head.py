@@ -1,0 +1,121 @@
+"""The cluster's head as the laptop sees it: its dashboard and Jobs API, through SSH, with the token."""
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from cluster.cluster_file import ClusterFile
+from cluster.errors import InputError, RunFailed
+
+DASHBOARD = 8265
+TUNNEL_SECONDS = 60
+"""That SSH has to come through."""
+
+
+class Head:
+    """The Jobs API behind a local port."""
+
+    def __init__(self, url: str) -> None:
+        from ray.job_submission import JobSubmissionClient
+
+        self.url = url
+        self.jobs = JobSubmissionClient(url)
+
+    def nodes(self) -> list[Any]:
+        """Ray's records of the nodes that are alive."""
+        from ray.util.state import list_nodes
+
+        return list(list_nodes(address=self.url, filters=[("state", "=", "ALIVE")], limit=10_000))
+
+
+@contextmanager
+def connected(file: ClusterFile) -> Iterator[Head]:
+    """A `Head` while the tunnel to it is open.
+
+    Raises:
+        InputError: no cluster of that name is up, or it does not take the token.
+        RunFailed: the tunnel does not come through.
+    """
+    import ray
+    import requests
+
+    for variable in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+        os.environ.pop(variable, None)  # they would win over the address that is given
+    with tunnel(file, DASHBOARD) as port:
+        try:
+            head = Head(f"http://127.0.0.1:{port}")
+        except ray.exceptions.AuthenticationError:
+            raise InputError(
+                f"{file.name} does not take the token in ~/.ray/auth_token: it was brought up with another; "
+                "copy that one from where `tautune up` was called, or from ~/.ray/auth_token on the head"
+            ) from None
+        except (ConnectionError, requests.RequestException, RuntimeError) as error:
+            raise RunFailed(
+                f"the head of {file.name} answers, but its Jobs API does not: {_first_line(error)}"
+            ) from None
+        yield head
+
+
+@contextmanager
+def tunnel(file: ClusterFile, remote_port: int, local_port: int = 0) -> Iterator[int]:
+    """A port on this machine's loopback (0: any) that leads to one on the head's, as long as the block runs."""
+    from cluster.launcher import check_programs, ray_command, ray_environment
+
+    check_programs()
+    local = local_port or _free_port()
+    if local_port and _answers(local_port):
+        raise InputError(f"--port: {local_port} is in use on this machine; give another")
+    command = [ray_command(), "dashboard", str(file.path), "--port", str(local), "--remote-port", str(remote_port)]
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            command,
+            env=ray_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            end = time.monotonic() + TUNNEL_SECONDS
+            while not _answers(local):
+                if process.poll() is not None or time.monotonic() > end:
+                    output.seek(0)
+                    raise _no_tunnel(file, output.read())
+                time.sleep(0.1)
+            yield local
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+def _no_tunnel(file: ClusterFile, said: str) -> Exception:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if "not found" in said or "No head node" in said or "Head node" in said:
+        return InputError(f"{file.name} is not up; `tautune up {file.path}` starts it")
+    return RunFailed(f"the head of {file.name} cannot be reached by SSH: {lines[-1] if lines else 'no answer'}")
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

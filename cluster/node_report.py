@@ -1,0 +1,71 @@
+"""What one machine says of itself, for `tautune doctor`."""
+
+import os
+import platform
+import shutil
+import socket
+import stat
+import subprocess
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from trainables.datasets import is_here
+
+PACKAGES = ("ray", "torch", "tautune")
+TOKEN = Path(".ray/auth_token")
+"""In the home, on the laptop and on every node; where Ray looks for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeReport:
+    """Plain facts; what they mean is told in `cluster/diagnosis.py`."""
+
+    host: str
+    versions: dict[str, str]
+    token_mode: str
+    """As in 0600; empty if there is no token file."""
+    data: dict[str, bool]
+    """Data set → whether it is there."""
+    gpus: int
+    """That the driver shows."""
+    disk_free_bytes: int
+    """Where Ray's temporary files are."""
+    shared_memory_bytes: int
+    """0 where the machine has no /dev/shm."""
+    clock: float
+    """Seconds since 1970."""
+
+
+def report(data: tuple[str, ...] = ()) -> NodeReport:
+    """Of this machine; `data` are the data sets to look for."""
+    return NodeReport(
+        host=socket.gethostname(),
+        versions={"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
+        token_mode=token_mode(Path.home() / TOKEN),
+        data={name: is_here(name) for name in data},
+        gpus=_gpus(),
+        disk_free_bytes=shutil.disk_usage("/tmp").free,
+        shared_memory_bytes=_size_of("/dev/shm"),
+        clock=time.time(),
+    )
+
+
+def token_mode(file: Path) -> str:
+    return f"{stat.S_IMODE(file.stat().st_mode):04o}" if file.is_file() else ""
+
+
+def _gpus() -> int:
+    """By the driver's own program: torch sees only what a Ray worker is given."""
+    if not shutil.which("nvidia-smi"):
+        return 0
+    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+def _size_of(folder: str) -> int:
+    if not Path(folder).is_dir():
+        return 0
+    found = os.statvfs(folder)
+    return found.f_frsize * found.f_blocks
