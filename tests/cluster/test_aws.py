@@ -33,6 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", address)
         patch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", address)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "false")
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))  # the SSH key that Ray makes
