@@ -1,5 +1,6 @@
 """What nodes a cluster has, or can get: an autoscaler starts a machine only once something waits for it."""
 
+import os
 from pathlib import Path
 
 import ray
@@ -10,14 +11,20 @@ LAUNCHED_WITH = Path("~/ray_bootstrap_config.yaml")
 """On the head: the file that `ray up` brought it up with, completed (the processors and GPUs of a machine type)."""
 
 
+def holds(shape: Resources, wanted: Resources) -> bool:
+    """Whether a node of these resources can run what asks for those."""
+    return all(shape.get(kind, 0) >= amount for kind, amount in wanted.items())
+
+
 def node_shapes() -> list[Resources]:
     """Resources of every node that is up, and of every machine type that the autoscaler may start."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]] + machine_types(LAUNCHED_WITH.expanduser())
+    up = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return up + (machine_types(LAUNCHED_WITH.expanduser()) if os.environ.get("RAY_ADDRESS") else [])
 
 
 def machine_types(file: Path) -> list[Resources]:
     """Resources of the machine types in a cluster file as Ray completed it; none if there is no such file here."""
-    if not ray.get_runtime_context().gcs_address or not file.is_file():
+    if not file.is_file():
         return []
     kinds = (yaml.safe_load(file.read_text()) or {}).get("available_node_types", {})
     return [kind.get("resources", {}) for kind in kinds.values() if kind.get("max_workers", 0) > 0]

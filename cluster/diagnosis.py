@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cluster.capacity import Resources
+from cluster.capacity import Resources, holds
 from cluster.node_report import NodeReport
 
 LEAST_DISK = 5 * 2**30
@@ -82,7 +82,7 @@ def gpus(reports: Mapping[str, NodeReport], resources: Mapping[str, Resources]) 
 
 def feasible(shapes: list[Resources], wanted: Resources) -> Verdict:
     """Whether some node, or one that the autoscaler may start, holds a trial; else it would wait for ever."""
-    holding = [shape for shape in shapes if all(shape.get(kind, 0) >= amount for kind, amount in wanted.items())]
+    holding = [shape for shape in shapes if holds(shape, wanted)]
     asked = " and ".join(f"{amount:g} {kind}" for kind, amount in wanted.items())
     if holding:
         return Verdict(check="a trial's share", ok=True, found=f"{asked}: {len(holding)} of {len(shapes)} can hold one")

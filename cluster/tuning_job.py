@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import ray
 import torch
 
 import search_spaces
 from cluster import scheduling, searching
+from cluster.capacity import holds, node_shapes
 from cluster.errors import InputError
 from cluster.storage import Folder
 from cluster.tuning_folder import FORMAT
@@ -166,11 +166,10 @@ def try_model(study: TuningStudy, data: ImageData) -> None:
 
 
 def check_feasible(tuning: Tuning) -> None:
-    """Raises InputError if no node can hold a trial: it would stay pending for ever."""
-    wanted = tuning.resources
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if not any(all(node.get(kind, 0) >= amount for kind, amount in wanted.items()) for node in nodes):
-        largest = {kind: max(node.get(kind, 0) for node in nodes) for kind in wanted}
+    """Raises InputError if no node can hold a trial, nor one that may be started: it would stay pending for ever."""
+    wanted, shapes = tuning.resources, node_shapes()
+    if not any(holds(shape, wanted) for shape in shapes):
+        largest = {kind: max(shape.get(kind, 0) for shape in shapes) for kind in wanted}
         raise InputError(
             f"a trial asks for {wanted['CPU']:g} CPU and {wanted['GPU']:g} GPU; the largest node has "
             f"{largest['CPU']:g} CPU and {largest['GPU']:g} GPU: lower --cpus-per-trial or --gpus-per-trial"
