@@ -37,7 +37,7 @@ def ray_session() -> Iterator[None]:
         _connect(address, options)
     else:
         ray.init(address="local", include_dashboard=False, **options)
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost trial is told by what becomes of it
     rays_own = signal.signal(signal.SIGTERM, _as_interrupt)  # Ray's ends the process where it stands
     try:
         yield

@@ -38,12 +38,12 @@ class SweepFolder:
 
     def close(self) -> None:
         """A folder in which nothing was begun goes."""
-        self._lock.release()
         if isinstance(self.path, Path) and not (self.path / "run.json").exists():
             with contextlib.suppress(OSError):
                 self.measurements.rmdir()
                 (self.path / ".lock").unlink()
                 self.path.rmdir()
+        self._lock.release()
 
     def _read_run(self) -> Json:
         if self.path.exists() and not self.path.is_dir():

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -63,16 +64,14 @@ def names_in(folder: Folder) -> set[str]:
 def test_a_tuning_in_a_bucket_is_killed_resumed_extended_refitted_and_predicts(
     bucket: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = "tune digits_mlp --trials 6 --max-epochs 8 --concurrent 1 --set units_1=32 --output"
+    options = "tune digits_mlp --search random --scheduler none --trials 4 --max-epochs 60 --concurrent 1 --output"
+    code = "from cluster import cli, folder_lock; folder_lock.BEAT_SECONDS = 0.5; cli.main()"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_A")} | {"TUNE_GLOBAL_CHECKPOINT_S": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "cluster", *options.split(), str(bucket)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
+        [sys.executable, "-c", code, *options.split(), str(bucket)], stdout=subprocess.PIPE, text=True, env=environment
     )
     assert process.stdout is not None
-    assert any(line.startswith("3 of 6") for line in process.stdout)
+    assert any(line.startswith("2 of 4") for line in process.stdout)
     with pytest.raises(InputError, match="is being written by another run"):
         extend_tuning(bucket, 1, console=Console(file=io.StringIO()), started=0)
     process.kill()
@@ -82,12 +81,12 @@ def test_a_tuning_in_a_bucket_is_killed_resumed_extended_refitted_and_predicts(
     resume_tuning(bucket, console=Console(file=io.StringIO()), started=time.monotonic())
     extend_tuning(bucket, 1, console=Console(file=io.StringIO()), started=time.monotonic())
     rows = read_rows(bucket)
-    assert len({row["trial"] for row in rows}) == 7
+    assert len({row["trial"] for row in rows}) == 5
     assert any(row in rows for row in before)  # not everything was done again
     runs = json.loads((bucket / "run.json").read_text())["runs"]
     assert [run["resumed"] for run in runs] == [False, True, False]
     written = names_in(bucket)
-    assert {"best.json", "trials.csv", "rungs.json"} <= written
+    assert {"best.json", "trials.csv"} <= written
     assert ".lock" not in written
     last = rows[-1]
     events = EventAccumulator(f"{bucket}/{last['experiment']}/{last['trial']}").Reload()
@@ -122,7 +121,7 @@ def test_a_sweep_in_a_bucket_is_found_there_again(bucket: Folder, monkeypatch: p
 @pytest.mark.usefixtures("local_ray")
 def test_the_probe_leaves_nothing_and_names_what_it_may_not_do(bucket: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [verdict.fault for verdict in probe(bucket)] == [""]
-    assert not any("probe" in name.rpartition("/")[2] for name in names_in(bucket))
+    assert not any(".probe" in name for name in names_in(bucket))
     act_as(monkeypatch, READER)
     with pytest.raises(InputError, match="on this host: it cannot be written: Access Denied"):
         check_storage(folder_at(str(bucket)))
@@ -211,7 +210,9 @@ def test_a_bucket_has_one_writer_and_a_dead_one_is_followed(bucket: Folder, monk
     second.release()
     (bucket / ".lock").write_text(json.dumps({"owner": "a host that died", "token": "0", "beats": 7}))
     third = FolderLock(bucket)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Tune leaves its own behind
     with pytest.raises(KeyboardInterrupt):  # as it finds when it was cut off for long, and another has begun
         take_over(bucket)
+    signal.signal(signal.SIGINT, before)
     third.release()
     assert json.loads((bucket / ".lock").read_text())["owner"] == "its heir"

@@ -72,13 +72,11 @@ def rows_of(output: Path) -> list[dict[str, str]]:
 
 COMBINATIONS = [
     ("grid", "none"),
-    ("random", "none"),
     ("random", "pbt"),
     ("random", "pb2"),
     ("random", "median"),
-    ("random", "hyperband"),
     ("hyperopt", "asha"),
-    ("optuna-tpe", "none"),
+    ("optuna-tpe", "hyperband"),
     ("gp", "none"),
     ("cmaes", "asha"),
 ]
@@ -87,7 +85,9 @@ COMBINATIONS = [
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize(("search", "scheduler"), COMBINATIONS)
-def test_every_search_and_scheduler_ends_with_a_best_that_it_saw(search: str, scheduler: str, tmp_path: Path) -> None:
+def test_every_search_and_scheduler_ends_with_a_best_that_it_saw(
+    search: str, scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     best, printed = run(job(GRID if search == "grid" else SMALL, search, scheduler), tmp_path / "out")
     rows = rows_of(tmp_path / "out")
     assert len(rows) == 4
@@ -103,6 +103,9 @@ def test_every_search_and_scheduler_ends_with_a_best_that_it_saw(search: str, sc
         assert {(row["config/learning_rate"], row["config/units"]) for row in rows} == {
             (rate, units) for rate in ("0.01", "0.1") for units in ("8", "16")
         }
+        monkeypatch.setitem(search_spaces.TUNING, "small", GRID)
+        with pytest.raises(InputError, match="is a grid: all of its configurations were tried"):
+            extend_tuning(tmp_path / "out", 2, console=SILENT, started=0)
     if scheduler in ("pbt", "pb2"):
         assert all(0.5 <= float(row["config/momentum"]) <= 0.95 for row in rows)
         assert all(row["epochs_trained"] == "3" for row in rows)
@@ -161,16 +164,6 @@ def test_resources_that_no_node_has_are_told_at_the_start_and_leave_nothing(tmp_
     with pytest.raises(InputError, match="asks for 1000 CPU and 0 GPU; the largest node has"):
         run(job(SMALL, "random", "none", cpus_per_trial=1000), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
-def test_a_time_budget_ends_with_the_best_so_far(tmp_path: Path) -> None:
-    begun = time.monotonic()
-    best, _ = run(job(SMALL, "random", "none", trials=500, max_epochs=400, time_budget=20), tmp_path / "out")
-    assert time.monotonic() - begun < 60
-    assert best["validation_accuracy"] > 0.5
-    assert len(rows_of(tmp_path / "out")) < 500
 
 
 @pytest.mark.ray
@@ -262,24 +255,10 @@ def test_an_extension_goes_on_with_what_the_search_and_asha_know(
     assert [r["experiment"] for r in run_json["runs"]] == ["trials", "trials-2"]
     resume_tuning(folder, console=SILENT, started=time.monotonic())  # nothing is left
     assert rows_of(folder) == rows
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
-def test_what_cannot_be_extended_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(search_spaces.TUNING, "small", GRID)
-    run(job(GRID, "grid", "none", max_epochs=1), tmp_path / "grid")
-    with pytest.raises(InputError, match="is a grid: all of its configurations were tried"):
-        extend_tuning(tmp_path / "grid", 2, console=SILENT, started=0)
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
-def test_a_study_that_has_changed_since_is_refused(tmp_path: Path) -> None:
-    study = replace(digits_mlp.STUDY, space=digits_mlp.STUDY.space | {"units_1": 32})
-    run(job(study, "random", "none", trials=1, max_epochs=1), tmp_path / "out")
-    with pytest.raises(InputError, match="another version of the study digits_mlp: its space was"):
-        refit(tmp_path / "out", data_dir=None, again=False, console=SILENT)
+    changed = replace(SMALL, space=SMALL.space | {"units_1": 32})
+    monkeypatch.setitem(search_spaces.TUNING, "small", changed)
+    with pytest.raises(InputError, match="another version of the study small: its space was"):
+        refit(folder, data_dir=None, again=False, console=SILENT)
 
 
 @pytest.mark.ray
@@ -299,18 +278,21 @@ def test_trials_are_given_training_images_alone(tmp_path: Path, monkeypatch: pyt
     """Of data whose test images are told from the others by their first pixel."""
     given = {}
 
+    class Given(Exception):
+        pass
+
     def spy(trainable: Any, **shared: Any) -> Any:
         given.update(shared)
-        return with_parameters(trainable, **shared)
+        raise Given
 
     def marked() -> ImageData:
         data = datasets.load("digits")
         data.train.pixels[:, 0, 0, 0], data.test.pixels[:, 0, 0, 0] = 1, 255
         return data
 
-    with_parameters = tune.with_parameters
     monkeypatch.setattr(tune, "with_parameters", spy)
-    run(job(replace(SMALL, data=marked), "random", "none", trials=1, max_epochs=1), tmp_path / "out")
+    with pytest.raises(Given):
+        run(job(replace(SMALL, data=marked), "random", "none", trials=1, max_epochs=1), tmp_path / "out")
     assert given["pixels"].shape == (1437, 1, 8, 8)
     assert set(given["pixels"][:, 0, 0, 0].tolist()) == {1}
     ((training, validation),) = given["splits"]
@@ -326,7 +308,8 @@ def test_a_spent_time_budget_is_no_interruption_and_a_resume_has_a_new_one(
 ) -> None:
     monkeypatch.setitem(search_spaces.TUNING, "small", SMALL)
     folder = tmp_path / "out"
-    run(job(SMALL, "random", "none", trials=3, max_epochs=1500, time_budget=20), folder)
+    best, _ = run(job(SMALL, "random", "none", trials=3, max_epochs=1500, time_budget=15), folder)
+    assert best["validation_accuracy"] > 0.5
     first = json.loads((folder / "run.json").read_text())["runs"][-1]
     assert first["stopped_by_budget"]
     assert "finished" in first
