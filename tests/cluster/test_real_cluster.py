@@ -5,9 +5,11 @@ import json
 import math
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,18 +101,32 @@ def test_jobs_are_listed_stopped_and_missed(cluster: Cluster, tmp_path: Path) ->
 
 
 def test_tensorboard_on_the_head_is_seen_through_a_tunnel(cluster: Cluster) -> None:
-    command = [sys.executable, "-m", "cluster", "board", "--cluster", str(cluster.file), "--port", "6123"]
-    with subprocess.Popen(command, cwd=ROOT, env=cluster.environment(), stdout=subprocess.PIPE, text=True) as process:
+    # Ctrl-C works also where the tests' own shell has it ignored
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "cluster", "board", "--cluster", str(cluster.file)]
+    process = subprocess.Popen(
+        [*command, "--port", "6123"], cwd=ROOT, env=cluster.environment(), stdout=subprocess.PIPE, text=True
+    )
+    try:
         assert process.stdout is not None
         assert "http://127.0.0.1:6123/" in process.stdout.readline()
-        asked = ["curl", "-s", "http://127.0.0.1:6123/data/runs"]
-        wait_until(
-            lambda: "sweep" in subprocess.run(asked, capture_output=True, text=True).stdout, seconds=60, what="runs"
-        )
-        head = cluster.hosts.ssh(cluster.head, "ss -ltnH | grep -v 127.0.0.1 | grep -c tensorboard || true")
-        assert head.stdout.strip() == "0"
-        process.send_signal(2)
+        wait_until(lambda: "sweep" in _answer("http://127.0.0.1:6123/data/runs"), seconds=60, what="the sweep's runs")
+        listening = "for p in $(pgrep -f tensorboard); do ss -ltnpH | grep pid=$p, ; done | awk '{print $4}'"
+        addresses = cluster.hosts.ssh(cluster.head, listening).stdout.split()
+        assert addresses
+        assert all(address.startswith(("127.0.0.1:", "[::1]:")) for address in addresses), addresses
+        process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+    assert cluster.hosts.ssh(cluster.head, "pgrep -f tensorboard.main").returncode == 1
+
+
+def _answer(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return str(answer.read())
+    except OSError:
+        return ""
 
 
 def test_an_outsider_is_refused_everywhere(cluster: Cluster) -> None:
