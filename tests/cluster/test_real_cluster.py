@@ -72,16 +72,13 @@ def test_doctor_finds_everything_well_and_sees_what_is_not(cluster: Cluster) -> 
     well = cluster.tautune("doctor", "--cluster", file, "--data", "digits")
     assert well.returncode == 0, well.stdout + well.stderr
     cluster.hosts.ssh(cluster.workers[0], "chmod 644 ~/.ray/auth_token")
-    cluster.storage.rename(cluster.storage.with_name("away"))
-    try:
-        ill = cluster.tautune("doctor", "--cluster", file, "--json", "--gpus-per-trial", "1")
-    finally:
-        cluster.storage.with_name("away").rename(cluster.storage)
-        cluster.hosts.ssh(cluster.workers[0], "chmod 600 ~/.ray/auth_token")
+    ill = cluster.tautune("doctor", "--cluster", file, "--json", "--gpus-per-trial", "1", "--storage", "/tmp/runs")
+    cluster.hosts.ssh(cluster.workers[0], "chmod 600 ~/.ray/auth_token")
     assert ill.returncode == 1, ill.stderr
     bad = {v["check"]: v["found"] for v in json.loads(ill.stdout)["verdicts"] if not v["ok"]}
     assert set(bad) == {"token file", "storage", "a trial's share"}, bad
     assert cluster.workers[0].address in bad["token file"]
+    assert "no disk that is shared" in bad["storage"]
 
 
 def test_jobs_are_listed_stopped_and_missed(cluster: Cluster, tmp_path: Path) -> None:
