@@ -168,6 +168,12 @@ def test_what_cannot_work_is_one_line(cluster: Cluster, tmp_path: Path) -> None:
         assert done.returncode == 2, done.stderr
         assert message in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
+    other = "cd ~/tautune && mv .venv away && mkdir -p .venv/bin && printf '#!/bin/sh\necho 3.12' > .venv/bin/python"
+    cluster.hosts.ssh(cluster.workers[1], f"{other} && chmod +x .venv/bin/python")
+    done = cluster.tautune("up", str(cluster.file))
+    cluster.hosts.ssh(cluster.workers[1], "cd ~/tautune && rm -r .venv && mv away .venv")
+    assert done.returncode == 2
+    assert f"{worker} has Python 3.12 and the head {cluster.head.address} has 3." in done.stderr.splitlines()[-1]
     (tmp_path / "home/.ray").mkdir(parents=True)
     (tmp_path / "home/.ray/auth_token").write_text("expired")
     expired = cluster.tautune("jobs", "--cluster", str(cluster.file), HOME=str(tmp_path / "home"))
