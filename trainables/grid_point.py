@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from trainables.problem import Problem
 from trainables.stability import check_delay, check_momentum
 
-DIVERGED = 1e3
+DIVERGED = 10.0
 """A training has diverged at the first step whose mini-batch loss (without penalty) is not finite, or above this many
 times its first loss (or above this, if that is below 1). Its loss is recorded as that limit."""
 
@@ -49,6 +50,17 @@ class Point(NamedTuple):
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be a finite number above 0, not {self.learning_rate!r}")
 
+    @staticmethod
+    def of(record: np.void) -> "Point":
+        """An entry of an array of `POINTS`."""
+        return Point(*record.item())
+
+
+POINTS = np.dtype(
+    [("delay", "i8"), ("learning_rate", "f8"), ("momentum", "f8"), ("shifted", "?"), ("seed", "i8")], align=True
+)
+"""Many points, as an array of records."""
+
 
 class Outcome(NamedTuple):
     """All of it is finite."""
@@ -60,6 +72,10 @@ class Outcome(NamedTuple):
     diverged: bool
     steps: int
     """That were made before training diverged; all of them if it did not."""
+
+
+OUTCOMES = np.dtype([("loss", "f8"), ("accuracy", "f8"), ("diverged", "?"), ("steps", "i8")], align=True)
+"""Many outcomes, as an array of records."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,16 +61,16 @@ class StackedTraining:
             self.found |= {row: outcome(*end, self.time) for row, end in zip(self.rows, ends, strict=True)}
         return [self.found[i] for i in range(len(self.points))]
 
-    def losses(self) -> Tensor:
-        """The loss [K] of every point on its next mini-batch, without penalty."""
+    def gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Losses [K] on the next mini-batches and, a parameter [K, …] each, their gradients; without penalty."""
         inputs, targets, per_point = self._batch()
         losses: Tensor = vmap(self._loss, in_dims=(0, per_point, per_point))(self.leaves, inputs, targets)
-        return losses
+        gradients = torch.autograd.grad(losses.sum(), self.leaves, materialize_grads=True)
+        return losses.detach(), gradients
 
     def _step(self) -> Tensor:
         """One step of every point; returns their losses [K]."""
-        losses = self.losses()
-        gradients = torch.autograd.grad(losses.sum(), self.leaves, materialize_grads=True)
+        losses, gradients = self.gradients()
         with torch.no_grad():
             first = 0
             for group in self.groups:
@@ -78,7 +78,7 @@ class StackedTraining:
                 group.step(self.time, self.x[own], [g[own] for g in gradients], self.decay)
                 first += len(group)
         self.time += 1
-        return losses.detach()
+        return losses
 
     def _batch(self) -> tuple[Tensor, Tensor, int | None]:
         """Inputs and targets of the next mini-batch, and the dimension along which they differ by point, if any."""

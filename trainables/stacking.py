@@ -4,12 +4,13 @@ import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 
 import torch
 from torch import Tensor
 
-from trainables.grid_point import Course, Outcome, Point, Task
+from trainables.grid_point import Outcome, Point, Task
 from trainables.memory import free_memory
 from trainables.problem import Problem
 from trainables.single_training import SingleTraining
@@ -44,27 +45,25 @@ class TooManyPoints(ValueError):
 def check_stackable(task: Task) -> str | None:
     """Why points cannot be trained together, in a line; None if they can.
 
-    Two points are trained for two steps, together and alone, on a copy of the network.
+    The gradients of two points are evaluated together and each alone, on a copy of the network.
     """
     problem, starts, course = task
     model = copy.deepcopy(problem.model)
     twin = Problem(model, problem.loss, problem.inputs, problem.targets, l2=problem.l2, chunk=problem.chunk)
-    seed, start = next(iter(starts.items()))
-    short = Task(twin, {seed: start}, Course(steps=2, mini_batch=course.mini_batch))
-    points = [Point(0, rate, seed=seed) for rate in (1e-2, 2e-2)]
+    start = next(iter(starts.values()))
     before = copy.deepcopy(dict(model.named_buffers()))
     try:
-        stacked = StackedTraining(short, points)
-        stacked.advance(2)
+        pair = StackedTraining(Task(twin, {0: start, 1: 0.9 * start}, course), [Point(0, 1.0), Point(0, 1.0, seed=1)])
+        _, gradients = pair.gradients()
     except Exception as error:  # noqa: BLE001 - whatever the model raises here, it may train alone
         return str(error).strip().partition("\n")[0][:200] or type(error).__name__
     changed = [name for name, buffer in model.named_buffers() if not torch.equal(buffer, before[name])]
     if changed:
         return f"its buffer {changed[0]} changes in place"
-    for row, point in zip(stacked.x, points, strict=True):
-        single = SingleTraining(short, point)
-        single.advance(2)
-        if not torch.allclose(row, twin.point, rtol=1e-3, atol=1e-4 * float(start.abs().mean())):
+    together = torch.cat([g.reshape(2, -1) for g in gradients], dim=1)
+    for seed, gradient in enumerate(together):
+        alone = _gradient(twin, pair.x[seed], next(twin.batches(course.mini_batch, seed)))
+        if not torch.allclose(gradient, alone, rtol=1e-3, atol=1e-4 * float(alone.abs().max())):
             return "its gradients are others when several points are evaluated together"
     return None
 
@@ -82,7 +81,7 @@ def plan(
         TooManyPoints: not even one point fits into the memory, or not `at_once`; with the numbers.
     """
     memory = MEMORY_SHARE * share * free_memory(task.problem.inputs.device)
-    activations = _activations(task, points[0]) if stackable else 0
+    activations = _activations(task, points[0].seed) if stackable else 0
     costs = sorted((point_bytes(task, p, activations) for p in points), reverse=True)
     fitting = sum(total <= memory for total in accumulate(costs))
     asked = min(at_once or 1, len(points))
@@ -132,7 +131,16 @@ def point_bytes(task: Task, point: Point, activations: int) -> int:
     )
 
 
-def _activations(task: Task, point: Point) -> int:
+def _gradient(problem: Problem, x: Tensor, batch: Tensor | None) -> Tensor:
+    """That at x [P] without penalty, of the network as it stands, evaluated alone."""
+    problem.move_to(x)
+    for parameter in problem.parameters:
+        parameter.grad = None
+    problem.backward(batch, penalty=False)
+    return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in problem.parameters])
+
+
+def _activations(task: Task, seed: int) -> int:
     """Bytes that the gradient of a stacked point takes: what is kept for it, and as much again while it is made."""
     kept = 0
 
@@ -142,34 +150,35 @@ def _activations(task: Task, point: Point) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        StackedTraining(task, [point, point]).losses()
+        StackedTraining(task, [Point(0, 1.0, seed=seed)] * 2).gradients()
     return kept  # of two points
 
 
 def _measure(task: Task, points: Sequence[Point]) -> dict[int, float]:
-    """Seconds of one point's step, alone and at each width that there are points for, until more is no gain."""
+    """Seconds of one point's step, alone and at each width that there are points for, until more is no gain.
+
+    Alone it is the gradient without the update, whose part is small: a first optimizer makes torch import its compiler.
+    """
     endless = Task(task.problem, task.starts, replace(task.course, steps=10**9))
     calm = [p._replace(learning_rate=1e-12, delay=min(p.delay, task.course.steps)) for p in points]  # none diverges
-    single = SingleTraining(endless, calm[0])
-    seconds = {1: _seconds(single.advance, task.problem)}
-    single.outcomes()
-    for width in sorted({w for w in WIDTHS if w < len(points)} | {min(len(points), WIDTHS[-1])}):
-        if width == 1:
-            continue
+    batches = task.problem.batches(task.course.mini_batch, points[0].seed)
+    x = task.starts[points[0].seed]
+    seconds = {1: _seconds(lambda: _gradient(task.problem, x, next(batches)), task.problem)}
+    for width in sorted({w for w in WIDTHS if w < len(points)} | {min(len(points), WIDTHS[-1])} - {1}):
         stacked = StackedTraining(endless, [calm[i * len(calm) // width] for i in range(width)])
-        seconds[width] = _seconds(stacked.advance, task.problem) / width
+        seconds[width] = _seconds(partial(stacked.advance, 1), task.problem) / width
         if seconds[width] > GAIN * min(list(seconds.values())[:-1]):
             break
     return seconds
 
 
-def _seconds(advance: Callable[[int], None], problem: Problem) -> float:
+def _seconds(step: Callable[[], object], problem: Problem) -> float:
     """Of one step: the fastest, so that what else the machine does counts little."""
     begun = time.perf_counter()
     times: list[float] = []
     while len(times) < 2 or time.perf_counter() - begun < SECONDS:
         turn = time.perf_counter()
-        advance(1)
+        step()
         if problem.inputs.is_cuda:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - turn)

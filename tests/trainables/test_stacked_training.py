@@ -116,7 +116,7 @@ def test_points_that_diverge_leave_and_change_nothing_for_the_others() -> None:
 
 def test_what_diverged_is_finite_and_says_when() -> None:
     task = make_task()
-    points = [Point(d, 10.0**n) for d in (0, 4) for n in range(2, 9)]
+    points = [Point(d, rate) for d in (0, 4) for rate in (5.0, 20.0, 100.0, 1e6)]
     found, weights = together(task, points)
     assert not weights  # and with nothing left to do, it ended
     first = alone(task, points[0])[0]
@@ -125,8 +125,9 @@ def test_what_diverged_is_finite_and_says_when() -> None:
         assert outcome.accuracy == 0
         assert outcome.steps > point.delay  # the first update was made with a finite loss
         assert math.isfinite(outcome.loss)
-        assert outcome.loss == first.loss  # the limit: a thousandfold of the first loss, the same for all
-    assert found[0].steps > found[6].steps
+        assert outcome.loss == first.loss  # the limit: tenfold the first loss, the same for all
+    assert found[0].steps > found[1].steps > found[2].steps
+    assert found[4].steps > found[5].steps > found[6].steps
 
 
 @pytest.mark.parametrize("train", ["alone", "together"])
