@@ -80,8 +80,8 @@ class SingleTraining:
 def accuracy_of(outputs: Tensor, targets: Tensor) -> Tensor:
     """Share of the examples whose class is the largest output, a scalar; 0 where the targets are no classes."""
     if targets.is_floating_point() or outputs.ndim != 2 or targets.ndim != 1:
-        return torch.zeros((), device=outputs.device)
-    return (outputs.argmax(dim=1) == targets).float().mean()
+        return outputs.new_zeros(())
+    return (outputs.argmax(dim=1) == targets).to(outputs.dtype).mean()
 
 
 def _queue(point: Point, parameters: list[nn.Parameter], storage: torch.dtype | None) -> GradientQueue:

@@ -146,7 +146,7 @@ class StackedTraining:
         losses = torch.zeros_like(self.x[:, 0])
         if self.decay is not None:
             losses += 0.5 * self.x.square() @ self.decay
-        accuracies = torch.zeros(len(self.x), device=self.x.device)
+        accuracies = torch.zeros_like(losses)
 
         def both(pieces: tuple[Tensor, ...], inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
             outputs = self._outputs(pieces, inputs)
