@@ -130,7 +130,7 @@ def studies() -> None:
 
     table = Table("study", "for", "what it is")
     for name, study in sorted((search_spaces.STABILITY | search_spaces.TUNING | search_spaces.PATHS).items()):
-        table.add_row(name, "sweep" if name in search_spaces.STABILITY else "tune", study.description)
+        table.add_row(name, "sweep, grid" if name in search_spaces.STABILITY else "tune", study.description)
     Console().print(table)
 
 

@@ -84,14 +84,15 @@ def plan(
     activations = _activations(task, points[0].seed) if stackable else 0
     costs = sorted((point_bytes(task, p, activations) for p in points), reverse=True)
     fitting = sum(total <= memory for total in accumulate(costs))
-    asked = min(at_once or 1, len(points))
+    chosen = at_once if stackable else 1
+    asked = min(chosen or 1, len(points))
     if fitting < asked:
         raise TooManyPoints(
             f"{asked} points at once take {sum(costs[:asked]) / 1e9:.3g} GB (weights, gradients that wait, velocities, "
             f"activations) and {memory / 1e9:.3g} GB are there for them, enough for {fitting}"
         )
-    if at_once or not stackable:
-        return Plan(at_once=at_once or 1, memory=memory, activations=activations, seconds={})
+    if chosen:
+        return Plan(at_once=chosen, memory=memory, activations=activations, seconds={})
     seconds = _measure(task, points[:fitting])
     best = 1
     for width in list(seconds)[1:]:

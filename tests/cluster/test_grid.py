@@ -136,9 +136,10 @@ class Branching(nn.Module):
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_is_stopped_or_killed_keeps_its_points(tmp_path: Path, how: signal.Signals) -> None:
+def test_a_run_that_is_stopped_or_killed_goes_on_from_its_points(tmp_path: Path, how: signal.Signals) -> None:
     options = "--delays 0,1 --learning-rates 0.1:0.4:20 --steps 500 --mini-batch 32 --points-per-trial 4"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_A")}
     process = subprocess.Popen(
@@ -157,3 +158,12 @@ def test_a_run_that_is_stopped_or_killed_keeps_its_points(tmp_path: Path, how: s
         assert error.splitlines()[-1].startswith("tautune: stopped; the points trained so far are in")
     kept = rows_of(tmp_path)
     assert 0 < len(kept) < 40
+    rates = tuple(float(f"{0.1 * 4 ** (i / 19):.6g}") for i in range(20))
+    course = Course(steps=500, mini_batch=32)
+    grid = Grid(study=digits.STUDY, delays=(0, 1), learning_rates=rates, course=course, points_per_trial=4)
+    _, printed = run(grid, tmp_path)
+    left = 40 - len(kept)
+    assert f"{left} of {left} points" in printed
+    after = rows_of(tmp_path)
+    assert len(after) == 40
+    assert all(row in after for row in kept)

@@ -71,7 +71,7 @@ def test_what_cannot_be_stacked_trains_one_after_another_and_leaves_no_trace(rea
     assert reason in why
     assert all(torch.equal(value, before[name]) for name, value in task.problem.model.state_dict().items())
     points = [Point(1, 0.1, seed=4), Point(0, 0.2, seed=4)]
-    how = plan(task, points, stackable=False)
+    how = plan(task, points, at_once=2, stackable=False)
     assert how.at_once == 1
     (first,), (second,) = stacks(task, points, how)
     outcomes = [train(task, [point])[0] for point in (first, second, first)]
