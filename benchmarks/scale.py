@@ -2,7 +2,7 @@
 
     python -m benchmarks.scale [--json] [--points 100,1000,10000,100000]
 
-Each is one `tautune grid digits` with trainings of 50 steps. Seconds of a point are those of the whole command, Ray's
+Each is one `tautune grid digits` with trainings of 20 steps. Seconds of a point are those of the whole command, Ray's
 start included, and those beyond what the smallest grid took: what one more point costs.
 """
 
@@ -25,7 +25,7 @@ from trainables.grid_point import Course, Point, Task
 from trainables.stacked_training import StackedTraining
 from trainables.stacking import plan
 
-STEPS = 50
+STEPS = 20
 DELAYS = 10
 COURSE = Course(steps=STEPS, mini_batch=32)
 
