@@ -12,11 +12,12 @@ from rich.table import Table
 from typer.exceptions import TyperException
 
 from cluster.cli_cluster import cluster_commands
+from cluster.cli_grid import grid_commands
+from cluster.cli_options import DELAYS, folder_name, parse_delays, parse_device
 from cluster.cli_tuning import STARTED, tuning_commands
 from cluster.errors import InputError, Interrupted, RunFailed, user_input
 from trainables import stability
 
-DELAYS = "0,1,2,4,8,16,32"
 app = typer.Typer(
     help="Tune asynchronous SGD: which learning rate is stable when gradients arrive τ steps late.",
     pretty_exceptions_enable=False,
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(tuning_commands)
 app.add_typer(cluster_commands)
+app.add_typer(grid_commands)
 
 
 @app.command()
@@ -75,7 +77,7 @@ def sweep(
     """Measure the largest stable learning rate of STUDY at every delay, beside theory's."""
     with user_input():
         stability.check_momentum(momentum)
-    wanted = _parse_delays(delays)
+    wanted = parse_delays(delays)
     if not 1e-5 <= resolution <= 0.5:
         raise InputError(f"--resolution must be between 1e-5 and 0.5, not {resolution:g}")
     if budget < 1:
@@ -103,12 +105,12 @@ def sweep(
             resolution=resolution,
             mini_batch=mini_batch,
             seeds=1 if mini_batch is None else seeds or 3,
-            device=_parse_device(device),
+            device=parse_device(device),
             first_guess=_parse_guess(first_guess),
             departures=departures,
             budget=budget,
         ),
-        output_folder(output, _folder_name(study, momentum, shifted, mini_batch)),
+        output_folder(output, folder_name(study, momentum, shifted, mini_batch)),
         console=Console(),
         started=STARTED,
     )
@@ -148,20 +150,8 @@ def studies() -> None:
 
     table = Table("study", "for", "what it is")
     for name, study in sorted((search_spaces.STABILITY | search_spaces.TUNING | search_spaces.PATHS).items()):
-        table.add_row(name, "sweep" if name in search_spaces.STABILITY else "tune", study.description)
+        table.add_row(name, "sweep, grid" if name in search_spaces.STABILITY else "tune", study.description)
     Console().print(table)
-
-
-def _parse_delays(text: str) -> tuple[int, ...]:
-    pieces = [piece.strip() for piece in text.split(",") if piece.strip()]
-    if not pieces:
-        raise InputError(f"--delays must be integers ≥ 0 with commas between, as in {DELAYS}, not {text!r}")
-    for piece in pieces:
-        if not piece.isdecimal():
-            raise InputError(f"--delays must be integers ≥ 0 with commas between, as in {DELAYS}; {piece!r} is not one")
-        if len(piece) > 6:
-            raise InputError(f"--delays must be below a million; {piece[:20]} is not")
-    return tuple(sorted({int(piece) for piece in pieces}))
 
 
 def _parse_guess(text: str) -> float | None:
@@ -174,25 +164,6 @@ def _parse_guess(text: str) -> float | None:
     if not 1e-6 <= guess <= 1e6:
         raise InputError(f"--first-guess must be a number between 1e-6 and 1e6, or none, not {text!r}")
     return guess
-
-
-def _parse_device(name: str) -> str:
-    if name not in ("cpu", "cuda", "auto"):
-        raise InputError(f"--device must be cpu, cuda or auto, not {name!r}")
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: torch sees no CUDA device here; use cpu or auto")
-    return name
-
-
-def _folder_name(study: str, momentum: float, shifted: bool, mini_batch: int | None) -> str:
-    name = study
-    if momentum:
-        name += f"-{'shifted' if shifted else 'momentum'}-{momentum:g}"
-    return name + (f"-batch-{mini_batch}" if mini_batch else "")
 
 
 def main() -> None:

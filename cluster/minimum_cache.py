@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from cluster.errors import InputError
+from cluster.files import write_bytes
 from cluster.storage import Folder, make, reason, storage_root
-from cluster.sweep_folder import write_bytes
 from trainables.datasets import cache_folder
 from trainables.minimum import Minimum
 

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster.errors import Interrupted, trial_failed
+from cluster.files import write_bytes, write_json
 from cluster.provenance import now, provenance
 from cluster.ray_session import RETRIES, ray_session
 from cluster.storage import Folder, ray_storage
 from cluster.storage_probe import check_storage
-from cluster.sweep_folder import write_bytes, write_json
 from cluster.tuning_folder import check_new, make_folder
 from search_spaces.study import PathStudy
 from trainables.optimizer_path import PathTrial

@@ -9,11 +9,11 @@ from ray import tune
 from rich.console import Console
 
 from cluster.errors import InputError, Interrupted, RunFailed, trial_failed
+from cluster.files import write_bytes, write_json
 from cluster.provenance import provenance
 from cluster.ray_session import RETRIES, ray_session
 from cluster.storage import Folder, ray_storage, restored_tuner
 from cluster.storage_probe import check_storage
-from cluster.sweep_folder import write_bytes, write_json
 from cluster.tuning import CHECKPOINTS, has_state, make_trainable
 from cluster.tuning_folder import TuningFolder, read_best
 from cluster.tuning_job import Tuning, check_feasible, load_data, tuning_of

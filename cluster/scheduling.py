@@ -16,9 +16,9 @@ from ray.tune.schedulers.pb2 import PB2
 from ray.tune.search.sample import Categorical, Domain, Float
 
 from cluster.errors import InputError
+from cluster.files import write_bytes
 from cluster.searching import METRIC, MODE
 from cluster.storage import Folder
-from cluster.sweep_folder import write_bytes
 from search_spaces.space import Space, When, ends
 from trainables.classifier_training import MUTABLE
 

@@ -17,13 +17,14 @@ from rich.console import Console
 from analysis.figures import thresholds_figure
 from analysis.thresholds import Thresholds, conclude
 from cluster.errors import Interrupted, RunFailed, trial_failed
+from cluster.files import write_bytes, write_json
 from cluster.minimum_cache import MinimumCache
 from cluster.progress import SweepProgress, results_table, show_hosts
 from cluster.provenance import now, provenance
 from cluster.ray_session import RETRIES, ray_session
 from cluster.storage import Folder, ray_storage, written_locally
 from cluster.storage_probe import check_storage
-from cluster.sweep_folder import SweepFolder, write_bytes, write_json
+from cluster.sweep_folder import SweepFolder
 from search_spaces.study import StabilityStudy
 from trainables import stability
 from trainables.delay_points import DelayTrial, MinimumTrial
@@ -113,8 +114,7 @@ def run_sweep(sweep: Sweep, output: Folder, *, console: Console, started: float)
     problem = sweep.study.problem()
     content = content_hash(problem, tolerance=sweep.tolerance)
     cache = MinimumCache(content)
-    folder = SweepFolder(output, sweep.configuration(content))
-    try:
+    with SweepFolder(output, sweep.configuration(content)) as folder:
         minimum = cache.minimum()
         if minimum and not minimum.holds(problem):
             minimum = None
@@ -133,8 +133,6 @@ def run_sweep(sweep: Sweep, output: Folder, *, console: Console, started: float)
             raise RunFailed(f"no threshold at delay {failed[0][0]}: training did not both stay and leave; see {output}")
         if _missing(sweep, results.minimum, folder):
             raise _interrupted(folder)
-    finally:
-        folder.close()
     seconds = time.monotonic() - started
     wrote = f"{folder.path}: thresholds.json, thresholds.png"
     console.print(f"{wrote}; {seconds:.1f} s, Ray's start included", soft_wrap=True, highlight=False)

@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.table import Table
 
 from cluster.errors import InputError
+from cluster.files import write_bytes, write_json
 from cluster.storage import Folder, make
-from cluster.sweep_folder import write_bytes, write_json
 from search_spaces.study import TuningStudy
 
 Json = dict[str, Any]

@@ -3,9 +3,9 @@
 from typing import Any
 
 from cluster.errors import InputError
+from cluster.files import read_json, write_json
 from cluster.folder_lock import FolderLock, Held
 from cluster.storage import Folder, make, reason
-from cluster.sweep_folder import read_json, write_json
 
 Json = dict[str, Any]
 FORMAT = 2

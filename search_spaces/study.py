@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
 from torch.optim import Optimizer
 
 from search_spaces.space import Space, active, check_space, domain_of, ends
@@ -36,15 +37,20 @@ class StabilityStudy:
 
     def problem(self, device: torch.device | str = "cpu") -> Problem:
         """The study in double precision on `device`, at its initial weights."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            model = self.model()
         inputs, targets = self.data()
         if targets.is_floating_point():
             targets = targets.double()
-        return Problem(
-            model.to(device, torch.float64), self.loss, inputs.double().to(device), targets.to(device), l2=self.l2
-        )
+        model = self._untrained(self.seed).to(device)
+        return Problem(model, self.loss, inputs.double().to(device), targets.to(device), l2=self.l2)
+
+    def start(self, seed: int) -> Tensor:
+        """Initial weights [P] of another seed, on the CPU."""
+        return parameters_to_vector(self._untrained(seed).parameters()).detach()
+
+    def _untrained(self, seed: int) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.model().double()
 
 
 @dataclass(frozen=True, kw_only=True)

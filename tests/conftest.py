@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 import cluster  # noqa: F401 - sets what Ray reads when it is imported
 from cluster.ray_session import ray_session
@@ -19,6 +20,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name, value in environment().items():  # Ray's workers have what it was started with
             patch.setenv(name, value)
         yield folder
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As trials have it; and many small operations on several threads are slow where the machine is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 from torch import Tensor
 
 from trainables.splits import splits
@@ -145,6 +144,8 @@ def _downloads() -> Path:
 
 def _digits(data_dir: Path | None) -> ImageData:
     """scikit-learn's 1,797 digits, 0…16 as bytes 0…255; a fifth of them, always the same, is the test set."""
+    from sklearn.datasets import load_digits  # a second's import, where it is needed only
+
     pixels, targets = load_digits(return_X_y=True)
     images = torch.from_numpy(pixels * 255 / 16).round().to(torch.uint8).view(-1, 1, 8, 8)
     everything = Images(images, torch.from_numpy(targets).long())

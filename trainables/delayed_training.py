@@ -1,12 +1,10 @@
 """Delayed training that begins beside a minimum, and the distance to it at every step."""
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from trainables.delay import GradientQueue, ShiftedMomentumSGD
@@ -57,7 +55,7 @@ class DelayedTraining:
         else:
             optimizer = torch.optim.SGD(self.parameters, learning_rate)
         self.queue = GradientQueue(optimizer, dynamics.delay)
-        self.batches = _batches(len(problem), dynamics.mini_batch, dynamics.seed)
+        self.batches = problem.batches(dynamics.mini_batch, dynamics.seed)
         self.along: list[float] = [distance]
         """Signed distance to x* along v, one a step."""
         self.norm: list[float] = [distance]
@@ -154,14 +152,3 @@ def steps_to_leave(training: DelayedTraining, *, factor: float, budget: int) -> 
     """Steps until the distance to the minimum has grown by `factor`; None if it has not within `budget` steps."""
     training.advance(budget, leave=factor, settle=0.0)
     return len(training.norm) - 1 + training.overflowed if training.ended(leave=factor, settle=0.0) else None
-
-
-def _batches(examples: int, size: int | None, seed: int) -> Iterator[Tensor | None]:
-    """Indices [size] of one mini-batch after another, in a new order every epoch; None for ever for the full batch."""
-    if size is None:
-        while True:
-            yield None
-    generator = torch.Generator().manual_seed(seed)
-    while True:
-        order = torch.randperm(examples, generator=generator)
-        yield from order[: examples - examples % size].split(size)

@@ -7,8 +7,6 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from torch import nn
-from torchvision.models.resnet import BasicBlock
-from torchvision.models.vgg import cfgs, make_layers
 
 T = TypeVar("T")
 Shape = tuple[int, ...]
@@ -100,6 +98,8 @@ def vgg11(shape: Shape, classes: int, *, dropout: float = 0.0, batch_norm: bool 
     _check_flag("batch_norm", batch_norm)
     if shape != (3, 32, 32):
         raise ValueError(f"vgg11 takes images of shape (3, 32, 32), not {shape}")
+    from torchvision.models.vgg import cfgs, make_layers  # two seconds' import, where it is needed only
+
     head = [nn.Flatten(), nn.Dropout(dropout), nn.Linear(512, classes)]
     return nn.Sequential(make_layers(cfgs["A"], batch_norm=batch_norm), *head)
 
@@ -108,6 +108,8 @@ def resnet(shape: Shape, classes: int, *, depth: int = 20, channels: int = 16) -
     """The residual network of He et al. (2016) for CIFAR: 6n+2 layers in three stages, of torchvision's blocks."""
     if depth < 8 or (depth - 2) % 6:
         raise ValueError(f"depth must be 6n+2 (8, 14, 20, 32 …), not {depth}")
+    from torchvision.models.resnet import BasicBlock
+
     inputs, _, _ = _image(shape)
     blocks: list[nn.Module] = [nn.Conv2d(inputs, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
     blocks.append(nn.ReLU())

@@ -44,17 +44,31 @@ class Problem:
     def move_to(self, x: Tensor) -> None:
         vector_to_parameters(x.detach().clone(), self.parameters)
 
-    def backward(self, batch: Tensor | None = None) -> float:
-        """Adds ∇f to every `.grad`, over the examples of `batch` (indices [n]) or all; returns f."""
+    def batches(self, size: int | None, seed: int) -> Iterator[Tensor | None]:
+        """Indices [size] of one mini-batch after another, in a new order every epoch; None: the full batch."""
+        if size is None:
+            while True:
+                yield None
+        generator = torch.Generator().manual_seed(seed)
+        while True:
+            order = torch.randperm(len(self), generator=generator).to(self.inputs.device)
+            yield from order[: len(self) - len(self) % size].split(size)
+
+    def backward(self, batch: Tensor | None = None, *, penalty: bool = True) -> float:
+        """Adds ∇f to every `.grad`, over the examples of `batch` (indices [n]) or all; returns f.
+
+        Args:
+            penalty: whether the penalty is in both.
+        """
         total = 0.0
-        for inputs, targets, share in self._chunks(batch):
+        for inputs, targets, share in self.chunks(batch):
             value = share * self.loss(self.model(inputs), targets)
             value.backward()
             total += value.item()
-        if self.l2:
-            penalty = self._penalty(dict(zip(self.names, self.parameters, strict=True)))
-            penalty.backward()
-            total += penalty.item()
+        if self.l2 and penalty:
+            term = self._penalty(dict(zip(self.names, self.parameters, strict=True)))
+            term.backward()
+            total += term.item()
         return total
 
     def value_and_gradient(self, x: Tensor) -> tuple[float, Tensor]:
@@ -71,14 +85,21 @@ class Problem:
         at = {name: piece.requires_grad_() for name, piece in self._named(x.detach().clone()).items()}
         leaves = list(at.values())
         product = torch.zeros_like(x)
-        for inputs, targets, share in self._chunks(None):
+        for inputs, targets, share in self.chunks(None):
             value = share * self.loss(functional_call(self.model, at, (inputs,)), targets)
             product += _derivative_along(value, leaves, v)
         if self.l2:
             product += _derivative_along(self._penalty(at), leaves, v)
         return product
 
-    def _chunks(self, batch: Tensor | None) -> Iterator[tuple[Tensor, Tensor, float]]:
+    @property
+    def decay(self) -> Tensor:
+        """The penalty's share in the gradient at x is decay · x, entry by entry [P]: l2 for weights, else 0."""
+        shares = [torch.full_like(p, self.l2 if p.ndim > 1 else 0.0).detach().flatten() for p in self.parameters]
+        return torch.cat(shares)
+
+    def chunks(self, batch: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor, float]]:
+        """The examples of `batch`, or all, in pieces of at most `chunk`: inputs, targets, their share of the whole."""
         inputs = self.inputs if batch is None else self.inputs[batch]
         targets = self.targets if batch is None else self.targets[batch]
         for i, t in zip(inputs.split(self.chunk), targets.split(self.chunk), strict=True):

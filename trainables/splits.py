@@ -2,11 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.model_selection import (
-    RepeatedStratifiedKFold,
-    StratifiedShuffleSplit,
-    train_test_split,
-)
 from torch import Tensor
 
 Split = tuple[Tensor, Tensor]
@@ -28,6 +23,12 @@ def splits(
     Raises:
         ValueError: a class has too few images for that.
     """
+    from sklearn.model_selection import (  # a second's import, where it is needed only
+        RepeatedStratifiedKFold,
+        StratifiedShuffleSplit,
+        train_test_split,
+    )
+
     classes = targets.cpu().numpy()
     splitter = (
         StratifiedShuffleSplit(n_splits=repeats, test_size=share, random_state=seed)

@@ -21,10 +21,10 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 import search_spaces
 from cluster import prediction
 from cluster.errors import InputError, RunFailed
+from cluster.files import write_json
 from cluster.prediction import predict
 from cluster.refit import refit
 from cluster.searching import hyperopt_space
-from cluster.sweep_folder import write_json
 from cluster.trial_table import sorted_rows
 from cluster.tuning import extend_tuning, resume_tuning, run_tuning
 from cluster.tuning_job import Tuning

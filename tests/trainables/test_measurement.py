@@ -8,7 +8,7 @@ import torch
 from search_spaces import digits, quadratic
 from search_spaces.study import StabilityStudy
 from trainables import stability
-from trainables.delayed_training import DelayedTraining, Dynamics, _batches, steps_to_leave
+from trainables.delayed_training import DelayedTraining, Dynamics, steps_to_leave
 from trainables.measurement import FACTORS, Measurement, Settings
 from trainables.minimum import Minimum, find_minimum
 from trainables.problem import Problem
@@ -86,15 +86,6 @@ def test_digits_study_within_half_a_percent() -> None:
     for delay in (0, 4):
         _, ratio = measured((problem, minimum), delay=delay)
         assert ratio == pytest.approx(1, abs=5e-3)
-
-
-def test_mini_batches_go_through_every_image_each_epoch() -> None:
-    batches = _batches(20, 6, seed=0)
-    drawn = [b.tolist() for b in (next(batches) for _ in range(6)) if b is not None]
-    for epoch in (drawn[:3], drawn[3:]):
-        assert [len(batch) for batch in epoch] == [6, 6, 6]
-        assert len({i for batch in epoch for i in batch}) == 18
-    assert drawn[:3] != drawn[3:]
 
 
 def test_an_anchored_step_costs_two_gradients(network: tuple[Problem, Minimum]) -> None:

@@ -62,3 +62,12 @@ def test_moving_copies_the_vector() -> None:
     problem.move_to(x)
     x.zero_()
     assert float(problem.point.abs().min()) > 0
+
+
+def test_mini_batches_go_through_every_image_each_epoch() -> None:
+    batches = make_problem(examples=20).batches(6, seed=0)
+    drawn = [b.tolist() for b in (next(batches) for _ in range(6)) if b is not None]
+    for epoch in (drawn[:3], drawn[3:]):
+        assert [len(batch) for batch in epoch] == [6, 6, 6]
+        assert len({i for batch in epoch for i in batch}) == 18
+    assert drawn[:3] != drawn[3:]

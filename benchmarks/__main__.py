@@ -1,0 +1,33 @@
+"""Every benchmark, one after another, and one table of what came of them.
+
+python -m benchmarks [sweep threshold step tune scale]
+"""
+
+import json
+import subprocess
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+NAMES = ("sweep", "threshold", "step", "tune", "scale")
+
+
+def main(names: list[str]) -> None:
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        sys.exit(f"benchmark {unknown[0]!r} is unknown; there are {', '.join(NAMES)}")
+    table = Table("benchmark", "compared with tautune", "ratio")
+    console = Console()
+    for name in names or NAMES:
+        with console.status(name):
+            done = subprocess.run(
+                [sys.executable, "-m", f"benchmarks.{name}", "--json"], stdout=subprocess.PIPE, text=True, check=True
+            )
+        for what, ratio in json.loads(done.stdout)["ratios"].items():
+            table.add_row(name, what, f"{ratio:.3g}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,79 @@
+"""What a stability threshold costs: bracketing and interpolation against the published grid of learning rates.
+
+    python -m benchmarks.threshold [--json]
+
+Both begin beside the same minimum of the digits network with the full batch. tautune is asked for 1 %, the grid is as
+fine as the published one, 8 %, and is given theory's threshold to lie around; tautune is not.
+"""
+
+import time
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+
+from benchmarks.peers.threshold_grid import grid_threshold
+from benchmarks.record import keep
+from cluster.minimum_cache import MinimumCache
+from search_spaces import digits
+from trainables import stability
+from trainables.measurement import Measurement, Settings
+from trainables.minimum import Minimum, content_hash, find_minimum
+from trainables.problem import Problem
+
+DELAYS = (0, 1, 4)
+BLIND_GUESS = 0.01
+
+
+def known_minimum(problem: Problem) -> Minimum:
+    """From the cache of `tautune sweep`, or found now; it is not part of what is measured."""
+    cache = MinimumCache(content_hash(problem, tolerance=1e-6))
+    minimum = cache.minimum()
+    if not (minimum and minimum.holds(problem)):
+        minimum = find_minimum(problem)
+        cache.keep(minimum)
+    return minimum
+
+
+def compare(problem: Problem, minimum: Minimum, delay: int) -> dict[str, Any]:
+    theory = stability.max_stable_learning_rate(minimum.sharpness, delay)
+    begun = time.perf_counter()
+    settings = Settings(delay=delay, resolution=0.01, first_guess=BLIND_GUESS, departures=False)
+    measurement = Measurement(problem, minimum, settings)
+    while not measurement.done:
+        measurement.advance()
+    ours = time.perf_counter() - begun
+    begun = time.perf_counter()
+    peer = grid_threshold(problem, minimum.point, minimum.direction, delay=delay, around=theory)
+    return {
+        "delay": delay,
+        "theory": theory,
+        "tautune": measurement.search.threshold().learning_rate,
+        "published_grid": peer.learning_rate,
+        "tautune_gradients": measurement.gradient_evaluations,
+        "published_grid_gradients": peer.gradient_evaluations,
+        "tautune_seconds": ours,
+        "published_grid_seconds": time.perf_counter() - begun,
+    }
+
+
+def main(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Gradient evaluations and seconds to the threshold."""
+    torch.set_num_threads(1)
+    problem = digits.STUDY.problem()
+    minimum = known_minimum(problem)
+    rows = [compare(problem, minimum, delay) for delay in DELAYS]
+    total = {name: sum(row[name] for row in rows) for name in rows[0] if name.endswith(("gradients", "seconds"))}
+    ratios = {
+        f"published_grid_{unit}": total[f"published_grid_{unit}"] / total[f"tautune_{unit}"]
+        for unit in ("gradients", "seconds")
+    }
+    keep("threshold", {"ratios": ratios, "total": total, "rows": rows}, as_json=as_json)
+    if not as_json:
+        for name, ratio in ratios.items():
+            Console().print(f"threshold: {name} {ratio:.1f} times as many", highlight=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,85 @@
+"""Fashion-MNIST, learning rate × mini-batch 3 × 3, one epoch each: tautune, Ray Tune's tutorial, and a script.
+
+    python -m benchmarks.tune [--json] [--repetitions 1]
+
+All train the same small CNN with Adam on 50,000 images and validate on 10,000. The programs take turns, each from its
+start to its end. Their random numbers differ, so that accuracies are compared by the spread over the combinations.
+"""
+
+import csv
+import gzip
+import json
+import shutil
+import statistics
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import torchvision
+import typer
+from rich.console import Console
+
+from benchmarks.record import keep
+from benchmarks.timing import compared, in_turn, run_module
+from trainables.datasets import LOADERS, search_folders
+
+STUDY = "fashion_mnist_grid"
+Accuracies = dict[tuple[float, int], float]
+
+
+def ours(folder: Path) -> float:
+    shutil.rmtree(folder, ignore_errors=True)
+    return run_module("cluster", "tune", STUDY, "--max-epochs", 1, "--output", folder)
+
+
+def unpack(folder: Path) -> Path:
+    """The data set as torchvision wants it, made before the programs start."""
+    LOADERS["fashion_mnist"](None)  # found, or downloaded, and checked
+    raw = folder / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for file, _ in torchvision.datasets.FashionMNIST.resources:
+        places = (p / s / file for p in search_folders(None) for s in ("", "fashion-mnist", "FashionMNIST/raw"))
+        packed = next(place for place in places if place.is_file())
+        (raw / file.removesuffix(".gz")).write_bytes(gzip.decompress(packed.read_bytes()))
+    return folder
+
+
+def accuracies(file: Path) -> Accuracies:
+    rows: list[dict[str, Any]]
+    rows = json.loads(file.read_text()) if file.suffix == ".json" else list(csv.DictReader(file.open()))
+    name = "accuracy" if file.suffix == ".json" else "validation_accuracy"
+    return {(float(row["learning_rate"]), int(row["batch_size"])): float(row[name]) for row in rows}
+
+
+def main(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    repetitions: Annotated[int, typer.Option(min=1, help="Of each program.")] = 1,
+) -> None:
+    """Seconds of the nine trainings."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = unpack(folder / "data")
+        peers = {peer: folder / f"{peer}.json" for peer in ("ray_tutorial", "torch_script")}
+        programs = {"tautune": partial(ours, folder / "tautune")} | {
+            peer: partial(run_module, f"benchmarks.peers.{peer}", data, file) for peer, file in peers.items()
+        }
+        figures = compared(in_turn(programs, repetitions))
+        files = {"tautune": folder / "tautune" / "trials.csv"} | peers
+        found = {name: accuracies(file) for name, file in files.items()}
+    if len({frozenset(own) for own in found.values()}) != 1 or len(found["tautune"]) != 9:
+        raise RuntimeError(f"the programs did not train the same nine combinations: {found}")
+    good = [key for key in found["tautune"] if key[0] == 0.001]  # the others do not all train
+    figures["accuracy_at_0.001"] = {
+        name: {"mean": statistics.fmean(own[k] for k in good), "spread": statistics.stdev(own[k] for k in good)}
+        for name, own in found.items()
+    }
+    figures["best_accuracy"] = {name: max(own.values()) for name, own in found.items()}
+    keep("tune", figures, as_json=as_json)
+    if not as_json:
+        for peer, ratio in figures["ratios"].items():
+            Console().print(f"tune: {peer} takes {ratio:.2f} times as long", highlight=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)
