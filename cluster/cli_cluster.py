@@ -68,13 +68,14 @@ def submit(
 @cluster_commands.command()
 def jobs(
     cluster: Cluster = DEFAULT,
+    every: Annotated[bool, typer.Option("--all", help="Those of doctor and board too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """List the cluster's jobs."""
     from cluster.cluster_file import read_cluster_file
     from cluster.jobs import jobs_table, list_jobs
 
-    records = list_jobs(read_cluster_file(cluster))
+    records = list_jobs(read_cluster_file(cluster), every=every)
     if as_json:
         for record in records:
             print(json.dumps(record))

@@ -47,7 +47,9 @@ def read_cluster_file(path: Path) -> ClusterFile:
     if not path.is_file():
         raise InputError(f"there is no cluster file {path}; give cluster.yaml or one of cluster/providers/")
     try:
-        config = yaml.safe_load(path.read_text())
+        config = next(yaml.safe_load_all(path.read_text()), None)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

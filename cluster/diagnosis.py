@@ -50,6 +50,12 @@ def _versions(report: NodeReport) -> dict[str, str]:
     return report.versions | {"python": ".".join(report.versions["python"].split(".")[:2])}
 
 
+def code(reports: Mapping[str, NodeReport], *, first: str) -> Verdict:
+    """tautune's own: jobs with a working directory of their own run what `tautune up` sent."""
+    faults = [f"{name} has another than {first}" for name, r in reports.items() if r.code != reports[first].code]
+    return verdict("code", faults, f"the same on {len(reports)}", "`tautune up --update` sends it, and ends jobs")
+
+
 def token_files(reports: Mapping[str, NodeReport]) -> Verdict:
     faults = [
         f"{name}: {'mode ' + report.token_mode if report.token_mode else 'no ~/.ray/auth_token'}"

@@ -15,8 +15,9 @@ from cluster.errors import InputError, RunFailed
 from cluster.examination import CLIENT_PORT, Findings, Wanted, examine
 from cluster.head import DASHBOARD, connected
 from cluster.jobs import run_name
-from cluster.launcher import ray_command, ray_environment
+from cluster.launcher import source_tree
 from cluster.node_report import report
+from cluster.ray_cli import ray_command, ray_environment
 from cluster.ray_session import ray_session
 from cluster.working_directory import EXCLUDED, LIMIT, check_size
 
@@ -37,14 +38,14 @@ def examine_here(wanted: Wanted) -> Findings:
 def examine_cluster(file: ClusterFile, wanted: Wanted, *, working_dir: Path) -> list[Verdict]:
     """This machine, and the cluster through it: what a driver finds there, a job on the head tells."""
     here = {LAPTOP: report()}
-    mine = [diagnosis.token_files(here), _working_directory(working_dir)]
+    mine = [_working_directory(working_dir)]
     with connected(file) as head:
         mine.append(Verdict(check="token is accepted", ok=True, found="by the Jobs API"))
         job = run_name(["doctor"])
         head.jobs.submit_job(
             entrypoint=shlex.join(["python", "-m", "cluster", "doctor", "--json", *_arguments(wanted)]),
             submission_id=job,
-            runtime_env={"working_dir": str(_package()), "excludes": list(EXCLUDED)},
+            runtime_env={"working_dir": str(source_tree()), "excludes": list(EXCLUDED)},
             metadata={"tautune": "doctor"},
         )
         end = time.monotonic() + EXAMINED_SECONDS
@@ -54,9 +55,14 @@ def examine_cluster(file: ClusterFile, wanted: Wanted, *, working_dir: Path) -> 
     if not said or not said[-1].startswith('{"reports"'):
         raise RunFailed(f"the head cannot examine its cluster: {said[-1] if said else 'no answer'} (job {job})")
     found = Findings.of_json(said[-1])
-    everywhere = diagnosis.versions(here | found.reports, first=LAPTOP)
-    theirs = [verdict for verdict in found.verdicts if verdict.check != everywhere.check]
-    return [everywhere, *mine, _ports(file), *theirs]
+    all_of_them = here | found.reports
+    everywhere = [
+        diagnosis.versions(all_of_them, first=LAPTOP),
+        diagnosis.code(all_of_them, first=LAPTOP),
+        diagnosis.token_files(all_of_them),
+    ]
+    told = {verdict.check for verdict in everywhere}
+    return [*everywhere, *mine, _ports(file), *(verdict for verdict in found.verdicts if verdict.check not in told)]
 
 
 def verdicts_table(verdicts: list[Verdict]) -> Table:
@@ -64,11 +70,6 @@ def verdicts_table(verdicts: list[Verdict]) -> Table:
     for verdict in verdicts:
         table.add_row(verdict.check, "ok" if verdict.ok else "NOT OK", verdict.found, verdict.remedy)
     return table
-
-
-def _package() -> Path:
-    """The tree that this process runs from, so that head and laptop examine by the same code."""
-    return Path(__file__).resolve().parents[1]
 
 
 def _arguments(wanted: Wanted) -> list[str]:
@@ -89,18 +90,19 @@ def _working_directory(folder: Path) -> Verdict:
 
 def _ports(file: ClusterFile) -> Verdict:
     """Tried from here: on premises the head's GCS is in reach of the network that the machines share."""
-    asked = subprocess.run(
-        [ray_command(), "get-head-ip", str(file.path)],
-        env=ray_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    address = asked.stdout.split()[-1] if asked.returncode == 0 and asked.stdout.split() else ""
+    head = file.hosts[0] if file.on_premises else _head_of_cloud(file)
     closed = (DASHBOARD,) if file.on_premises else CLOSED
-    faults = [f"{address}:{port} is open to {LAPTOP}" for port in closed if address and _is_open(address, port)]
-    well = f"{', '.join(map(str, closed))} of {address} closed to {LAPTOP}"
+    faults = [f"{head}:{port} is open to {LAPTOP}" for port in closed if _is_open(head, port)]
+    well = f"{', '.join(map(str, closed))} of {head} closed to {LAPTOP}"
     return diagnosis.verdict("ports", faults, well, "bind the dashboard to 127.0.0.1; let the firewall pass SSH alone")
+
+
+def _head_of_cloud(file: ClusterFile) -> str:
+    command = [ray_command(), "get-head-ip", str(file.path)]
+    asked = subprocess.run(command, env=ray_environment(), capture_output=True, text=True, check=False)
+    if asked.returncode or not asked.stdout.split():
+        raise RunFailed(f"the cloud does not tell the address of {file.name}'s head")
+    return asked.stdout.split()[-1]
 
 
 def _is_open(address: str, port: int) -> bool:

@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -18,8 +19,8 @@ from cluster.capacity import Resources, node_shapes
 from cluster.diagnosis import Verdict
 from cluster.errors import InputError
 from cluster.head import DASHBOARD
-from cluster.launcher import ray_command
 from cluster.node_report import NodeReport, report
+from cluster.ray_cli import ray_command
 
 NODE_SECONDS = 120
 """That a node has to start a process and answer."""
@@ -62,7 +63,8 @@ class _Examiner:
     """Runs on every node."""
 
     def report(self, data: tuple[str, ...]) -> NodeReport:
-        return report(data)
+        sent = Path.home() / "tautune"  # by `tautune up`
+        return report(data, sent if sent.is_dir() else None)
 
     def clock(self) -> float:
         return time.time()
@@ -124,12 +126,15 @@ def _ask(nodes: list[Any], data: tuple[str, ...]) -> tuple[dict[str, NodeReport]
 def _token_is_required(gcs_address: str) -> Verdict:
     """Tries dashboard, GCS and Ray client of this head without a token: each has to refuse."""
     host = gcs_address.rpartition(":")[0]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
     answering = {
         "the dashboard": _dashboard_answers(),
-        "the GCS": _gcs_answers(gcs_address),
+        "the GCS": _gcs_answers(gcs_address, plain | {"RAY_AUTH_MODE": "disabled"}),
         "Ray client": _client_answers(f"{host}:{CLIENT_PORT}"),
     }
     faults = [f"{name} answers without a token" for name, answers in answering.items() if answers]
+    if not _gcs_answers(gcs_address, dict(os.environ)):
+        faults.append("the GCS does not answer with the token either")
     remedy = "set RAY_AUTH_MODE=token where `ray start` is called; `tautune up --update`"
     return diagnosis.verdict("token is asked for", faults, ", ".join(answering), remedy)
 
@@ -160,11 +165,9 @@ def _dashboard_answers() -> bool:
         return False
 
 
-def _gcs_answers(address: str) -> bool:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+def _gcs_answers(address: str, environment: dict[str, str]) -> bool:
     command = [ray_command(), "status", "--address", address]
-    asked = subprocess.run(command, env=plain | {"RAY_AUTH_MODE": "disabled"}, capture_output=True, check=False)
-    return asked.returncode == 0
+    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
 
 
 def _client_answers(address: str) -> bool:

@@ -1,6 +1,7 @@
 """Results from the cluster to this machine."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -11,37 +12,40 @@ from cluster.cluster_file import ClusterFile
 from cluster.errors import InputError, RunFailed
 from cluster.head import connected
 from cluster.jobs import check_job
-from cluster.launcher import check_programs, ray_command, ray_environment
+from cluster.ray_cli import check_programs, ray_command, ray_environment
+from cluster.ssh import UNREACHED, on_host, ssh, ssh_error, target
 from cluster.storage import RESULTS_AT, folder_at
 
 
-def fetch(file: ClusterFile, run: str, target: Path, *, console: Console) -> None:
-    """Copies a run's folder, given by its job or by where it is, to `target`. A second time it brings what is new.
+def fetch(file: ClusterFile, run: str, folder: Path, *, console: Console) -> None:
+    """Copies a run, given by its job or by where it is, to `folder`. A second time it brings what is new.
 
     Raises:
-        InputError: there is no such job, or `target` holds something else.
+        InputError: there is no such run, or `folder` holds something else.
         RunFailed: it could not be copied.
     """
     check_programs()
-    if target.exists() and not (target.is_dir() and (not any(target.iterdir()) or (target / "run.json").is_file())):
-        raise InputError(f"{target} exists and holds no run; give a new folder")
-    place = run if "://" in run or run.startswith("/") else _place_of(file, run)
-    target.mkdir(parents=True, exist_ok=True)
-    if "://" in place:
-        source = folder_at(place)
-        assert isinstance(source, UPath)
-        source.fs.get(f"{source.path}/", f"{target}/", recursive=True)
-    else:
-        _copy(file, place, target)
-    if not (target / "run.json").is_file():
-        raise RunFailed(f"{place} holds no run.json: the run had not begun, or it is no run")
-    console.print(f"{place} is in {target}", highlight=False, soft_wrap=True)
+    try:
+        if folder.exists() and not (folder / "run.json").is_file() and any(folder.iterdir()):
+            raise InputError(f"{folder} exists and holds no run; give a new folder")
+        place = run if "://" in run or run.startswith("/") else _place_of(file, run)
+        if "://" in place:
+            _download(place, folder)
+        else:
+            _copy(file, place, folder)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror or error}") from None
+    console.print(f"{place} is in {folder}", highlight=False, soft_wrap=True)
 
 
 def _place_of(file: ClusterFile, job: str) -> str:
     """The folder that a job said it writes."""
     with connected(file) as head:
-        check_job(head, job)
+        try:
+            check_job(head, job)
+        except InputError as error:
+            lost = "a job from before the head was lost left its run in the cluster's storage: give its whole path"
+            raise InputError(f"{error}; {lost}") from None
         said = re.search(rf"^{re.escape(RESULTS_AT)}(.+)$", head.jobs.get_job_logs(job), re.MULTILINE)
         if not said:
             status = head.jobs.get_job_status(job).value
@@ -49,11 +53,35 @@ def _place_of(file: ClusterFile, job: str) -> str:
     return said[1].strip()
 
 
-def _copy(file: ClusterFile, place: str, target: Path) -> None:
-    command = [ray_command(), "rsync-down", str(file.path), f"{place}/", f"{target}/"]
+def _download(place: str, folder: Path) -> None:
+    source = folder_at(place)
+    assert isinstance(source, UPath)
+    if not (source / "run.json").is_file():
+        raise _no_run(place)
+    folder.mkdir(parents=True, exist_ok=True)
+    source.fs.get(f"{source.path}/", f"{folder}/", recursive=True)
+
+
+def _copy(file: ClusterFile, place: str, folder: Path) -> None:
+    """On premises by rsync itself, else by Ray's, which finds the head and reaches into its container."""
+    if file.on_premises:
+        head = file.hosts[0]
+        seen = on_host(file, head, f"test -f {shlex.quote(place)}/run.json")
+        if seen.returncode == UNREACHED:
+            raise InputError(f"{file.path}: {ssh_error(file, head, seen.stderr)}")
+        if seen.returncode:
+            raise _no_run(f"{place} on {head}")
+        command = ["rsync", "-az", "-e", shlex.join(ssh(file)), f"{target(file, head)}:{place}/", f"{folder}/"]
+    else:
+        command = [ray_command(), "rsync-down", str(file.path), f"{place}/", f"{folder}/"]
+    folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         command, env=ray_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
-    if done.returncode or "rsync error" in done.stdout:
-        lines = [line for line in done.stdout.splitlines() if "rsync" in line or "No such" in line]
-        raise RunFailed(f"{place} could not be copied: {lines[-1].strip() if lines else done.stdout.strip()[-300:]}")
+    if done.returncode or not (folder / "run.json").is_file():
+        said = [line for line in done.stdout.splitlines() if "rsync" in line or "No such" in line]
+        raise RunFailed(f"{place} could not be copied: {(said or [done.stdout.strip()[-300:]])[0].strip()}")
+
+
+def _no_run(place: str) -> InputError:
+    return InputError(f"there is no run at {place}: it holds no run.json")

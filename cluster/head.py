@@ -1,5 +1,6 @@
 """The cluster's head as the laptop sees it: its dashboard and Jobs API, through SSH, with the token."""
 
+import logging
 import os
 import signal
 import socket
@@ -10,8 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import aiohttp
+
 from cluster.cluster_file import ClusterFile
 from cluster.errors import InputError, RunFailed
+from cluster.ray_cli import check_programs, ray_command, ray_environment
+from cluster.ssh import ssh, ssh_error, target
+from cluster.token_file import check_token
 
 DASHBOARD = 8265
 TUNNEL_SECONDS = 60
@@ -39,14 +45,18 @@ def connected(file: ClusterFile) -> Iterator[Head]:
     """A `Head` while the tunnel to it is open.
 
     Raises:
-        InputError: no cluster of that name is up, or it does not take the token.
-        RunFailed: the tunnel does not come through.
+        InputError: the cluster is not up, is out of reach, or does not take the token.
+        RunFailed: it was lost meanwhile.
     """
     import ray
     import requests
 
+    check_token()
     for variable in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         os.environ.pop(variable, None)  # they would win over the address that is given
+    for name in ("ray._private.runtime_env", "ray.dashboard"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    lost = (ConnectionError, requests.RequestException, aiohttp.ClientError, RuntimeError)
     with tunnel(file, DASHBOARD) as port:
         try:
             head = Head(f"http://127.0.0.1:{port}")
@@ -55,26 +65,25 @@ def connected(file: ClusterFile) -> Iterator[Head]:
                 f"{file.name} does not take the token in ~/.ray/auth_token: it was brought up with another; "
                 "copy that one from where `tautune up` was called, or from ~/.ray/auth_token on the head"
             ) from None
-        except (ConnectionError, requests.RequestException, RuntimeError) as error:
-            raise RunFailed(
-                f"the head of {file.name} answers, but its Jobs API does not: {_first_line(error)}"
-            ) from None
-        yield head
+        except lost:
+            raise InputError(f"{file.name} is not up; `tautune up {file.path}` starts it") from None
+        try:
+            yield head
+        except RunFailed:
+            raise
+        except lost as error:
+            raise RunFailed(f"the head of {file.name} does not answer any more: {_first_line(error)}") from None
 
 
 @contextmanager
 def tunnel(file: ClusterFile, remote_port: int, local_port: int = 0) -> Iterator[int]:
     """A port on this machine's loopback (0: any) that leads to one on the head's, as long as the block runs."""
-    from cluster.launcher import check_programs, ray_command, ray_environment
-
     check_programs()
+    check_port(local_port)
     local = local_port or _free_port()
-    if local_port and _answers(local_port):
-        raise InputError(f"--port: {local_port} is in use on this machine; give another")
-    command = [ray_command(), "dashboard", str(file.path), "--port", str(local), "--remote-port", str(remote_port)]
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
-            command,
+            _tunnel_command(file, local, remote_port),
             env=ray_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -95,11 +104,27 @@ def tunnel(file: ClusterFile, remote_port: int, local_port: int = 0) -> Iterator
             process.wait()
 
 
-def _no_tunnel(file: ClusterFile, said: str) -> Exception:
+def check_port(port: int) -> None:
+    """Raises InputError if something listens there on this machine; 0 is none."""
+    if port and _answers(port):
+        raise InputError(f"--port: {port} is in use on this machine; give another")
+
+
+def _tunnel_command(file: ClusterFile, local: int, remote: int) -> list[str]:
+    """On premises the head is the one of the file; Ray would look for it in the temporary folder of who called up."""
+    if file.on_premises:
+        there = ["-N", "-L", f"127.0.0.1:{local}:127.0.0.1:{remote}", target(file, file.hosts[0])]
+        return [*ssh(file, "ExitOnForwardFailure=yes", "ServerAliveInterval=15"), *there]
+    return [ray_command(), "dashboard", str(file.path), "--port", str(local), "--remote-port", str(remote)]
+
+
+def _no_tunnel(file: ClusterFile, said: str) -> InputError:
+    if file.on_premises:
+        return InputError(f"{file.path}: {ssh_error(file, file.hosts[0], said)}")
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    if "not found" in said or "No head node" in said or "Head node" in said:
+    if "not found" in said or "ead node" in said:
         return InputError(f"{file.name} is not up; `tautune up {file.path}` starts it")
-    return RunFailed(f"the head of {file.name} cannot be reached by SSH: {lines[-1] if lines else 'no answer'}")
+    return InputError(f"the head of {file.name} cannot be reached: {lines[-1] if lines else 'no answer'}")
 
 
 def _answers(port: int) -> bool:

@@ -15,13 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster.cluster_file import ClusterFile
-from cluster.errors import InputError, RunFailed
+from cluster.errors import InputError, RunFailed, user_input
 from cluster.head import Head, connected
-from cluster.working_directory import EXCLUDED, check_size
+from cluster.working_directory import EXCLUDED, check_size, left_at_home
 
 Json = dict[str, Any]
 SENT = ("sweep", "grid", "tune", "resume", "extend", "refit")
 """The commands that a cluster runs."""
+OWN = ("board", "doctor")
+"""Jobs that tautune makes for itself."""
 NEW_RUN = ("sweep", "grid", "tune")
 """Those with a folder of their own, which gets the job's name if none is given."""
 STOP_SECONDS = 60
@@ -46,6 +48,8 @@ def submit(
     """
     check_command(arguments, working_dir)
     check_size(working_dir)
+    if left := left_at_home(working_dir):
+        console.print(f"left at home: {', '.join(left)}", highlight=False, soft_wrap=True)
     if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise InputError(f"--name must be letters, digits, dots, - and _, as a folder's is, not {name!r}")
     if requirements is not None and not requirements.is_file():
@@ -76,13 +80,20 @@ def submit(
     return job
 
 
-def list_jobs(file: ClusterFile) -> list[Json]:
-    """Every job of the cluster, the latest first, as plain records; times in seconds since 1970."""
+def list_jobs(file: ClusterFile, *, every: bool = False) -> list[Json]:
+    """The cluster's jobs, the latest first, as plain records; times in seconds since 1970.
+
+    Args:
+        every: also those of `doctor` and `board`.
+    """
     with connected(file) as head:
         found = [details for details in head.jobs.list_jobs() if details.submission_id]
     now = time.time()
     records = []
     for details in sorted(found, key=lambda d: -(d.start_time or 0)):
+        command = (details.metadata or {}).get("tautune", details.entrypoint)
+        if not every and command.partition(" ")[0] in OWN:
+            continue
         begun = (details.start_time or 0) / 1000
         records.append(
             {
@@ -90,7 +101,7 @@ def list_jobs(file: ClusterFile) -> list[Json]:
                 "status": str(details.status.value),
                 "started": begun,
                 "seconds": round((details.end_time / 1000 if details.end_time else now) - begun, 1),
-                "command": (details.metadata or {}).get("tautune", details.entrypoint),
+                "command": command,
                 "message": (details.message or "").strip(),
             }
         )
@@ -152,10 +163,26 @@ def check_command(arguments: list[str], working_dir: Path) -> None:
         meant = f"did you mean {near[0]}?" if near else f"a cluster runs {', '.join(SENT)}"
         raise InputError(f"{arguments[0]!r} cannot be submitted; {meant}")
     group: Any = get_command(app)
-    group.commands[arguments[0]].make_context(f"tautune {arguments[0]}", list(arguments[1:]))
+    context = group.commands[arguments[0]].make_context(f"tautune {arguments[0]}", list(arguments[1:]))
+    _check_values(arguments[0], context.params)
     for argument in arguments[1:]:
         if argument.endswith(".py") and not _inside(argument, working_dir):
             raise InputError(f"{argument} is not a file of {working_dir}, which the job takes along; see --working-dir")
+
+
+def _check_values(command: str, given: Json) -> None:
+    """What can be told of a study and of delays without the cluster."""
+    import search_spaces
+    from cluster.cli_options import parse_delays
+
+    if "delays" in given:
+        parse_delays(given["delays"])
+    study = given.get("study", "")
+    with user_input():
+        if command in ("sweep", "grid"):
+            search_spaces.find(study)
+        elif command == "tune" and not study.endswith(".py") and study not in search_spaces.PATHS:
+            search_spaces.find_tuning(study)
 
 
 def run_name(arguments: list[str]) -> str:
@@ -181,5 +208,9 @@ def _follow(head: Head, job: str) -> None:
 
     asyncio.run(tail())
     details = head.jobs.get_job_info(job)
-    if details.status.value != "SUCCEEDED":
-        raise RunFailed(f"{job}: {details.status.value}: {(details.message or '').strip().splitlines()[0]}")
+    if details.status.value == "SUCCEEDED":
+        return
+    said = [line for line in head.jobs.get_job_logs(job).splitlines() if line.strip()]
+    reason = said[-1].removeprefix("tautune: ") if said else (details.message or "").partition(", last available")[0]
+    kind = InputError if details.driver_exit_code == 2 else RunFailed
+    raise kind(f"{job}: {details.status.value}: {reason}")

@@ -1,8 +1,5 @@
 """`tautune up` and `tautune down`: Ray's own launcher, with what it needs set and what it does not check checked."""
 
-import os
-import secrets
-import shutil
 import subprocess
 import sys
 import time
@@ -13,10 +10,10 @@ from rich.console import Console
 from cluster.cluster_file import ClusterFile
 from cluster.errors import InputError, Interrupted, RunFailed
 from cluster.head import connected
+from cluster.ray_cli import check_programs, ray_command, ray_environment
 from cluster.remote_hosts import check_hosts, ray_runs_on, stop_ray, why_not_joined
+from cluster.token_file import make_token
 
-TOKEN = Path(".ray/auth_token")
-"""In the home of the user, on the laptop and on every node; where Ray looks for it."""
 JOIN_SECONDS = 120
 """That the machines have to join once `ray up` has done its work."""
 
@@ -48,10 +45,12 @@ def up(file: ClusterFile, *, update: bool, console: Console) -> None:
     begun = time.monotonic()
     take_down = f"`tautune down {file.path}` takes down what was started"
     try:
-        _ray("up", "-y", str(file.path), cwd=_root(file), remedy=take_down)
+        _ray("up", "-y", str(file.path), cwd=source_tree(), remedy=take_down)
         nodes = _wait_for_nodes(file, console)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; {take_down}") from None
+    except InputError as error:  # of the connection to the head, once it is up
+        raise RunFailed(f"{error}; {take_down}") from None
     if nodes < file.nodes:
         raise RunFailed(f"{nodes} of {file.nodes} machines joined: {why_not_joined(file)}; {take_down}")
     seconds = time.monotonic() - begun
@@ -59,52 +58,24 @@ def up(file: ClusterFile, *, update: bool, console: Console) -> None:
 
 
 def down(file: ClusterFile, *, console: Console) -> None:
-    """Ends the cluster. Raises RunFailed if some of it goes on."""
+    """Ends the cluster.
+
+    Raises:
+        InputError: a machine is out of reach; nothing was done.
+        RunFailed: some of it goes on.
+    """
     check_programs()
+    ray_runs_on(file)
     stop_ray(file)
-    _ray("down", "-y", str(file.path), cwd=_root(file), remedy=f"see whether machines of {file.name} still run")
-    left = [host for host in file.hosts if ray_runs_on(file, host)]
-    if left:
+    _ray("down", "-y", str(file.path), cwd=source_tree(), remedy=f"see whether machines of {file.name} still run")
+    if left := ray_runs_on(file):
         raise RunFailed(f"Ray still runs on {', '.join(left)}; end it there with `ray stop`")
     console.print(f"{file.name} is down", highlight=False)
 
 
-def check_programs() -> None:
-    """Raises InputError if what `ray up` calls is not there: it would die of it with a traceback."""
-    for program in ("ssh", "rsync"):
-        if not shutil.which(program):
-            package = {"ssh": "openssh-client"}.get(program, program)
-            raise InputError(f"{program} is missing on this machine; install it (Debian: apt-get install {package})")
-
-
-def make_token() -> Path:
-    """The file of the cluster's token: made with mode 0600 if there is none, closed to others if it was open."""
-    file = Path.home() / TOKEN
-    file.parent.mkdir(mode=0o700, exist_ok=True)
-    if not file.exists():
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-            handle.write(secrets.token_hex(32))
-    elif file.stat().st_mode & 0o077:
-        file.chmod(0o600)
-    if not file.read_text().strip():
-        raise InputError(f"{file} is empty; remove it, and `tautune up` makes a new token")
-    return file
-
-
-def ray_environment() -> dict[str, str]:
-    """For Ray's own commands: the launcher's version that brings up machines one has (the newer one joins but some)."""
-    plain = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "RAY_AUTH_TOKEN")}
-    return plain | {"RAY_AUTH_MODE": "token", "RAY_UP_enable_autoscaler_v2": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-
-
-def ray_command() -> str:
-    """Ray of the same installation as this process."""
-    return str(Path(sys.executable).with_name("ray"))
-
-
 def _ray(*arguments: str, cwd: Path, remedy: str) -> None:
     """Runs a command of Ray with its output shown. Raises RunFailed with the last line of it."""
-    last = ""
+    last = there = ""
     command = [ray_command(), *arguments, "--log-style", "pretty", "--log-color", "false"]
     with subprocess.Popen(
         command, cwd=cwd, env=ray_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -112,19 +83,29 @@ def _ray(*arguments: str, cwd: Path, remedy: str) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", file=sys.stderr)
+            if line.startswith("Shared connection to"):
+                there = last  # what the command that SSH ran said at its end
             last = line.strip() or last
     if process.returncode:
-        raise RunFailed(f"ray {arguments[0]} failed: {last}; {remedy}")
+        raise RunFailed(f"ray {arguments[0]} failed: {last}{f' ({there})' if there else ''}; {remedy}")
 
 
-def _root(file: ClusterFile) -> Path:
-    """The folder that a file mount of `.` means: the working tree, wherever the command is given."""
-    return next((folder for folder in file.path.parents if (folder / "requirements.lock").exists()), Path.cwd())
+def source_tree() -> Path:
+    """The tree that this process runs from: what a file mount of `.` sends, wherever the command is given.
+
+    Raises InputError if tautune was installed without it.
+    """
+    tree = Path(__file__).resolve().parents[1]
+    if not (tree / "cluster/providers/setup.sh").is_file() or not (tree / "requirements.lock").is_file():
+        raise InputError(
+            "tautune does not run from its repository, which clusters are set up from; clone it, and see README"
+        )
+    return tree
 
 
 def _is_up(file: ClusterFile) -> bool:
     if file.on_premises:
-        return ray_runs_on(file, file.hosts[0])
+        return file.hosts[0] in ray_runs_on(file)
     command = [ray_command(), "get-head-ip", str(file.path)]
     return subprocess.run(command, env=ray_environment(), capture_output=True, check=False).returncode == 0
 

@@ -1,21 +1,20 @@
 """What one machine says of itself, for `tautune doctor`."""
 
+import hashlib
 import os
 import platform
 import shutil
 import socket
-import stat
 import subprocess
 import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from cluster.token_file import token_mode
 from trainables.datasets import is_here
 
 PACKAGES = ("ray", "torch", "tautune")
-TOKEN = Path(".ray/auth_token")
-"""In the home, on the laptop and on every node; where Ray looks for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +23,8 @@ class NodeReport:
 
     host: str
     versions: dict[str, str]
+    code: str
+    """A hash of tautune's sources."""
     token_mode: str
     """As in 0600; empty if there is no token file."""
     data: dict[str, bool]
@@ -38,12 +39,18 @@ class NodeReport:
     """Seconds since 1970."""
 
 
-def report(data: tuple[str, ...] = ()) -> NodeReport:
-    """Of this machine; `data` are the data sets to look for."""
+def report(data: tuple[str, ...] = (), tree: Path | None = None) -> NodeReport:
+    """Of this machine.
+
+    Args:
+        data: sets to look for.
+        tree: whose sources are meant; None: those that run.
+    """
     return NodeReport(
         host=socket.gethostname(),
         versions={"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
-        token_mode=token_mode(Path.home() / TOKEN),
+        code=_hash_of_sources(tree or Path(__file__).resolve().parents[1]),
+        token_mode=token_mode(),
         data={name: is_here(name) for name in data},
         gpus=_gpus(),
         disk_free_bytes=shutil.disk_usage("/tmp").free,
@@ -52,8 +59,12 @@ def report(data: tuple[str, ...] = ()) -> NodeReport:
     )
 
 
-def token_mode(file: Path) -> str:
-    return f"{stat.S_IMODE(file.stat().st_mode):04o}" if file.is_file() else ""
+def _hash_of_sources(tree: Path) -> str:
+    content = hashlib.sha256()
+    for folder in ("analysis", "cluster", "search_spaces", "trainables"):
+        for file in sorted((tree / folder).rglob("*.py")):
+            content.update(str(file.relative_to(tree)).encode() + b"\0" + file.read_bytes())
+    return content.hexdigest()
 
 
 def _gpus() -> int:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cluster.cluster_file import ClusterFile
 from cluster.errors import RunFailed
-from cluster.head import Head, connected, tunnel
+from cluster.head import Head, check_port, connected, tunnel
 from cluster.jobs import run_name
 
 START_SECONDS = 120
@@ -23,7 +23,8 @@ def show_board(file: ClusterFile, folder: str | None, *, port: int, console: Con
     """
     command = ["board", *([folder] if folder else [])]
     with connected(file) as head:
-        job = _running(head, shlex.join(command)) or _start(head, command)
+        check_port(port)
+        job = _start(head, command)
         try:
             with tunnel(file, _port_there(head, job), port) as local:
                 console.print(f"http://127.0.0.1:{local}/ shows {folder or 'all runs'}; Ctrl-C ends it")
@@ -34,15 +35,6 @@ def show_board(file: ClusterFile, folder: str | None, *, port: int, console: Con
         finally:
             head.jobs.stop_job(job)
     console.print("ended")
-
-
-def _running(head: Head, command: str) -> str | None:
-    """One that a laptop left behind."""
-    for details in head.jobs.list_jobs():
-        if details.status.value == "RUNNING" and (details.metadata or {}).get("tautune") == command:
-            found: str = details.submission_id
-            return found
-    return None
 
 
 def _start(head: Head, command: list[str]) -> str:

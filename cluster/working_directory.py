@@ -8,8 +8,13 @@ from cluster.errors import InputError
 
 LIMIT = 100 * 2**20
 """Bytes that Ray's dashboard takes."""
-EXCLUDED = (".git", ".venv", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", "results", "data")
-"""Folders that stay at home, at any level; so does what git ignores."""
+AT_HOME = ("data", "results")
+"""Folders of the working directory itself that stay at home."""
+ANYWHERE = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache")
+"""Folders that stay at home at any level; .git and .venv do too, and what git ignores: that Ray knows itself."""
+NEVER = {*ANYWHERE, ".git", ".venv"}
+EXCLUDED = (*(f"/{name}" for name in AT_HOME), *ANYWHERE)
+"""For Ray's runtime environment."""
 NAMES_SHOWN = 3
 
 
@@ -36,6 +41,11 @@ def check_size(folder: Path) -> int:
     return total
 
 
+def left_at_home(folder: Path) -> list[str]:
+    """What of `AT_HOME` is there."""
+    return [name for name in AT_HOME if (folder / name).is_dir()]
+
+
 def sent_files(folder: Path) -> list[Path]:
     """Relative to the folder: all files but those of `EXCLUDED` and those that git ignores."""
     listed = (
@@ -49,9 +59,9 @@ def sent_files(folder: Path) -> list[Path]:
     )
     if listed is not None and listed.returncode == 0:
         files = [Path(os.fsdecode(name)) for name in listed.stdout.split(b"\0") if name]
-        return [file for file in files if not set(file.parts) & set(EXCLUDED) and (folder / file).is_file()]
-    found = []
-    for path, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name not in EXCLUDED]
-        found += [(Path(path) / name).relative_to(folder) for name in names]
-    return [file for file in found if (folder / file).is_file()]
+    else:
+        files = []
+        for path, folders, names in os.walk(folder):
+            folders[:] = [name for name in folders if name not in NEVER]
+            files += [(Path(path) / name).relative_to(folder) for name in names]
+    return [f for f in files if f.parts[0] not in AT_HOME and not set(f.parts) & NEVER and (folder / f).is_file()]

@@ -20,7 +20,11 @@ def why_not() -> str:
     """Why hosts cannot be made here; empty if they can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "needs root on Linux"
-    missing = [name for name in ("ip", "sshd", "ssh", "rsync", "unshare", "pgrep", "curl") if not shutil.which(name, path=_PATH)]
+    missing = [
+        name
+        for name in ("ip", "sshd", "ssh", "rsync", "unshare", "pgrep", "curl")
+        if not shutil.which(name, path=_PATH)
+    ]
     if missing:
         return f"needs {', '.join(missing)}"
     try:

@@ -8,6 +8,7 @@ from cluster.node_report import NodeReport
 WELL = NodeReport(
     host="a",
     versions={"python": "3.11.7", "ray": "2.60.0", "torch": "2.15.0", "tautune": "0.1.0"},
+    code="1f",
     token_mode="0600",
     data={"digits": True},
     gpus=1,
@@ -22,6 +23,7 @@ def test_nodes_that_agree_are_well() -> None:
     both = {"head": WELL, "worker": replace(WELL, versions=WELL.versions | {"python": "3.11.9"})}
     verdicts = [
         diagnosis.versions(both, first="head"),
+        diagnosis.code(both, first="head"),
         diagnosis.token_files(both),
         diagnosis.data_sets(both),
         diagnosis.gpus(both, {"head": STORE, "worker": STORE}),
@@ -45,6 +47,7 @@ def test_every_fault_names_its_node_and_a_remedy() -> None:
         "worker has python 3.12, head has 3.11": diagnosis.versions(
             of(versions=WELL.versions | {"python": "3.12.1"}), first="head"
         ),
+        "worker has another than head": diagnosis.code(of(code="2e"), first="head"),
         "worker: mode 0644": diagnosis.token_files(of(token_mode="0644")),
         "worker: no ~/.ray/auth_token": diagnosis.token_files(of(token_mode="")),
         "worker lacks digits": diagnosis.data_sets(of(data={"digits": False})),

@@ -10,7 +10,7 @@ from typer.exceptions import TyperException
 
 from cluster.errors import InputError
 from cluster.jobs import check_command, run_name
-from cluster.launcher import make_token
+from cluster.token_file import make_token
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +21,9 @@ ROOT = Path(__file__).parents[2]
         ([], "give a command after --: sweep"),
         (["swep", "digits"], "'swep' cannot be submitted; did you mean sweep?"),
         (["up"], "'up' cannot be submitted; a cluster runs sweep"),
+        (["sweep", "digts"], "digts"),
+        (["sweep", "digits", "--delays", "0,x"], "'x' is not one"),
+        (["tune", "digits_mpl"], "did you mean digits_mlp"),
         (["tune", "mine.py"], "mine.py is not a file of"),
         (["tune", "/elsewhere/mine.py"], "/elsewhere/mine.py is not a file of"),
     ],

@@ -87,6 +87,8 @@ def test_jobs_are_listed_stopped_and_missed(cluster: Cluster, tmp_path: Path) ->
     cluster.submit("endless", "tune", "slow.py", *options, working_dir=tmp_path)
     file = str(cluster.file)
     wait_until((cluster.storage / "endless/trials.csv").exists, seconds=100, what="the first epochs")
+    for state in Path("/tmp/ray").glob("cluster-test.*"):  # Ray's own notes, which another laptop has not
+        state.unlink()
     stopped = cluster.tautune("stop", "endless", "--cluster", file)
     assert (stopped.returncode, stopped.stdout.strip()) == (0, "endless: STOPPED"), stopped.stderr
     said = cluster.tautune("logs", "endless", "--cluster", file).stdout
@@ -95,6 +97,9 @@ def test_jobs_are_listed_stopped_and_missed(cluster: Cluster, tmp_path: Path) ->
     missed = cluster.tautune("logs", "endles", "--cluster", file)
     assert missed.returncode == 2
     assert missed.stderr.splitlines()[-1] == "tautune: there is no job endles; there are endless"
+    wrong = cluster.tautune("submit", "--cluster", file, "--follow", "--", "resume", "nothing", timeout=100)
+    assert wrong.returncode == 2
+    assert "nothing holds no run.json; give a folder" in wrong.stderr.splitlines()[-1]
 
 
 def test_tensorboard_on_the_head_is_seen_through_a_tunnel(cluster: Cluster) -> None:
@@ -176,6 +181,10 @@ def test_what_cannot_work_is_one_line(cluster: Cluster, tmp_path: Path) -> None:
     assert f"{worker} has Python 3.12 and the head {cluster.head.address} has 3." in done.stderr.splitlines()[-1]
     (tmp_path / "home/.ray").mkdir(parents=True)
     (tmp_path / "home/.ray/auth_token").write_text("expired")
+    file.write_text(text.replace(str(cluster.hosts.key), str(wrong_key)))
+    kept = cluster.tautune("down", str(file))
+    assert kept.returncode == 2
+    assert "refuses" in kept.stderr.splitlines()[-1]
     expired = cluster.tautune("jobs", "--cluster", str(cluster.file), HOME=str(tmp_path / "home"))
     assert expired.returncode == 2
     assert "does not take the token" in expired.stderr.splitlines()[-1]

@@ -5,7 +5,7 @@ import pytest
 
 from cluster import working_directory
 from cluster.errors import InputError
-from cluster.working_directory import check_size, sent_files
+from cluster.working_directory import check_size, left_at_home, sent_files
 
 
 def test_results_environments_and_what_git_ignores_stay_at_home(tmp_path: Path) -> None:
@@ -13,6 +13,7 @@ def test_results_environments_and_what_git_ignores_stay_at_home(tmp_path: Path) 
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
     assert set(sent_files(tmp_path)) == {Path("study.py"), Path("part/code.py")}
+    assert left_at_home(tmp_path) == ["results"]
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     (tmp_path / ".gitignore").write_text("part/\n")
     assert set(sent_files(tmp_path)) == {Path("study.py"), Path(".gitignore")}
