@@ -1,8 +1,12 @@
 """`tautune up` and `tautune down`: Ray's own launcher, with what it needs set and what it does not check checked."""
 
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +17,7 @@ from cluster.head import connected
 from cluster.ray_cli import check_programs, ray_command, ray_environment
 from cluster.remote_hosts import check_hosts, ray_runs_on, stop_ray, why_not_joined
 from cluster.token_file import make_token
+from cluster.working_directory import sent_files
 
 JOIN_SECONDS = 120
 """That the machines have to join once `ray up` has done its work."""
@@ -45,7 +50,8 @@ def up(file: ClusterFile, *, update: bool, console: Console) -> None:
     begun = time.monotonic()
     take_down = f"`tautune down {file.path}` takes down what was started"
     try:
-        _ray("up", "-y", str(file.path), cwd=source_tree(), remedy=take_down)
+        with _copy_to_send() as tree:
+            _ray("up", "-y", str(file.path), cwd=tree, remedy=take_down)
         nodes = _wait_for_nodes(file, console)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; {take_down}") from None
@@ -101,6 +107,18 @@ def source_tree() -> Path:
             "tautune does not run from its repository, which clusters are set up from; clone it, and see README"
         )
     return tree
+
+
+@contextmanager
+def _copy_to_send() -> Iterator[Path]:
+    """The tree without what git ignores: of a folder Ray first hashes every file, those that it does not send too."""
+    tree = source_tree()
+    with tempfile.TemporaryDirectory() as folder:
+        for file in sent_files(tree):
+            copy = Path(folder) / file
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(tree / file, copy)
+        yield Path(folder)
 
 
 def _is_up(file: ClusterFile) -> bool:

@@ -97,7 +97,6 @@ def hosts_and_laptop(folder: Path) -> Iterator[Cluster]:
         config |= {"cluster_name": "test", "max_workers": 2}
         config["provider"] |= {"head_ip": addresses[0], "worker_ips": addresses[1:]}
         config["auth"] = {"ssh_user": "root", "ssh_private_key": str(hosts.key)}
-        config["file_mounts"]["~/tautune"] = str(ROOT)
         file = folder / "onprem.yaml"
         file.write_text(yaml.safe_dump(config))
         yield Cluster(hosts, laptop, file)
