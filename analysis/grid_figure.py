@@ -1,10 +1,7 @@
 """Draws a delay × learning-rate grid: a heat map of the final loss, theory's line over it."""
 
-import matplotlib
+import io
 
-matplotlib.use("Agg")  # a file, never a window
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
@@ -13,9 +10,10 @@ from numpy.typing import NDArray
 from analysis.grids import GridSummary
 
 
-def grid_figure(grid: GridSummary) -> Figure:
-    """Final loss over τ and η, grey where a seed diverged, with theory's threshold at the initial sharpness."""
-    figure, axes = plt.subplots(figsize=(7.5, 5.2), layout="constrained")
+def grid_picture(grid: GridSummary) -> bytes:
+    """A PNG: final loss over τ and η, grey where a seed diverged, with theory's threshold at the initial sharpness."""
+    figure = Figure(figsize=(7.5, 5.2), layout="constrained")
+    axes = figure.subplots()
     columns = np.arange(len(grid.delays) + 1) - 0.5
     loss = np.where(grid.diverged > 0, np.nan, grid.loss)
     axes.set_facecolor("0.8")
@@ -35,7 +33,9 @@ def grid_figure(grid: GridSummary) -> Figure:
     )
     axes.set_xticks(range(len(grid.delays)), [str(delay) for delay in grid.delays])
     axes.legend(loc="lower left")
-    return figure
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=130)
+    return picture.getvalue()
 
 
 def _title(grid: GridSummary) -> str:
