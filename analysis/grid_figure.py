@@ -1,7 +1,5 @@
 """Draws a delay × learning-rate grid: a heat map of the final loss, theory's line over it."""
 
-import io
-
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
@@ -10,8 +8,8 @@ from numpy.typing import NDArray
 from analysis.grids import GridSummary
 
 
-def grid_picture(grid: GridSummary) -> bytes:
-    """A PNG: final loss over τ and η, grey where a seed diverged, with theory's threshold at the initial sharpness."""
+def grid_figure(grid: GridSummary) -> Figure:
+    """Final loss over τ and η, grey where a seed diverged, with theory's threshold at the initial sharpness."""
     figure = Figure(figsize=(7.5, 5.2), layout="constrained")
     axes = figure.subplots()
     columns = np.arange(len(grid.delays) + 1) - 0.5
@@ -33,9 +31,7 @@ def grid_picture(grid: GridSummary) -> bytes:
     )
     axes.set_xticks(range(len(grid.delays)), [str(delay) for delay in grid.delays])
     axes.legend(loc="lower left")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=130)
-    return picture.getvalue()
+    return figure
 
 
 def _title(grid: GridSummary) -> str:

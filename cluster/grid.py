@@ -253,7 +253,7 @@ class _Results(tune.Callback):
 
 def _write(grid: Grid, rows: dict[Point, Outcome], sharpness: float, folder: GridFolder) -> GridSummary:
     """points.csv in order, grid.json, grid.png and, for TensorBoard, both again."""
-    from analysis.grid_figure import grid_picture
+    from analysis.grid_figure import grid_figure
 
     points = np.array(list(rows), dtype=POINTS)
     outcomes = np.array(list(rows.values()), dtype=OUTCOMES)
@@ -262,13 +262,14 @@ def _write(grid: Grid, rows: dict[Point, Outcome], sharpness: float, folder: Gri
     )
     folder.write(rows)
     write_json(folder.path / "grid.json", summary.as_json())
-    picture = grid_picture(summary)
-    write_bytes(folder.path / "grid.png", picture)
+    picture = io.BytesIO()
+    grid_figure(summary).savefig(picture, format="png", dpi=130)
+    write_bytes(folder.path / "grid.png", picture.getvalue())
     _write_summary(folder.path / "summary", summary, picture)
     return summary
 
 
-def _write_summary(path: Folder, grid: GridSummary, picture: bytes) -> None:
+def _write_summary(path: Folder, grid: GridSummary, picture: io.BytesIO) -> None:
     from PIL import Image
     from torch.utils.tensorboard import SummaryWriter
 
@@ -278,4 +279,4 @@ def _write_summary(path: Folder, grid: GridSummary, picture: bytes) -> None:
                 value = getattr(row, name)
                 if value is not None:
                     writer.add_scalar(f"grid/{name}", value, row.delay)
-        writer.add_image("grid", np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")), dataformats="HWC")
+        writer.add_image("grid", np.asarray(Image.open(picture).convert("RGB")), dataformats="HWC")
