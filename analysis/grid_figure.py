@@ -1,10 +1,5 @@
 """Draws a delay × learning-rate grid: a heat map of the final loss, theory's line over it."""
 
-import matplotlib
-
-matplotlib.use("Agg")  # a file, never a window
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
@@ -15,7 +10,8 @@ from analysis.grids import GridSummary
 
 def grid_figure(grid: GridSummary) -> Figure:
     """Final loss over τ and η, grey where a seed diverged, with theory's threshold at the initial sharpness."""
-    figure, axes = plt.subplots(figsize=(7.5, 5.2), layout="constrained")
+    figure = Figure(figsize=(7.5, 5.2), layout="constrained")
+    axes = figure.subplots()
     columns = np.arange(len(grid.delays) + 1) - 0.5
     loss = np.where(grid.diverged > 0, np.nan, grid.loss)
     axes.set_facecolor("0.8")

@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.record import keep
 from benchmarks.timing import environment
+from cluster.grid import PRECISION
 from search_spaces import digits
 from trainables.grid_point import Course, Point, Task
 from trainables.stacked_training import StackedTraining
@@ -68,11 +69,11 @@ def _peak_memory(process: int) -> int:
 
 
 def peak_share() -> dict[str, float]:
-    """What share of one core's matrix-multiplication peak, in double precision, stacked training reaches."""
+    """What share of one core's matrix-multiplication peak, in single precision, stacked training reaches."""
     torch.set_num_threads(1)
-    matrix = torch.randn(1024, 1024, dtype=torch.float64)
+    matrix = torch.randn(1024, 1024, dtype=PRECISION)
     peak = 2 * 1024**3 / min(_seconds(lambda: matrix @ matrix) for _ in range(10))
-    problem = digits.STUDY.problem()
+    problem = digits.STUDY.problem().cast(PRECISION)
     task = Task(problem, {0: problem.point}, COURSE)
     points = [Point(delay, 0.01) for delay in range(DELAYS) for _ in range(100)]
     how = plan(task, points)

@@ -3,7 +3,7 @@
     python -m benchmarks.sweep [--json] [--repetitions 2]
 
 The programs take turns, each from its start to its end, imports and Ray's start included. They train the same points
-with the same arithmetic, in double precision: the final losses are compared, and the benchmark fails where they differ.
+with the same arithmetic, in single precision: the final losses are compared, and the benchmark fails where they differ.
 """
 
 import csv

@@ -1,5 +1,7 @@
 """The command `tautune`. Heavy imports wait until a command needs them."""
 
+import atexit
+import gc
 import json
 import os
 import sys
@@ -168,6 +170,8 @@ def _parse_guess(text: str) -> float | None:
 
 def main() -> None:
     """Errors as one line on stderr, with the exit code of `cluster/errors.py`; a traceback is a bug of ours."""
+    gc.set_threshold(100_000, 50, 100)  # imports make objects that stay: looking through them takes half a second …
+    atexit.register(gc.freeze)  # … and once more at the end
     command = typer.main.get_command(app)
     try:
         sys.exit(command.main(sys.argv[1:] or ["--help"], standalone_mode=False))

@@ -12,6 +12,9 @@ from cluster.cli_tuning import STARTED
 from cluster.errors import InputError, user_input
 from trainables import stability
 
+IMPORTS = ("torch", "pandas", "scipy.sparse.linalg")
+"""What a grid takes longest to import."""
+
 grid_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -46,40 +49,44 @@ def grid(
         if not 1 <= value <= 10**9:
             raise InputError(f"{option} must be at least 1, not {value}")
     together = _parse_points(points_per_trial)
-    import search_spaces
-
     with user_input():
         stability.check_momentum(momentum)
-        chosen = search_spaces.find(study)
     if shifted and not momentum:
         raise InputError("--shifted delays the velocity, which needs --momentum above 0")
-    examples = len(chosen.data()[0])
-    if mini_batch is not None and not 1 <= mini_batch <= examples:
-        raise InputError(f"--mini-batch must be between 1 and the {examples} examples of {study}, not {mini_batch}")
-    import torch
+    from cluster.ray_session import ray_session
 
-    from cluster.grid import Grid, run_grid
-    from cluster.storage import output_folder
-    from trainables.grid_point import Course
+    with ray_session(meanwhile=IMPORTS):
+        import search_spaces
 
-    storage = torch.bfloat16 if bfloat16_queue else None
-    name = f"grid-{folder_name(study, momentum, shifted, mini_batch)}{'-bfloat16' if storage else ''}"
-    summary = run_grid(
-        Grid(
-            study=chosen,
-            delays=wanted,
-            learning_rates=rates,
-            course=Course(steps=steps, mini_batch=mini_batch, storage=storage),
-            momentum=momentum,
-            shifted=shifted,
-            seeds=seeds,
-            device=parse_device(device),
-            points_per_trial=together,
-        ),
-        output_folder(output, name),
-        console=Console(stderr=as_json),
-        started=STARTED,
-    )
+        with user_input():
+            chosen = search_spaces.find(study)
+        examples = len(chosen.data()[0])
+        if mini_batch is not None and not 1 <= mini_batch <= examples:
+            raise InputError(f"--mini-batch must be between 1 and the {examples} examples of {study}, not {mini_batch}")
+        import torch
+
+        from cluster.grid import Grid, run_grid
+        from cluster.storage import output_folder
+        from trainables.grid_point import Course
+
+        storage = torch.bfloat16 if bfloat16_queue else None
+        name = f"grid-{folder_name(study, momentum, shifted, mini_batch)}{'-bfloat16' if storage else ''}"
+        summary = run_grid(
+            Grid(
+                study=chosen,
+                delays=wanted,
+                learning_rates=rates,
+                course=Course(steps=steps, mini_batch=mini_batch, storage=storage),
+                momentum=momentum,
+                shifted=shifted,
+                seeds=seeds,
+                device=parse_device(device),
+                points_per_trial=together,
+            ),
+            output_folder(output, name),
+            console=Console(stderr=as_json),
+            started=STARTED,
+        )
     if as_json:
         print(json.dumps(summary.as_json()))
 

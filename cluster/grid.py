@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from ray import tune
 from rich.console import Console
 
@@ -34,6 +35,8 @@ from trainables.stacking import check_stackable
 Json = dict[str, Any]
 TRIALS_PER_SLOT = 4
 """Of each CPU core (or GPU): what one trial is longer than another evens out."""
+PRECISION = torch.float32
+"""In which the points are trained, as any network is; theory's thresholds are from double precision."""
 SMALLEST_TRIAL = {"cpu": 64, "cuda": 1024}
 """Points, unless there are fewer for each core or GPU: so many at once are fast."""
 MARGIN = 4.0
@@ -66,6 +69,7 @@ class Grid:
             "steps": self.course.steps,
             "mini_batch": self.course.mini_batch,
             "device": self.device,
+            "precision": str(PRECISION),
             "bfloat16_queue": self.course.storage is not None,
         }
 
@@ -112,7 +116,7 @@ def run_grid(grid: Grid, output: Folder, *, console: Console, started: float) ->
         missing = [point for point in points if point not in rows]
         with GridProgress(console, len(missing)) as progress:
             if missing:
-                _run(grid, problem, missing, rows, folder, progress, started)
+                _run(grid, problem.cast(PRECISION), missing, rows, folder, progress, started)
             else:
                 progress.say(f"everything asked for is in {folder.path} already")
         if rows:
@@ -145,7 +149,7 @@ def _run(
     started: float,
 ) -> None:
     """Everything that takes Ray; what comes of the points goes into `rows` and the folder."""
-    starts = {seed: grid.study.start(seed) for seed in {p.seed for p in missing}}
+    starts = {seed: grid.study.start(seed).to(PRECISION) for seed in {p.seed for p in missing}}
     reason = check_stackable(Task(problem, starts, grid.course))
     if reason:
         progress.say(f"{grid.study.name} cannot train several points at once, so one after another: {reason}")
@@ -258,15 +262,15 @@ def _write(grid: Grid, rows: dict[Point, Outcome], sharpness: float, folder: Gri
     )
     folder.write(rows)
     write_json(folder.path / "grid.json", summary.as_json())
-    figure = grid_figure(summary)
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=130)
+    grid_figure(summary).savefig(picture, format="png", dpi=130)
     write_bytes(folder.path / "grid.png", picture.getvalue())
-    _write_summary(folder.path / "summary", summary, figure)
+    _write_summary(folder.path / "summary", summary, picture)
     return summary
 
 
-def _write_summary(path: Folder, grid: GridSummary, figure: Any) -> None:
+def _write_summary(path: Folder, grid: GridSummary, picture: io.BytesIO) -> None:
+    from PIL import Image
     from torch.utils.tensorboard import SummaryWriter
 
     with written_locally(path) as folder, SummaryWriter(str(folder)) as writer:
@@ -275,4 +279,4 @@ def _write_summary(path: Folder, grid: GridSummary, figure: Any) -> None:
                 value = getattr(row, name)
                 if value is not None:
                     writer.add_scalar(f"grid/{name}", value, row.delay)
-        writer.add_figure("grid", figure)
+        writer.add_image("grid", np.asarray(Image.open(picture).convert("RGB")), dataformats="HWC")

@@ -5,8 +5,10 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from cluster.errors import InputError
@@ -17,12 +19,15 @@ notice; and what a study's own code raises is a result, and is not tried again."
 
 
 @contextmanager
-def ray_session() -> Iterator[None]:
+def ray_session(*, meanwhile: Sequence[str] = ()) -> Iterator[None]:
     """Connects or starts Ray, and shuts it down at the end; inside another session it does nothing.
 
     A Ray of our own listens on loopback alone (`cluster/__init__.py`) and asks for a token that is made for this
     process and lives in its environment. A cluster's token comes from where Ray looks for it (~/.ray/auth_token).
     SIGTERM inside is Ctrl-C.
+
+    Args:
+        meanwhile: modules, none of Ray's, that are imported while Ray's processes start: they take as long.
     """
     address = os.environ.get("RAY_ADDRESS")
     if not address:
@@ -36,7 +41,10 @@ def ray_session() -> Iterator[None]:
     if address:
         _connect(address, options)
     else:
+        importing = threading.Thread(target=lambda: [import_module(name) for name in meanwhile])
+        importing.start()
         ray.init(address="local", include_dashboard=False, **options)
+        importing.join()
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost trial is told by what becomes of it
     rays_own = signal.signal(signal.SIGTERM, _as_interrupt)  # Ray's ends the process where it stands
     try:

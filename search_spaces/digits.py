@@ -1,17 +1,15 @@
 """scikit-learn's digits (1,797 real 8×8 images, part of its package) and a small tanh network."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from search_spaces.study import StabilityStudy
+from trainables.datasets import scikit_learns_digits
 
 
 def data() -> tuple[Tensor, Tensor]:
-    from sklearn.datasets import load_digits  # a second's import, where it is needed only
-
-    pixels, digits = load_digits(return_X_y=True)
-    return torch.from_numpy(pixels) / 16, torch.from_numpy(digits)
+    pixels, digits = scikit_learns_digits()
+    return pixels / 16, digits
 
 
 def model() -> nn.Module:

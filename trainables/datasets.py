@@ -6,6 +6,7 @@ well be numbers of any shape [N, C, …].
 
 import gzip
 import hashlib
+import importlib.util
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -142,13 +143,21 @@ def _downloads() -> Path:
     return cache_folder() / "data"
 
 
+def scikit_learns_digits() -> tuple[Tensor, Tensor]:
+    """Its pixels [1797, 64], 0…16, float64, and classes [1797]: from its file, as importing it takes a second."""
+    spec = importlib.util.find_spec("sklearn")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    file = Path(spec.submodule_search_locations[0], "datasets", "data", "digits.csv.gz")
+    table = torch.from_numpy(np.loadtxt(file, delimiter=",", dtype=np.int64))
+    return table[:, :-1].double(), table[:, -1].clone()
+
+
 def _digits(data_dir: Path | None) -> ImageData:
     """scikit-learn's 1,797 digits, 0…16 as bytes 0…255; a fifth of them, always the same, is the test set."""
-    from sklearn.datasets import load_digits  # a second's import, where it is needed only
-
-    pixels, targets = load_digits(return_X_y=True)
-    images = torch.from_numpy(pixels * 255 / 16).round().to(torch.uint8).view(-1, 1, 8, 8)
-    everything = Images(images, torch.from_numpy(targets).long())
+    pixels, targets = scikit_learns_digits()
+    images = (pixels * 255 / 16).round().to(torch.uint8).view(-1, 1, 8, 8)
+    everything = Images(images, targets)
     (training, test), *_ = splits(everything.targets, share=0.2)
     return ImageData(everything[training], everything[test])
 

@@ -4,6 +4,7 @@ Shapes: P parameters, N examples. x, gradients and eigenvectors are flat tensors
 `model.parameters()`.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 
 import torch
@@ -40,6 +41,12 @@ class Problem:
     def point(self) -> Tensor:
         """A copy of the parameters as one vector x [P]."""
         return parameters_to_vector(self.parameters).detach()
+
+    def cast(self, dtype: torch.dtype) -> "Problem":
+        """A copy whose floating-point numbers are of another precision."""
+        model = copy.deepcopy(self.model).to(dtype)
+        targets = self.targets.to(dtype) if self.targets.is_floating_point() else self.targets
+        return Problem(model, self.loss, self.inputs.to(dtype), targets, l2=self.l2, chunk=self.chunk)
 
     def move_to(self, x: Tensor) -> None:
         vector_to_parameters(x.detach().clone(), self.parameters)

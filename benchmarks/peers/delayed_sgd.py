@@ -17,13 +17,13 @@ BATCH = 32
 
 def load_data() -> tuple[Tensor, Tensor]:
     pixels, digits = load_digits(return_X_y=True)
-    return torch.from_numpy(pixels) / 16, torch.from_numpy(digits)
+    return torch.from_numpy(pixels).float() / 16, torch.from_numpy(digits)
 
 
 def train_point(images: Tensor, labels: Tensor, *, delay: int, learning_rate: float, steps: int) -> dict[str, float]:
     """Final loss, accuracy, and whether training diverged."""
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10)).double()
+    model = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
     parameters = list(model.parameters())
     weights = [p for p in parameters if p.ndim > 1]
     optimizer = torch.optim.SGD(parameters, lr=learning_rate)
@@ -54,5 +54,5 @@ def train_point(images: Tensor, labels: Tensor, *, delay: int, learning_rate: fl
     with torch.no_grad():
         outputs = model(images)
         final = cross_entropy(outputs, labels).item() + 0.5 * L2 * sum(w.square().sum().item() for w in weights)
-        accuracy = (outputs.argmax(1) == labels).double().mean().item()
+        accuracy = (outputs.argmax(1) == labels).float().mean().item()
     return {"loss": final, "accuracy": accuracy, "diverged": 0, "steps": steps}

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from analysis.grids import GridSummary
 from cluster.errors import InputError
-from cluster.grid import Grid, run_grid, trial_size
+from cluster.grid import PRECISION, Grid, run_grid, trial_size
 from search_spaces import digits, quadratic
 from trainables.grid_point import Course, Point, Task
 from trainables.single_training import SingleTraining
@@ -71,14 +71,14 @@ class TestOnRay:
     def test_every_point_is_trained_as_it_would_be_alone(self, finished: tuple[Path, GridSummary, str]) -> None:
         rows = rows_of(finished[0])
         assert len(rows) == 12
-        problem = digits.STUDY.problem()
-        task = Task(problem, {seed: digits.STUDY.start(seed) for seed in (0, 1)}, GRID.course)
+        problem = digits.STUDY.problem().cast(PRECISION)
+        task = Task(problem, {seed: digits.STUDY.start(seed).to(PRECISION) for seed in (0, 1)}, GRID.course)
         for row in rows:
             point = Point(int(row["delay"]), float(row["learning_rate"]), seed=int(row["seed"]))
             training = SingleTraining(task, point)
             training.advance(30)
             (expected,) = training.outcomes()
-            assert float(row["loss"]) == pytest.approx(expected.loss, rel=1e-9)
+            assert float(row["loss"]) == pytest.approx(expected.loss, rel=1e-5)
             assert float(row["accuracy"]) == pytest.approx(expected.accuracy, abs=1e-6)
             assert (row["diverged"] == "1", int(row["steps"])) == (expected.diverged, expected.steps)
         assert len({row["loss"] for row in rows if row["diverged"] == "0"}) == 8  # seeds differ

@@ -6,10 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 from trainables import datasets
 from trainables.datasets import DataError, ImageData, Images
 from trainables.normalization import Normalization
+
+
+def test_digits_are_read_as_scikit_learn_does() -> None:
+    pixels, digits = datasets.scikit_learns_digits()
+    expected = load_digits(return_X_y=True)
+    assert np.array_equal(pixels, expected[0])
+    assert np.array_equal(digits, expected[1])
 
 
 def test_digits_are_scikit_learns_with_a_fifth_held_out() -> None:
