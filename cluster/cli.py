@@ -170,7 +170,7 @@ def _parse_guess(text: str) -> float | None:
 
 def main() -> None:
     """Errors as one line on stderr, with the exit code of `cluster/errors.py`; a traceback is a bug of ours."""
-    gc.set_threshold(100_000, 50, 100)  # imports make objects that stay: looking through them takes half a second …
+    gc.set_threshold(50_000)  # imports make objects that stay: looking through them takes half a second …
     atexit.register(gc.freeze)  # … and once more at the end
     command = typer.main.get_command(app)
     try:

@@ -43,7 +43,7 @@ def grid(
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, instead of tables.")] = False,
 ) -> None:
-    """Train STUDY from random weights at every delay × learning rate, many points together."""
+    """Train STUDY from random weights, in single precision, at every delay × learning rate, many points together."""
     wanted, rates = parse_delays(delays), _parse_rates(learning_rates)
     for option, value in {"--steps": steps, "--seeds": seeds}.items():
         if not 1 <= value <= 10**9:

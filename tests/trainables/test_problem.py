@@ -3,6 +3,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from search_spaces import quadratic
 from trainables.problem import Problem
 
 
@@ -71,3 +72,14 @@ def test_mini_batches_go_through_every_image_each_epoch() -> None:
         assert [len(batch) for batch in epoch] == [6, 6, 6]
         assert len({i for batch in epoch for i in batch}) == 18
     assert drawn[:3] != drawn[3:]
+
+
+def test_a_problem_is_cast_to_another_precision_and_stays_as_it_was() -> None:
+    double = quadratic.STUDY.problem()
+    single = double.cast(torch.float32)
+    assert {t.dtype for t in (single.point, single.inputs, single.targets)} == {torch.float32}
+    assert {t.dtype for t in (double.point, double.inputs, double.targets)} == {torch.float64}
+    value, gradient = double.value_and_gradient(double.point)
+    rounded, its_gradient = single.value_and_gradient(single.point)
+    assert rounded == pytest.approx(value, rel=1e-5)
+    torch.testing.assert_close(its_gradient.double(), gradient, rtol=1e-4, atol=1e-5)
