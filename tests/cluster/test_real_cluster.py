@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -143,14 +144,17 @@ def test_an_outsider_is_refused_everywhere(cluster: Cluster) -> None:
     }
     there = "export PATH=~/.tautune-venv/bin:$PATH;"
 
-    def ask(setting: str) -> set[str]:
-        tried = {name: cluster.hosts.ssh(cluster.outsider, f"{there}{setting} {a}") for name, a in attempts.items()}
-        return {name for name, done in tried.items() if "nodes" in done.stdout}
+    def answering(setting: str) -> set[str]:
+        def answers(attempt: str) -> bool:
+            return "nodes" in cluster.hosts.ssh(cluster.outsider, f"{there}{setting} {attempt}").stdout
+
+        with ThreadPoolExecutor(len(attempts)) as pool:
+            return {name for name, yes in zip(attempts, pool.map(answers, attempts.values()), strict=True) if yes}
 
     token = (cluster.laptop / ".ray/auth_token").read_text()
-    assert ask("export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=wrong;") == set()
-    assert ask("export RAY_AUTH_MODE=disabled;") == set()
-    assert ask(f"export RAY_AUTH_MODE=token RAY_AUTH_TOKEN={token};") == {"GCS", "Ray client"}
+    assert answering("export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=wrong;") == set()
+    assert answering(f"export RAY_AUTH_MODE=token RAY_AUTH_TOKEN={token};") == {"GCS", "Ray client"}
+    assert answering("export RAY_AUTH_MODE=disabled;") == set()
     inside = "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8265/api/jobs/"
     assert cluster.hosts.ssh(cluster.head, inside).stdout == "401"
     assert cluster.hosts.ssh(cluster.head, f"{inside} -H 'Authorization: Bearer {token}'").stdout == "200"
