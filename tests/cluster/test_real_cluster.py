@@ -4,7 +4,6 @@ import csv
 import json
 import math
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +25,7 @@ pytestmark = [
     pytest.mark.timeout(400),
     pytest.mark.skipif(bool(why_not()), reason=f"the three-host cluster {why_not()}"),
 ]
-EPOCH_SECONDS, EPOCHS, TRIALS = 0.5, 30, 24
+EPOCH_SECONDS, EPOCHS, TRIALS = 0.5, 24, 24
 
 
 @pytest.fixture(scope="module")
@@ -152,9 +151,10 @@ def test_an_outsider_is_refused_everywhere(cluster: Cluster) -> None:
             return {name for name, yes in zip(attempts, pool.map(answers, attempts.values()), strict=True) if yes}
 
     token = (cluster.laptop / ".ray/auth_token").read_text()
-    assert answering("export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=wrong;") == set()
     assert answering(f"export RAY_AUTH_MODE=token RAY_AUTH_TOKEN={token};") == {"GCS", "Ray client"}
-    assert answering("export RAY_AUTH_MODE=disabled;") == set()
+    with ThreadPoolExecutor() as pool:
+        refused = ("export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=wrong;", "export RAY_AUTH_MODE=disabled;")
+        assert list(pool.map(answering, refused)) == [set(), set()]
     inside = "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8265/api/jobs/"
     assert cluster.hosts.ssh(cluster.head, inside).stdout == "401"
     assert cluster.hosts.ssh(cluster.head, f"{inside} -H 'Authorization: Bearer {token}'").stdout == "200"
@@ -207,6 +207,14 @@ def finished(folder: Path) -> int:
     return sum(row["state"] == "finished" for row in csv.DictReader((folder / "trials.csv").open()))
 
 
+def in_the_middle(folder: Path, host: str) -> bool:
+    """Whether a trial there has trained for some epochs, and not yet to its first checkpoint."""
+    if not (folder / "trials.csv").exists():
+        return False
+    rows = [row for row in csv.DictReader((folder / "trials.csv").open()) if row["host"] == host]
+    return any(row["state"] == "running" and 2 <= int(row["epochs_trained"]) <= 9 for row in rows)
+
+
 def check_whole(folder: Path) -> None:
     """Every trial once, to its end, and of none more than a checkpoint's interval done again for each host lost."""
     rows = list(csv.DictReader((folder / "trials.csv").open()))
@@ -221,14 +229,14 @@ def check_whole(folder: Path) -> None:
 def test_a_worker_that_is_killed_and_one_that_is_cut_off_lose_no_trial(cluster: Cluster, tmp_path: Path) -> None:
     faulty_run(cluster, "faults", tmp_path)
     folder = cluster.storage / "faults"
-    wait_until(lambda: finished(folder) >= 4, seconds=120, what="the first trials")
-    killed = cluster.workers[0]
+    killed, cut_off = cluster.workers
+    wait_until(lambda: in_the_middle(folder, killed.name), seconds=120, what="a trial on the first worker")
     killed.kill()
     killed.start()  # as after a power cut; the autoscaler brings Ray up on it again
-    wait_until(lambda: finished(folder) >= 8, seconds=120, what="trials after a worker was killed")
-    killed.cut()
+    wait_until(lambda: in_the_middle(folder, cut_off.name), seconds=120, what="a trial on the second worker")
+    cut_off.cut()
     time.sleep(25)
-    killed.restore()
+    cut_off.restore()
     job = cluster.wait_for("faults", seconds=200)
     assert job["status"] == "SUCCEEDED", job["message"]
     check_whole(folder)
@@ -237,13 +245,14 @@ def test_a_worker_that_is_killed_and_one_that_is_cut_off_lose_no_trial(cluster: 
 def test_after_the_heads_death_a_resume_finishes(cluster: Cluster, tmp_path: Path) -> None:
     faulty_run(cluster, "headless", tmp_path)
     folder = cluster.storage / "headless"
-    wait_until(lambda: finished(folder) >= 6, seconds=150, what="the first trials")
+    wait_until(
+        lambda: finished(folder) and in_the_middle(folder, cluster.head.name), seconds=150, what="trials on the head"
+    )
     cluster.head.kill()
     cluster.head.start()
     cluster.hosts.wait_for(cluster.head)
     up = cluster.tautune("up", str(cluster.file))
     assert up.returncode == 0, up.stdout + up.stderr
-    shutil.copytree(folder, tmp_path / "before")
     cluster.submit("resumed", "resume", "headless", working_dir=tmp_path)
     job = cluster.wait_for("resumed", seconds=250)
     assert job["status"] == "SUCCEEDED", job["message"]
