@@ -37,6 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))  # the SSH key that Ray makes
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it would keep these credentials for the tests that follow
         patch.setattr(aws_account, "PROPAGATION_SECONDS", 0)
         patch.setitem(INSTANCE_METADATA, "placement/availability-zone/", f"{REGION}b")  # where this instance is
         yield address
