@@ -226,7 +226,7 @@ def test_a_worker_that_is_killed_and_then_cut_off_loses_no_trial(cluster: Cluste
     killed.start()  # as after a power cut; the autoscaler brings Ray up on it again
     wait_until(lambda: finished(folder) >= 8, seconds=120, what="trials after a worker was killed")
     killed.cut()
-    time.sleep(25)
+    time.sleep(75)  # longer than Ray waits for a host
     killed.restore()
     job = cluster.wait_for("faults", seconds=200)
     assert job["status"] == "SUCCEEDED", job["message"]
