@@ -74,7 +74,13 @@ def down(file: ClusterFile, *, console: Console) -> None:
     ray_runs_on(file)
     stop_ray(file)
     _ray("down", "-y", str(file.path), cwd=source_tree(), remedy=f"see whether machines of {file.name} still run")
-    if left := ray_runs_on(file):
+    left = ray_runs_on(file)
+    for _ in range(3):  # the autoscaler may have been bringing a lost machine up again meanwhile
+        if left:
+            time.sleep(5)
+            stop_ray(file)
+            left = ray_runs_on(file)
+    if left:
         raise RunFailed(f"Ray still runs on {', '.join(left)}; end it there with `ray stop`")
     console.print(f"{file.name} is down", highlight=False)
 
