@@ -39,7 +39,7 @@ def down(file: File = DEFAULT) -> None:
     take_down(read_cluster_file(file), console=Console())
 
 
-@cluster_commands.command(context_settings={"ignore_unknown_options": False})
+@cluster_commands.command()
 def submit(
     arguments: Annotated[
         list[str], typer.Argument(metavar="-- COMMAND ...", help="As in: -- sweep digits --delays 0,1")

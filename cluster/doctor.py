@@ -1,8 +1,5 @@
 """`tautune doctor`: everything that a run needs, tried before the run."""
 
-import shlex
-import socket
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,11 +10,11 @@ from cluster.cluster_file import ClusterFile
 from cluster.diagnosis import Verdict
 from cluster.errors import InputError, RunFailed
 from cluster.examination import CLIENT_PORT, Findings, Wanted, examine
-from cluster.head import DASHBOARD, connected
+from cluster.head import DASHBOARD, answers, connected
 from cluster.jobs import run_name
 from cluster.launcher import source_tree
 from cluster.node_report import report
-from cluster.ray_cli import ray_command, ray_environment
+from cluster.ray_cli import head_of_cloud
 from cluster.ray_session import ray_session
 from cluster.working_directory import EXCLUDED, LIMIT, check_size
 
@@ -42,12 +39,8 @@ def examine_cluster(file: ClusterFile, wanted: Wanted, *, working_dir: Path) -> 
     with connected(file) as head:
         mine.append(Verdict(check="token is accepted", ok=True, found="by the Jobs API"))
         job = run_name(["doctor"])
-        head.jobs.submit_job(
-            entrypoint=shlex.join(["python", "-m", "cluster", "doctor", "--json", *_arguments(wanted)]),
-            submission_id=job,
-            runtime_env={"working_dir": str(source_tree()), "excludes": list(EXCLUDED)},
-            metadata={"tautune": "doctor"},
-        )
+        environment = {"working_dir": str(source_tree()), "excludes": list(EXCLUDED)}
+        head.submit(job, ["doctor", "--json", *_arguments(wanted)], shown=["doctor"], runtime_env=environment)
         end = time.monotonic() + EXAMINED_SECONDS
         while not head.jobs.get_job_status(job).is_terminal() and time.monotonic() < end:
             time.sleep(0.5)
@@ -90,24 +83,10 @@ def _working_directory(folder: Path) -> Verdict:
 
 def _ports(file: ClusterFile) -> Verdict:
     """Tried from here: on premises the head's GCS is in reach of the network that the machines share."""
-    head = file.hosts[0] if file.on_premises else _head_of_cloud(file)
+    head = file.hosts[0] if file.on_premises else head_of_cloud(file.path)
+    if head is None:
+        raise RunFailed(f"the cloud does not tell the address of {file.name}'s head")
     closed = (DASHBOARD,) if file.on_premises else CLOSED
-    faults = [f"{head}:{port} is open to {LAPTOP}" for port in closed if _is_open(head, port)]
+    faults = [f"{head}:{port} is open to {LAPTOP}" for port in closed if answers(head, port)]
     well = f"{', '.join(map(str, closed))} of {head} closed to {LAPTOP}"
     return diagnosis.verdict("ports", faults, well, "bind the dashboard to 127.0.0.1; let the firewall pass SSH alone")
-
-
-def _head_of_cloud(file: ClusterFile) -> str:
-    command = [ray_command(), "get-head-ip", str(file.path)]
-    asked = subprocess.run(command, env=ray_environment(), capture_output=True, text=True, check=False)
-    if asked.returncode or not asked.stdout.split():
-        raise RunFailed(f"the cloud does not tell the address of {file.name}'s head")
-    return asked.stdout.split()[-1]
-
-
-def _is_open(address: str, port: int) -> bool:
-    try:
-        socket.create_connection((address, port), timeout=3).close()
-    except OSError:
-        return False
-    return True

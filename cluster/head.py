@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -20,6 +21,8 @@ from cluster.ssh import ssh, ssh_error, target
 from cluster.token_file import check_token
 
 DASHBOARD = 8265
+SHOWN = "tautune"
+"""Of a job's metadata: the command that its user gave."""
 TUNNEL_SECONDS = 60
 """That SSH has to come through."""
 
@@ -32,6 +35,15 @@ class Head:
 
         self.url = url
         self.jobs = JobSubmissionClient(url)
+
+    def submit(self, job: str, arguments: list[str], *, shown: list[str], runtime_env: dict[str, Any]) -> None:
+        """Runs `tautune ARGUMENTS` there under the name `job`; `shown` is what `tautune jobs` lists of it."""
+        self.jobs.submit_job(
+            entrypoint=shlex.join(["python", "-m", "cluster", *arguments]),
+            submission_id=job,
+            runtime_env=runtime_env,
+            metadata={SHOWN: shlex.join(shown)},
+        )
 
     def nodes(self) -> list[Any]:
         """Ray's records of the nodes that are alive."""
@@ -92,7 +104,7 @@ def tunnel(file: ClusterFile, remote_port: int, local_port: int = 0) -> Iterator
         )
         try:
             end = time.monotonic() + TUNNEL_SECONDS
-            while not _answers(local):
+            while not answers("127.0.0.1", local):
                 if process.poll() is not None or time.monotonic() > end:
                     output.seek(0)
                     raise _no_tunnel(file, output.read())
@@ -106,7 +118,7 @@ def tunnel(file: ClusterFile, remote_port: int, local_port: int = 0) -> Iterator
 
 def check_port(port: int) -> None:
     """Raises InputError if something listens there on this machine; 0 is none."""
-    if port and _answers(port):
+    if port and answers("127.0.0.1", port):
         raise InputError(f"--port: {port} is in use on this machine; give another")
 
 
@@ -127,9 +139,10 @@ def _no_tunnel(file: ClusterFile, said: str) -> InputError:
     return InputError(f"the head of {file.name} cannot be reached: {lines[-1] if lines else 'no answer'}")
 
 
-def _answers(port: int) -> bool:
+def answers(host: str, port: int) -> bool:
+    """Whether something takes a connection there."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection((host, port), timeout=3).close()
     except OSError:
         return False
     return True

@@ -4,7 +4,6 @@ import asyncio
 import difflib
 import re
 import secrets
-import shlex
 import sys
 import time
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from rich.table import Table
 
 from cluster.cluster_file import ClusterFile
 from cluster.errors import InputError, RunFailed, user_input
-from cluster.head import Head, connected
+from cluster.head import SHOWN, Head, connected
 from cluster.working_directory import EXCLUDED, check_size, left_at_home
 
 Json = dict[str, Any]
@@ -55,7 +54,7 @@ def submit(
     if requirements is not None and not requirements.is_file():
         raise InputError(f"--requirements: there is no file {requirements}")
     job = name or run_name(arguments)
-    command = ["python", "-m", "cluster", *arguments]
+    command = list(arguments)
     if arguments[0] in NEW_RUN and not _gives_output(arguments):
         command += ["--output", job]
     environment: Json = {
@@ -68,12 +67,7 @@ def submit(
     with connected(file) as head:
         if job in {details.submission_id for details in head.jobs.list_jobs()}:
             raise InputError(f"--name: {file.name} has a job {job} already; give another name")
-        head.jobs.submit_job(
-            entrypoint=shlex.join(command),
-            submission_id=job,
-            runtime_env=environment,
-            metadata={"tautune": shlex.join(arguments)},
-        )
+        head.submit(job, command, shown=arguments, runtime_env=environment)
         console.print(f"{job} is submitted; `tautune logs {job} --follow` shows it", highlight=False, soft_wrap=True)
         if follow:
             _follow(head, job)
@@ -91,7 +85,7 @@ def list_jobs(file: ClusterFile, *, every: bool = False) -> list[Json]:
     now = time.time()
     records = []
     for details in sorted(found, key=lambda d: -(d.start_time or 0)):
-        command = (details.metadata or {}).get("tautune", details.entrypoint)
+        command = (details.metadata or {}).get(SHOWN, details.entrypoint)
         if not every and command.partition(" ")[0] in OWN:
             continue
         begun = (details.start_time or 0) / 1000

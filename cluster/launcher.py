@@ -14,7 +14,7 @@ from rich.console import Console
 from cluster.cluster_file import ClusterFile
 from cluster.errors import InputError, Interrupted, RunFailed
 from cluster.head import connected
-from cluster.ray_cli import check_programs, ray_command, ray_environment
+from cluster.ray_cli import check_programs, head_of_cloud, ray_command, ray_environment
 from cluster.remote_hosts import check_hosts, ray_runs_on, stop_ray, why_not_joined
 from cluster.token_file import make_token
 from cluster.working_directory import sent_files
@@ -74,12 +74,11 @@ def down(file: ClusterFile, *, console: Console) -> None:
     ray_runs_on(file)
     stop_ray(file)
     _ray("down", "-y", str(file.path), cwd=source_tree(), remedy=f"see whether machines of {file.name} still run")
-    left = ray_runs_on(file)
-    for _ in range(3):  # the autoscaler may have been bringing a lost machine up again meanwhile
-        if left:
-            time.sleep(5)
-            stop_ray(file)
-            left = ray_runs_on(file)
+    again = 3  # the autoscaler may have been bringing a lost machine up meanwhile
+    while (left := ray_runs_on(file)) and again:
+        again -= 1
+        time.sleep(5)
+        stop_ray(file)
     if left:
         raise RunFailed(f"Ray still runs on {', '.join(left)}; end it there with `ray stop`")
     console.print(f"{file.name} is down", highlight=False)
@@ -130,8 +129,7 @@ def _copy_to_send() -> Iterator[Path]:
 def _is_up(file: ClusterFile) -> bool:
     if file.on_premises:
         return file.hosts[0] in ray_runs_on(file)
-    command = [ray_command(), "get-head-ip", str(file.path)]
-    return subprocess.run(command, env=ray_environment(), capture_output=True, check=False).returncode == 0
+    return head_of_cloud(file.path) is not None
 
 
 def _wait_for_nodes(file: ClusterFile, console: Console) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,3 +26,11 @@ def check_programs() -> None:
         if not shutil.which(program):
             package = {"ssh": "openssh-client"}.get(program, program)
             raise InputError(f"{program} is missing on this machine; install it (Debian: apt-get install {package})")
+
+
+def head_of_cloud(file: Path) -> str | None:
+    """The address of the head that a cluster file's cloud runs; None if it runs none."""
+    command = [ray_command(), "get-head-ip", str(file)]
+    asked = subprocess.run(command, env=ray_environment(), capture_output=True, text=True, check=False)
+    said = asked.stdout.split()
+    return said[-1] if asked.returncode == 0 and said else None

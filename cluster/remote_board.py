@@ -1,7 +1,6 @@
 """TensorBoard on a cluster's head, beside the results, seen through a tunnel."""
 
 import re
-import shlex
 import time
 
 from rich.console import Console
@@ -39,11 +38,7 @@ def show_board(file: ClusterFile, folder: str | None, *, port: int, console: Con
 
 def _start(head: Head, command: list[str]) -> str:
     job = run_name(["board"])
-    head.jobs.submit_job(
-        entrypoint=shlex.join(["python", "-m", "cluster", *command, "--port", "0"]),
-        submission_id=job,
-        metadata={"tautune": shlex.join(command)},
-    )
+    head.submit(job, [*command, "--port", "0"], shown=command, runtime_env={})
     return job
 
 
