@@ -1,6 +1,7 @@
 """What nodes a cluster has, or can get: an autoscaler starts a machine only once something waits for it."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import ray
@@ -14,6 +15,11 @@ LAUNCHED_WITH = Path("~/ray_bootstrap_config.yaml")
 def holds(shape: Resources, wanted: Resources) -> bool:
     """Whether a node of these resources can run what asks for those."""
     return all(shape.get(kind, 0) >= amount for kind, amount in wanted.items())
+
+
+def largest(shapes: list[Resources], kinds: Iterable[str]) -> Resources:
+    """The most that any node has, of each kind."""
+    return {kind: max((shape.get(kind, 0) for shape in shapes), default=0) for kind in kinds}
 
 
 def node_shapes() -> list[Resources]:

@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 
 from cluster.cli_cluster import cluster_commands
 from cluster.cli_grid import grid_commands
-from cluster.cli_options import DELAYS, folder_name, parse_delays, parse_device
+from cluster.cli_options import DELAYS, check_mini_batch, check_shifted, folder_name, parse_delays, parse_device
 from cluster.cli_tuning import STARTED, tuning_commands
 from cluster.errors import InputError, Interrupted, RunFailed, user_input
 from trainables import stability
@@ -86,15 +86,12 @@ def sweep(
         raise InputError(f"--budget must be at least 1, not {budget}")
     if seeds is not None and (seeds < 2 or mini_batch is None):
         raise InputError(f"--seeds must be at least 2, for an uncertainty, and needs --mini-batch, not {seeds}")
-    if shifted and not momentum:
-        raise InputError("--shifted delays the velocity, which needs --momentum above 0")
+    check_shifted(shifted, momentum)
     import search_spaces
 
     with user_input():
         chosen = search_spaces.find(study)
-    examples = len(chosen.data()[0])
-    if mini_batch is not None and not 1 <= mini_batch <= examples:
-        raise InputError(f"--mini-batch must be between 1 and the {examples} examples of {study}, not {mini_batch}")
+    check_mini_batch(mini_batch, study, len(chosen.data()[0]))
     from cluster.storage import output_folder
     from cluster.sweep import Sweep, run_sweep
 

@@ -34,3 +34,13 @@ def folder_name(study: str, momentum: float, shifted: bool, mini_batch: int | No
     if momentum:
         name += f"-{'shifted' if shifted else 'momentum'}-{momentum:g}"
     return name + (f"-batch-{mini_batch}" if mini_batch else "")
+
+
+def check_shifted(shifted: bool, momentum: float) -> None:
+    if shifted and not momentum:
+        raise InputError("--shifted delays the velocity, which needs --momentum above 0")
+
+
+def check_mini_batch(mini_batch: int | None, study: str, examples: int) -> None:
+    if mini_batch is not None and not 1 <= mini_batch <= examples:
+        raise InputError(f"--mini-batch must be between 1 and the {examples} examples of {study}, not {mini_batch}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cluster.capacity import Resources, holds
+from cluster.capacity import Resources, holds, largest
 from cluster.node_report import NodeReport
 
 LEAST_DISK = 5 * 2**30
@@ -92,9 +92,9 @@ def feasible(shapes: list[Resources], wanted: Resources) -> Verdict:
     asked = " and ".join(f"{amount:g} {kind}" for kind, amount in wanted.items())
     if holding:
         return Verdict(check="a trial's share", ok=True, found=f"{asked}: {len(holding)} of {len(shapes)} can hold one")
-    largest = ", ".join(f"{max((s.get(kind, 0) for s in shapes), default=0):g} {kind}" for kind in wanted)
+    most = ", ".join(f"{amount:g} {kind}" for kind, amount in largest(shapes, wanted).items())
     remedy = "lower --cpus-per-trial or --gpus-per-trial, or add a machine type to the cluster file"
-    return Verdict(check="a trial's share", ok=False, found=f"{asked}: the largest has {largest}", remedy=remedy)
+    return Verdict(check="a trial's share", ok=False, found=f"{asked}: the largest has {most}", remedy=remedy)
 
 
 def clocks(skews: Mapping[str, float]) -> Verdict:

@@ -6,7 +6,6 @@ import platform
 import shutil
 import socket
 import subprocess
-import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -35,8 +34,6 @@ class NodeReport:
     """Where Ray's temporary files are."""
     shared_memory_bytes: int
     """0 where the machine has no /dev/shm."""
-    clock: float
-    """Seconds since 1970."""
 
 
 def report(data: tuple[str, ...] = (), tree: Path | None = None) -> NodeReport:
@@ -55,7 +52,6 @@ def report(data: tuple[str, ...] = (), tree: Path | None = None) -> NodeReport:
         gpus=_gpus(),
         disk_free_bytes=shutil.disk_usage("/tmp").free,
         shared_memory_bytes=_size_of("/dev/shm"),
-        clock=time.time(),
     )
 
 

@@ -9,7 +9,7 @@ import torch
 
 import search_spaces
 from cluster import scheduling, searching
-from cluster.capacity import holds, node_shapes
+from cluster.capacity import holds, largest, node_shapes
 from cluster.errors import InputError
 from cluster.storage import Folder
 from cluster.tuning_folder import FORMAT
@@ -169,10 +169,10 @@ def check_feasible(tuning: Tuning) -> None:
     """Raises InputError if no node can hold a trial, nor one that may be started: it would stay pending for ever."""
     wanted, shapes = tuning.resources, node_shapes()
     if not any(holds(shape, wanted) for shape in shapes):
-        largest = {kind: max(shape.get(kind, 0) for shape in shapes) for kind in wanted}
+        most = largest(shapes, wanted)
         raise InputError(
             f"a trial asks for {wanted['CPU']:g} CPU and {wanted['GPU']:g} GPU; the largest node has "
-            f"{largest['CPU']:g} CPU and {largest['GPU']:g} GPU: lower --cpus-per-trial or --gpus-per-trial"
+            f"{most['CPU']:g} CPU and {most['GPU']:g} GPU: lower --cpus-per-trial or --gpus-per-trial"
         )
 
 

@@ -236,3 +236,21 @@ class ShiftedMomentumSGD(Optimizer):
                 x.add_(v)
                 state["step"] += 1
         return value
+
+
+def delayed_sgd(
+    parameters: Sequence[torch.nn.Parameter],
+    learning_rate: float,
+    delay: int,
+    *,
+    momentum: float = 0.0,
+    shifted: bool = False,
+    storage: torch.dtype | None = None,
+) -> GradientQueue:
+    """SGD `delay` steps late; with momentum dampened by 1-m, and if `shifted` with its velocity as late."""
+    optimizer: Optimizer
+    if momentum:
+        optimizer = ShiftedMomentumSGD(parameters, learning_rate, momentum=momentum, shift=delay if shifted else 0)
+    else:
+        optimizer = torch.optim.SGD(parameters, learning_rate)
+    return GradientQueue(optimizer, delay, storage=storage)

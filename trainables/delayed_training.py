@@ -4,10 +4,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from trainables.delay import GradientQueue, ShiftedMomentumSGD
+from trainables.delay import delayed_sgd
 from trainables.growth import Growth, envelope_rate, oscillation_rate
 from trainables.minimum import Minimum
 from trainables.problem import Problem
@@ -48,13 +47,9 @@ class DelayedTraining:
         self.anchored = anchored and dynamics.mini_batch is not None
         problem.move_to(minimum.point + distance * minimum.direction)
         self.parameters = problem.parameters
-        shift = dynamics.delay if dynamics.shifted else 0
-        optimizer: torch.optim.Optimizer
-        if dynamics.momentum:
-            optimizer = ShiftedMomentumSGD(self.parameters, learning_rate, momentum=dynamics.momentum, shift=shift)
-        else:
-            optimizer = torch.optim.SGD(self.parameters, learning_rate)
-        self.queue = GradientQueue(optimizer, dynamics.delay)
+        self.queue = delayed_sgd(
+            self.parameters, learning_rate, dynamics.delay, momentum=dynamics.momentum, shifted=dynamics.shifted
+        )
         self.batches = problem.batches(dynamics.mini_batch, dynamics.seed)
         self.along: list[float] = [distance]
         """Signed distance to x* along v, one a step."""

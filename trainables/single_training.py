@@ -4,11 +4,11 @@ import copy
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import vector_to_parameters
 
-from trainables.delay import GradientQueue, ShiftedMomentumSGD
-from trainables.grid_point import Momentum, Outcome, Point, Task, loss_limit, outcome
+from trainables.delay import delayed_sgd
+from trainables.grid_point import Outcome, Point, Task, loss_limit, outcome
 
 
 class SingleTraining:
@@ -27,7 +27,14 @@ class SingleTraining:
         vector_to_parameters(starts[point.seed].clone(), problem.parameters)
         problem.model.train()
         torch.manual_seed(point.seed)  # for what the model draws by itself, as dropout does
-        self.queue = _queue(point, problem.parameters, course.storage)
+        self.queue = delayed_sgd(
+            problem.parameters,
+            point.learning_rate,
+            point.delay,
+            momentum=point.momentum,
+            shifted=point.shifted,
+            storage=course.storage,
+        )
         self.batches = problem.batches(course.mini_batch, point.seed)
 
     def advance(self, steps: int) -> None:
@@ -82,13 +89,3 @@ def accuracy_of(outputs: Tensor, targets: Tensor) -> Tensor:
     if targets.is_floating_point() or outputs.ndim != 2 or targets.ndim != 1:
         return outputs.new_zeros(())
     return (outputs.argmax(dim=1) == targets).to(outputs.dtype).mean()
-
-
-def _queue(point: Point, parameters: list[nn.Parameter], storage: torch.dtype | None) -> GradientQueue:
-    optimizer: torch.optim.Optimizer
-    if point.kind is Momentum.NONE:
-        optimizer = torch.optim.SGD(parameters, point.learning_rate)
-    else:
-        shift = point.delay if point.kind is Momentum.SHIFTED else 0
-        optimizer = ShiftedMomentumSGD(parameters, point.learning_rate, momentum=point.momentum, shift=shift)
-    return GradientQueue(optimizer, point.delay, storage=storage)

@@ -14,7 +14,6 @@ WELL = NodeReport(
     gpus=1,
     disk_free_bytes=100 * 2**30,
     shared_memory_bytes=8 * 2**30,
-    clock=0.0,
 )
 STORE = {"CPU": 4.0, "GPU": 1.0, "object_store_memory": 4.0 * 2**30}
 
