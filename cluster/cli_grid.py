@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cluster.cli_options import DELAYS, folder_name, parse_delays, parse_device
+from cluster.cli_options import DELAYS, check_mini_batch, check_shifted, folder_name, parse_delays, parse_device
 from cluster.cli_tuning import STARTED
 from cluster.errors import InputError, user_input
 from trainables import stability
 
 IMPORTS = ("torch", "pandas", "scipy.sparse.linalg")
 """What a grid takes longest to import."""
+IN_WORKERS = ("trainables.grid_points",)
 
 grid_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -51,18 +52,15 @@ def grid(
     together = _parse_points(points_per_trial)
     with user_input():
         stability.check_momentum(momentum)
-    if shifted and not momentum:
-        raise InputError("--shifted delays the velocity, which needs --momentum above 0")
+    check_shifted(shifted, momentum)
     from cluster.ray_session import ray_session
 
-    with ray_session(meanwhile=IMPORTS):
+    with ray_session(meanwhile=IMPORTS, in_workers=IN_WORKERS):
         import search_spaces
 
         with user_input():
             chosen = search_spaces.find(study)
-        examples = len(chosen.data()[0])
-        if mini_batch is not None and not 1 <= mini_batch <= examples:
-            raise InputError(f"--mini-batch must be between 1 and the {examples} examples of {study}, not {mini_batch}")
+        check_mini_batch(mini_batch, study, len(chosen.data()[0]))
         import torch
 
         from cluster.grid import Grid, run_grid

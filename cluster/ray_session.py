@@ -19,7 +19,7 @@ notice; and what a study's own code raises is a result, and is not tried again."
 
 
 @contextmanager
-def ray_session(*, meanwhile: Sequence[str] = ()) -> Iterator[None]:
+def ray_session(*, meanwhile: Sequence[str] = (), in_workers: Sequence[str] = ()) -> Iterator[None]:
     """Connects or starts Ray, and shuts it down at the end; inside another session it does nothing.
 
     A Ray of our own listens on loopback alone (`cluster/__init__.py`) and asks for a token that is made for this
@@ -27,7 +27,8 @@ def ray_session(*, meanwhile: Sequence[str] = ()) -> Iterator[None]:
     SIGTERM inside is Ctrl-C.
 
     Args:
-        meanwhile: modules, none of Ray's, that are imported while Ray's processes start: they take as long.
+        meanwhile: modules, none of Ray's, that are imported here while Ray's processes start: they take as long.
+        in_workers: modules that a Ray of our own imports in the trials' processes before there is a trial.
     """
     address = os.environ.get("RAY_ADDRESS")
     if not address:
@@ -43,8 +44,10 @@ def ray_session(*, meanwhile: Sequence[str] = ()) -> Iterator[None]:
     else:
         importing = threading.Thread(target=lambda: [import_module(name) for name in meanwhile])
         importing.start()
-        ray.init(address="local", include_dashboard=False, **options)
+        configuration = {"preload_python_modules": list(in_workers)}
+        ray.init(address="local", include_dashboard=False, _system_config=configuration, **options)
         importing.join()
+        _let_trials_have_the_processes_that_are_ready()
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost trial is told by what becomes of it
     rays_own = signal.signal(signal.SIGTERM, _as_interrupt)  # Ray's ends the process where it stands
     try:
@@ -52,6 +55,13 @@ def ray_session(*, meanwhile: Sequence[str] = ()) -> Iterator[None]:
     finally:
         ray.shutdown()
         signal.signal(signal.SIGTERM, rays_own)
+
+
+def _let_trials_have_the_processes_that_are_ready() -> None:
+    """Tune asks for one environment variable more, for PyTorch Lightning, and so has new processes started."""
+    from ray.tune.execution import class_cache
+
+    class_cache.DEFAULT_ENV_VARS.clear()
 
 
 def _connect(address: str, options: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ def run_tuning(tuning: Tuning, output: Folder, *, console: Console, started: flo
     data = load_data(tuning.study, tuning.data_dir)
     try_model(tuning.study, data)
     found = make_splits(tuning, data)
-    with ray_session():
+    with ray_session(in_workers=("trainables.classifier",)):
         check_feasible(tuning)
         check_storage(output)
         make_folder(output)
@@ -85,7 +85,7 @@ def _go_on(
 ) -> Json:
     data = load_data(tuning.study, tuning.data_dir)
     found = make_splits(tuning, data)
-    with ray_session():
+    with ray_session(in_workers=("trainables.classifier",)):
         check_feasible(tuning)
         check_storage(folder.path)
         return _run(tuning, data, found, folder, experiment, console=console, started=started, resume=resume)
