@@ -1,6 +1,6 @@
-"""A delay × learning-rate grid, 8 × 16 points of 2,000 steps: tautune, a Ray Tune grid, and a loop without Ray.
+"""A delay × learning-rate grid, 8 × 16 points of 2,000 steps: tautune, a Ray Tune grid, and two loops without Ray.
 
-    python -m benchmarks.sweep [--json] [--repetitions 2]
+    python -m benchmarks.sweep [--json] [--repetitions 3]
 
 The programs take turns, each from its start to its end, imports and Ray's start included. They train the same points
 with the same arithmetic, in single precision: the final losses are compared, and the benchmark fails where they differ.
@@ -24,6 +24,7 @@ from benchmarks.timing import compared, in_turn, run_module
 DELAYS = (0, 1, 2, 4, 8, 16, 32, 64)
 LEARNING_RATES = tuple(float(f"{rate:.6g}") for rate in np.geomspace(0.001, 0.3, 16))
 """Few of the points diverge, and so end early."""
+PEERS = {"torch_loop": ["torch_loop"], "torch_loop_by_hand": ["torch_loop", "--by-hand"], "ray_grid": ["ray_grid"]}
 AGREE = 1e-6
 """Relative difference of the final losses at most."""
 CHAOTIC = 0.1
@@ -66,18 +67,21 @@ def differences(rows: Rows, others: Rows) -> dict[str, float]:
 
 def main(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    repetitions: Annotated[int, typer.Option(min=1, help="Of each program.")] = 2,
+    repetitions: Annotated[
+        int, typer.Option(min=1, help="Of each program, the Ray Tune grid excepted: five minutes.")
+    ] = 3,
     steps: Annotated[int, typer.Option(min=1, help="Of each training.")] = 2000,
 ) -> None:
     """Seconds of the whole grid."""
     grid = [",".join(map(str, values)) for values in (DELAYS, LEARNING_RATES)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        peers = {peer: folder / f"{peer}.json" for peer in ("torch_loop", "ray_grid")}
+        peers = {peer: folder / f"{peer}.json" for peer in PEERS}
         programs = {"tautune": partial(ours, folder / "tautune", grid, steps)} | {
-            peer: partial(run_module, f"benchmarks.peers.{peer}", *grid, steps, file) for peer, file in peers.items()
+            peer: partial(run_module, f"benchmarks.peers.{PEERS[peer][0]}", *grid, steps, file, *PEERS[peer][1:])
+            for peer, file in peers.items()
         }
-        figures = compared(in_turn(programs, repetitions))
+        figures = compared(in_turn(programs, repetitions, once=("ray_grid",)))
         rows = rows_of(folder / "tautune" / "points.csv")
         how = json.loads((folder / "tautune" / "run.json").read_text())["runs"][-1]
         figures |= {

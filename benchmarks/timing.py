@@ -5,7 +5,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,15 @@ def run_module(module: str, *arguments: object) -> float:
     return seconds
 
 
-def in_turn(programs: Mapping[str, Callable[[], float]], repetitions: int) -> dict[str, list[float]]:
-    """Seconds of every program, by its name, one repetition after another."""
+def in_turn(
+    programs: Mapping[str, Callable[[], float]], repetitions: int, once: Collection[str] = ()
+) -> dict[str, list[float]]:
+    """Seconds of every program, by its name, one repetition after another; those in `once` in the first alone."""
     seconds: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(repetitions):
+    for repetition in range(repetitions):
         for name, program in programs.items():
-            seconds[name].append(program())
+            if not repetition or name not in once:
+                seconds[name].append(program())
     return seconds
 
 

@@ -46,10 +46,14 @@ def unpack(folder: Path) -> Path:
 
 
 def accuracies(file: Path) -> Accuracies:
-    rows: list[dict[str, Any]]
-    rows = json.loads(file.read_text()) if file.suffix == ".json" else list(csv.DictReader(file.open()))
-    name = "accuracy" if file.suffix == ".json" else "validation_accuracy"
-    return {(float(row["learning_rate"]), int(row["batch_size"])): float(row[name]) for row in rows}
+    if file.suffix == ".json":
+        peers: list[dict[str, Any]] = json.loads(file.read_text())
+        return {(row["learning_rate"], row["batch_size"]): row["accuracy"] for row in peers}
+    rows = csv.DictReader(file.open())
+    return {
+        (float(row["config/learning_rate"]), int(row["config/batch_size"])): float(row["validation_accuracy"])
+        for row in rows
+    }
 
 
 def main(

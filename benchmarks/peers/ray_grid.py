@@ -19,7 +19,7 @@ def train(config: dict[str, Any]) -> None:
     found = train_point(
         images, labels, delay=config["delay"], learning_rate=config["learning_rate"], steps=config["steps"]
     )
-    tune.report(found)
+    tune.report(found._asdict())
 
 
 def main(delays: str, learning_rates: str, steps: str, results: str) -> None:

@@ -1,6 +1,6 @@
 """The grid in plain PyTorch, one point after another.
 
-python -m benchmarks.peers.torch_loop DELAYS LEARNING_RATES STEPS RESULTS.json
+python -m benchmarks.peers.torch_loop DELAYS LEARNING_RATES STEPS RESULTS.json [--by-hand]
 """
 
 import json
@@ -9,17 +9,18 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.peers.delayed_sgd import load_data, train_point
+from benchmarks.peers.delayed_sgd import load_data, train_point, train_point_by_hand
 
 
-def main(delays: str, learning_rates: str, steps: str, results: str) -> None:
+def main(delays: str, learning_rates: str, steps: str, results: str, by_hand: str = "") -> None:
     torch.set_num_threads(1)
     images, labels = load_data()
+    train = train_point_by_hand if by_hand == "--by-hand" else train_point
     rows = []
     for delay in map(int, delays.split(",")):
         for rate in map(float, learning_rates.split(",")):
-            found = train_point(images, labels, delay=delay, learning_rate=rate, steps=int(steps))
-            rows.append({"delay": delay, "learning_rate": rate} | found)
+            found = train(images, labels, delay=delay, learning_rate=rate, steps=int(steps))
+            rows.append({"delay": delay, "learning_rate": rate} | found._asdict())
     Path(results).write_text(json.dumps(rows))
 
 
