@@ -36,8 +36,7 @@ class ClassifierTraining:
         self.images, (self.indices, validation) = images, split
         self.validation = images[validation.to(device)]
         self.normalize = Normalization.of(images.pixels[self.indices.to(device)]).to(device)
-        network = build(model, images.shape, classes, model_part(config)).to(device)
-        self.model = network.to(memory_format=torch.channels_last) if len(images.shape) == 3 else network
+        self.model = build(model, images.shape, classes, model_part(config)).to(device)
         self.order = torch.Generator().manual_seed(seed)
         self.optimizer = make_optimizer(self.model.parameters(), self.config)
         self.horizon = min(horizon, self.config.epochs or horizon)

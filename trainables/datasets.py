@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -118,7 +117,7 @@ def is_here(name: str, data_dir: Path | None = None) -> bool:
     if name == "cifar10":
         return _cifar10_folder(data_dir) is not None
     if name in MNIST_KINDS:
-        return _mnist_folder(name, data_dir) is not None
+        return _mnist_folder(MNIST_KINDS[name], data_dir) is not None
     raise DataError(f"data must be one of {', '.join(sorted(LOADERS))}, not {name!r}")
 
 
@@ -162,48 +161,84 @@ def _digits(data_dir: Path | None) -> ImageData:
     return ImageData(everything[training], everything[test])
 
 
-MNIST_KINDS = {"fashion_mnist": ("fashion-mnist", "FashionMNIST"), "mnist": ("mnist", "MNIST")}
-"""Name → its folder among shared data, and torchvision's class, which has names and checksums of four idx files."""
+@dataclass(frozen=True)
+class Published:
+    """A data set of four idx files as torchvision knows it, whose import takes a second and a half."""
+
+    folder: str
+    """Among shared data."""
+    torchvision: str
+    """torchvision's class, which downloads it."""
+    checksums: dict[str, str]
+    """File → its MD5. Images and classes for training, then those for the test."""
+    class_names: tuple[str, ...]
 
 
-def _mnist_places(name: str, data_dir: Path | None) -> list[Path]:
-    folder, class_name = MNIST_KINDS[name]
-    return [p for base in search_folders(data_dir) for p in (base, base / folder, base / class_name / "raw")]
+MNIST_KINDS = {
+    "fashion_mnist": Published(
+        folder="fashion-mnist",
+        torchvision="FashionMNIST",
+        checksums={
+            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+        },
+        class_names=(
+            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
+    ),
+    "mnist": Published(
+        folder="mnist",
+        torchvision="MNIST",
+        checksums={
+            "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+            "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+            "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+        },
+        class_names=(
+            *("0 - zero", "1 - one", "2 - two", "3 - three", "4 - four"),
+            *("5 - five", "6 - six", "7 - seven", "8 - eight", "9 - nine"),
+        ),
+    ),
+}
 
 
-def _mnist_folder(name: str, data_dir: Path | None) -> Path | None:
-    files = [file for file, _ in _published(name).resources]
-    return next((p for p in _mnist_places(name, data_dir) if all((p / file).is_file() for file in files)), None)
+def _mnist_places(kind: Published, data_dir: Path | None) -> list[Path]:
+    folders = search_folders(data_dir)
+    return [p for base in folders for p in (base, base / kind.folder, base / kind.torchvision / "raw")]
 
 
-def _published(name: str) -> Any:
-    import torchvision
-
-    return getattr(torchvision.datasets, MNIST_KINDS[name][1])
+def _mnist_folder(kind: Published, data_dir: Path | None) -> Path | None:
+    places = _mnist_places(kind, data_dir)
+    return next((p for p in places if all((p / file).is_file() for file in kind.checksums)), None)
 
 
 def _mnist_kind(name: str) -> Callable[[Path | None], ImageData]:
     def loader(data_dir: Path | None) -> ImageData:
-        published = _published(name)
-        found = _mnist_folder(name, data_dir) or _download(name, _mnist_places(name, data_dir))
-        arrays = [_read_idx(found / file, checksum) for file, checksum in published.resources]
+        kind = MNIST_KINDS[name]
+        found = _mnist_folder(kind, data_dir) or _download(name, _mnist_places(kind, data_dir))
+        arrays = [_read_idx(found / file, checksum) for file, checksum in kind.checksums.items()]
         images = [torch.from_numpy(a).unsqueeze(1) for a in arrays[::2]]
         targets = [torch.from_numpy(a).long() for a in arrays[1::2]]
-        names = getattr(published, "classes", ())
-        return ImageData(Images(images[0], targets[0]), Images(images[1], targets[1]), tuple(names))
+        return ImageData(Images(images[0], targets[0]), Images(images[1], targets[1]), kind.class_names)
 
     return loader
 
 
 def _download(name: str, places: list[Path]) -> Path:
-    cache = _downloads()
+    import torchvision
+
+    cache, kind = _downloads(), MNIST_KINDS[name]
     try:
-        _published(name)(cache, download=True)
+        getattr(torchvision.datasets, kind.torchvision)(cache, download=True)
     except (OSError, RuntimeError) as error:
         _remove_empty(cache)
         reason = str(error).strip().splitlines()[-1]
         raise DataError(_not_found(name, places, reason)) from None
-    return cache / MNIST_KINDS[name][1] / "raw"
+    return cache / kind.torchvision / "raw"
 
 
 def _remove_empty(folder: Path) -> None:

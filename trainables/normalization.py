@@ -32,8 +32,7 @@ class Normalization:
     def __call__(self, pixels: Tensor) -> Tensor:
         """[n, C, …] ↦ float32 [n, C, …]"""
         shape = (1, -1) + (1,) * (pixels.ndim - 2)
-        normal = (pixels.float() - self.mean.view(shape)) / self.deviation.view(shape)
-        return normal.contiguous(memory_format=torch.channels_last) if normal.ndim == 4 else normal
+        return (pixels.float() - self.mean.view(shape)) / self.deviation.view(shape)
 
     def to(self, device: torch.device | str) -> "Normalization":
         return Normalization(self.mean.to(device), self.deviation.to(device))

@@ -92,16 +92,19 @@ def model_part(config: dict[str, Any]) -> dict[str, Any]:
 
 
 Parameters = Iterable[Any]
+# fused: one kernel an optimizer's step, where torch has one; with Adam and a small CNN a sixth of a CPU's time
 OPTIMIZERS: dict[str, Callable[[Parameters, TrainingConfig], Optimizer]] = {
-    "sgd": lambda p, c: torch.optim.SGD(p, c.learning_rate),
-    "momentum": lambda p, c: torch.optim.SGD(p, c.learning_rate, momentum=c.momentum),
-    "nesterov": lambda p, c: torch.optim.SGD(p, c.learning_rate, momentum=c.momentum, nesterov=c.momentum > 0),
+    "sgd": lambda p, c: torch.optim.SGD(p, c.learning_rate, fused=True),
+    "momentum": lambda p, c: torch.optim.SGD(p, c.learning_rate, fused=True, momentum=c.momentum),
+    "nesterov": lambda p, c: torch.optim.SGD(
+        p, c.learning_rate, fused=True, momentum=c.momentum, nesterov=c.momentum > 0
+    ),
     "shifted-momentum": lambda p, c: ShiftedMomentumSGD(p, c.learning_rate, momentum=c.momentum, shift=c.delay),
     "adagrad": lambda p, c: torch.optim.Adagrad(p, c.learning_rate),
     "rmsprop": lambda p, c: torch.optim.RMSprop(p, c.learning_rate, alpha=c.rho),
     "adadelta": lambda p, c: torch.optim.Adadelta(p, c.learning_rate, rho=c.rho),
-    "adam": lambda p, c: torch.optim.Adam(p, c.learning_rate, betas=(c.momentum, c.beta2)),
-    "adamw": lambda p, c: torch.optim.AdamW(p, c.learning_rate, betas=(c.momentum, c.beta2)),
+    "adam": lambda p, c: torch.optim.Adam(p, c.learning_rate, fused=True, betas=(c.momentum, c.beta2)),
+    "adamw": lambda p, c: torch.optim.AdamW(p, c.learning_rate, fused=True, betas=(c.momentum, c.beta2)),
 }
 
 

@@ -194,3 +194,19 @@ def test_trials_share_the_pixels_they_are_given() -> None:
     trial.step()
     assert trial.images.pixels.data_ptr() == TRAIN.pixels.data_ptr()
     assert trial.trainings[0].images.pixels.data_ptr() == TRAIN.pixels.data_ptr()
+
+
+def test_a_users_network_is_given_contiguous_images_of_several_channels() -> None:
+    class Viewing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution, self.last = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4 * 64, 10)
+
+        def forward(self, images: Tensor) -> Tensor:
+            assert images.view(len(images), -1).shape == (len(images), 3 * 64)
+            logits: Tensor = self.last(self.convolution(images).view(len(images), -1))
+            return logits
+
+    colored = TRAIN.pixels.expand(-1, 3, -1, -1).contiguous().numpy()
+    trial = make_trial({"learning_rate": 0.01}, model=lambda shape, classes: Viewing(), pixels=colored)
+    assert trial.step()["failure"] == ""

@@ -78,6 +78,16 @@ def test_data_not_found_say_where_they_were_looked_for(tmp_path: Path, monkeypat
     assert len(str(raised.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize("name", datasets.MNIST_KINDS)
+def test_files_and_classes_are_torchvisions(name: str) -> None:
+    import torchvision
+
+    kind = datasets.MNIST_KINDS[name]
+    published = getattr(torchvision.datasets, kind.torchvision)
+    assert list(kind.checksums.items()) == published.resources
+    assert list(kind.class_names) == published.classes
+
+
 FASHION = next((f for f in datasets.search_folders(None) if (f / "fashion-mnist").is_dir()), None)
 
 
