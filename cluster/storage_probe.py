@@ -52,7 +52,9 @@ def probe(output: Folder) -> list[Verdict]:
             node: visit.options(scheduling_strategy=there[node]).remote(ours, file, token)
             for node, file in theirs.items()
         }
-        return [Verdict(address, _fault(said[node], theirs[node], token)) for node, address in nodes.items()]
+        faults = {node: _fault(said[node], theirs[node], token) for node in nodes}
+        alive = [node["NodeID"] for node in _nodes()]  # a host that was lost meanwhile says nothing about the folder
+        return [Verdict(nodes[node], fault) for node, fault in faults.items() if not fault or node in alive]
     except Exception as error:
         return [Verdict("this host", f"it cannot be written: {reason(error)}")]
     finally:
