@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cluster.cli_options import DELAYS, check_mini_batch, check_shifted, folder_name, parse_delays, parse_device
+from cluster.cli_options import (
+    DELAYS,
+    check_device_name,
+    check_mini_batch,
+    check_shifted,
+    folder_name,
+    parse_delays,
+    parse_device,
+)
 from cluster.cli_tuning import STARTED
 from cluster.errors import InputError, user_input
 from trainables import stability
@@ -53,6 +61,7 @@ def grid(
     with user_input():
         stability.check_momentum(momentum)
     check_shifted(shifted, momentum)
+    check_device_name(device)
     from cluster.ray_session import ray_session
 
     with ray_session(meanwhile=IMPORTS, in_workers=IN_WORKERS):

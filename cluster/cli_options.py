@@ -17,9 +17,13 @@ def parse_delays(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(piece) for piece in pieces}))
 
 
-def parse_device(name: str) -> str:
+def check_device_name(name: str) -> None:
     if name not in ("cpu", "cuda", "auto"):
         raise InputError(f"--device must be cpu, cuda or auto, not {name!r}")
+
+
+def parse_device(name: str) -> str:
+    check_device_name(name)
     import torch
 
     if name == "auto":

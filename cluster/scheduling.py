@@ -12,7 +12,6 @@ from ray.tune.schedulers import (
     PopulationBasedTraining,
     TrialScheduler,
 )
-from ray.tune.schedulers.pb2 import PB2
 from ray.tune.search.sample import Categorical, Domain, Float
 
 from cluster.errors import InputError
@@ -120,6 +119,8 @@ def _population(name: str, moved: Space, interval: int) -> PopulationBasedTraini
         **GOAL,
     }
     if name == "pb2":
+        from ray.tune.schedulers.pb2 import PB2  # imports scikit-learn
+
         return PB2(hyperparam_bounds={k: [d.lower, d.upper] for k, d in moved.items()}, **common)
     mutations = {k: list(d.categories) if isinstance(d, Categorical) else d for k, d in moved.items()}
     return PopulationBasedTraining(hyperparam_mutations=mutations, **common)

@@ -27,6 +27,8 @@ from trainables.datasets import ImageData
 from trainables.splits import Split
 
 Json = dict[str, Any]
+IMPORTS = {"meanwhile": ("sklearn.model_selection",), "in_workers": ("trainables.classifier",)}
+"""What a tuning takes longest to import, for the splits and in the trials."""
 CHECKPOINTS = 4
 """Kept of each trial: enough that the experiment's state, some ten seconds old, never names one that is gone."""
 
@@ -45,8 +47,8 @@ def run_tuning(tuning: Tuning, output: Folder, *, console: Console, started: flo
     output = check_new(output)
     data = load_data(tuning.study, tuning.data_dir)
     try_model(tuning.study, data)
-    found = make_splits(tuning, data)
-    with ray_session(in_workers=("trainables.classifier",)):
+    with ray_session(**IMPORTS):
+        found = make_splits(tuning, data)
         check_feasible(tuning)
         check_storage(output)
         make_folder(output)
@@ -84,8 +86,8 @@ def _go_on(
     tuning: Tuning, folder: TuningFolder, experiment: str, *, console: Console, started: float, resume: bool = False
 ) -> Json:
     data = load_data(tuning.study, tuning.data_dir)
-    found = make_splits(tuning, data)
-    with ray_session(in_workers=("trainables.classifier",)):
+    with ray_session(**IMPORTS):
+        found = make_splits(tuning, data)
         check_feasible(tuning)
         check_storage(folder.path)
         return _run(tuning, data, found, folder, experiment, console=console, started=started, resume=resume)
