@@ -138,7 +138,7 @@ class Branching(nn.Module):
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])  # SIGINT: test_sweep
 def test_a_run_that_is_stopped_or_killed_goes_on_from_its_points(tmp_path: Path, how: signal.Signals) -> None:
     options = "--delays 0,1 --learning-rates 0.1:0.4:20 --steps 500 --mini-batch 32 --points-per-trial 4"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_A")}
@@ -153,7 +153,7 @@ def test_a_run_that_is_stopped_or_killed_goes_on_from_its_points(tmp_path: Path,
     assert "points" in process.stdout.readline()  # a tenth is there
     process.send_signal(how)
     _, error = process.communicate(timeout=120)
-    if how is signal.SIGINT:
+    if how is signal.SIGTERM:
         assert process.returncode == 130
         assert error.splitlines()[-1].startswith("tautune: stopped; the points trained so far are in")
     kept = rows_of(tmp_path)

@@ -175,7 +175,7 @@ def test_mini_batches_have_an_uncertainty_from_their_seeds(tmp_path: Path) -> No
     assert point.uncertainty > (max(rates) - min(rates)) / 4 > 0
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])  # SIGTERM: test_grid
 def test_a_stopped_run_loses_nothing_and_the_same_command_continues(how: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cluster", "sweep", "digits", "--delays", "16", "--output", str(tmp_path / "out")]
     file = tmp_path / "out" / "measurements" / "delay=16_seed=0.json"

@@ -308,7 +308,7 @@ def test_a_spent_time_budget_is_no_interruption_and_a_resume_has_a_new_one(
 ) -> None:
     monkeypatch.setitem(search_spaces.TUNING, "small", SMALL)
     folder = tmp_path / "out"
-    best, _ = run(job(SMALL, "random", "none", trials=3, max_epochs=1500, time_budget=15), folder)
+    best, _ = run(job(SMALL, "random", "none", trials=3, max_epochs=1500, time_budget=10), folder)
     assert best["validation_accuracy"] > 0.5
     first = json.loads((folder / "run.json").read_text())["runs"][-1]
     assert first["stopped_by_budget"]
