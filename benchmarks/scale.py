@@ -3,13 +3,14 @@
     python -m benchmarks.scale [--json] [--points 100,1000,10000,100000]
 
 Each is one `tautune grid digits` with trainings of 20 steps. Seconds of a point are those of the whole command, Ray's
-start included, and those beyond what the smallest grid took: what one more point costs.
+start included, and those beyond what the grid before took: what one more point costs, where it is more than the noise.
 """
 
 import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -105,13 +106,14 @@ def main(
         rows = [run_grid(int(number), Path(name) / number) for number in points.split(",")]
     for row in rows:
         row["seconds_a_point"] = row["seconds"] / row["points"]
-        more = row["points"] - rows[0]["points"]
-        row["seconds_one_more_point"] = (row["seconds"] - rows[0]["seconds"]) / more if more else 0.0
+    for before, row in pairwise(rows):
+        row["seconds_one_more_point"] = (row["seconds"] - before["seconds"]) / (row["points"] - before["points"])
     figures: dict[str, Any] = {"rows": rows, "steps": STEPS, "peak": peak_share()}
+    figures["ratios"] = {}
     if len(rows) > 2:
-        names = ("seconds_a_point", "seconds_one_more_point")
-        which = f"{rows[-1]['points']} points over {rows[1]['points']}"
-        figures["ratios"] = {f"{name}, {which}": rows[-1][name] / rows[1][name] for name in names}
+        for name, row in (("seconds_a_point", rows[1]), ("seconds_one_more_point", rows[-2])):
+            which = f"{rows[-1]['points']} points over {row['points']}"
+            figures["ratios"][f"{name}, {which}"] = rows[-1][name] / row[name]
     keep("scale", figures, as_json=as_json)
     if not as_json:
         for row in rows:
