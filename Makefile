@@ -24,7 +24,7 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-# tautune beside what a user would run instead: some twenty minutes on two idle cores. Fashion-MNIST as below.
+# tautune beside what a user would run instead: less than half an hour on two idle cores. Fashion-MNIST as below.
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
 

@@ -1,6 +1,6 @@
 """Fashion-MNIST, learning rate × mini-batch 3 × 3, one epoch each: tautune, Ray Tune's tutorial, and a script.
 
-    python -m benchmarks.tune [--json] [--repetitions 1]
+    python -m benchmarks.tune [--json] [--repetitions 2]
 
 All train the same small CNN with Adam on 50,000 images and validate on 10,000. The programs take turns, each from its
 start to its end. Their random numbers differ, so that accuracies are compared by the spread over the combinations.
@@ -58,7 +58,7 @@ def accuracies(file: Path) -> Accuracies:
 
 def main(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    repetitions: Annotated[int, typer.Option(min=1, help="Of each program.")] = 1,
+    repetitions: Annotated[int, typer.Option(min=1, help="Of each program.")] = 2,
 ) -> None:
     """Seconds of the nine trainings."""
     with tempfile.TemporaryDirectory() as name:

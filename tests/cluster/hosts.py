@@ -27,6 +27,8 @@ def why_not() -> str:
     ]
     if missing:
         return f"needs {', '.join(missing)}"
+    if Path(sys.prefix).is_relative_to("/tmp"):
+        return "needs a clone outside /tmp, of which every host has its own"
     try:
         run("ip", "netns", "add", "tau0")
         run("ip", "netns", "exec", "tau0", "unshare", "-m", "-u", "-p", "-f", "--mount-proc", "true")
