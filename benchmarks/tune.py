@@ -16,13 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import torchvision
 import typer
 from rich.console import Console
 
 from benchmarks.record import keep
 from benchmarks.timing import compared, in_turn, run_module
-from trainables.datasets import LOADERS, search_folders
+from trainables.datasets import IDX_FILES, LOADERS, MNIST_KINDS, mnist_folder
 
 STUDY = "fashion_mnist_grid"
 Accuracies = dict[tuple[float, int], float]
@@ -36,12 +35,12 @@ def ours(folder: Path) -> float:
 def unpack(folder: Path) -> Path:
     """The data set as torchvision wants it, made before the programs start."""
     LOADERS["fashion_mnist"](None)  # found, or downloaded, and checked
+    found = mnist_folder(MNIST_KINDS["fashion_mnist"])
+    assert found is not None
     raw = folder / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
-    for file, _ in torchvision.datasets.FashionMNIST.resources:
-        places = (p / s / file for p in search_folders(None) for s in ("", "fashion-mnist", "FashionMNIST/raw"))
-        packed = next(place for place in places if place.is_file())
-        (raw / file.removesuffix(".gz")).write_bytes(gzip.decompress(packed.read_bytes()))
+    for file in IDX_FILES:
+        (raw / file.removesuffix(".gz")).write_bytes(gzip.decompress((found / file).read_bytes()))
     return folder
 
 

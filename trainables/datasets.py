@@ -20,14 +20,6 @@ from torch import Tensor
 
 from trainables.splits import splits
 
-CONTENTS = {
-    "8d4fb7e6c68d591d4c3dfef9ec88bf0d": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "25c81989df183df01b3e8a0aad5dffbe": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "bef4ecab320f06d8554ea6380940ec79": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "bb300cfdad3c16e7a12a480ee83cd310": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-}
-"""The MD5 of a published file of Fashion-MNIST → the SHA-256 of what it holds: Debian packs the files anew."""
-
 
 class DataError(ValueError):
     """A data set that is not to be had, or a file of it that is not what it should be."""
@@ -117,7 +109,7 @@ def is_here(name: str, data_dir: Path | None = None) -> bool:
     if name == "cifar10":
         return _cifar10_folder(data_dir) is not None
     if name in MNIST_KINDS:
-        return _mnist_folder(MNIST_KINDS[name], data_dir) is not None
+        return mnist_folder(MNIST_KINDS[name], data_dir) is not None
     raise DataError(f"data must be one of {', '.join(sorted(LOADERS))}, not {name!r}")
 
 
@@ -161,43 +153,57 @@ def _digits(data_dir: Path | None) -> ImageData:
     return ImageData(everything[training], everything[test])
 
 
+IDX_FILES = (
+    *("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
+    *("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
+)
+
+
 @dataclass(frozen=True)
 class Published:
-    """A data set of four idx files as torchvision knows it, whose import takes a second and a half."""
+    """A data set of `IDX_FILES` as torchvision knows it, whose import takes a second and a half."""
 
     folder: str
     """Among shared data."""
     torchvision: str
     """torchvision's class, which downloads it."""
-    checksums: dict[str, str]
-    """File → its MD5. Images and classes for training, then those for the test."""
+    checksums: tuple[str, ...]
+    """The files' MD5."""
     class_names: tuple[str, ...]
+    contents: tuple[str, ...] = ("",) * len(IDX_FILES)
+    """The SHA-256 of what the files hold, where somebody packs them anew."""
 
 
 MNIST_KINDS = {
     "fashion_mnist": Published(
         folder="fashion-mnist",
         torchvision="FashionMNIST",
-        checksums={
-            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
-        },
+        checksums=(
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "bef4ecab320f06d8554ea6380940ec79",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+        ),
         class_names=(
             *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
             *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
+        contents=(  # Debian
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
         ),
     ),
     "mnist": Published(
         folder="mnist",
         torchvision="MNIST",
-        checksums={
-            "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-            "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
-            "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
-            "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
-        },
+        checksums=(
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            "9fb629c4189551a2d022fa330f9573f3",
+            "ec29112dd5afa0611ce80d1b7f02629c",
+        ),
         class_names=(
             *("0 - zero", "1 - one", "2 - two", "3 - three", "4 - four"),
             *("5 - five", "6 - six", "7 - seven", "8 - eight", "9 - nine"),
@@ -211,16 +217,18 @@ def _mnist_places(kind: Published, data_dir: Path | None) -> list[Path]:
     return [p for base in folders for p in (base, base / kind.folder, base / kind.torchvision / "raw")]
 
 
-def _mnist_folder(kind: Published, data_dir: Path | None) -> Path | None:
+def mnist_folder(kind: Published, data_dir: Path | None = None) -> Path | None:
+    """The first of the folders that are looked in which holds all files; None if none does."""
     places = _mnist_places(kind, data_dir)
-    return next((p for p in places if all((p / file).is_file() for file in kind.checksums)), None)
+    return next((p for p in places if all((p / file).is_file() for file in IDX_FILES)), None)
 
 
 def _mnist_kind(name: str) -> Callable[[Path | None], ImageData]:
     def loader(data_dir: Path | None) -> ImageData:
         kind = MNIST_KINDS[name]
-        found = _mnist_folder(kind, data_dir) or _download(name, _mnist_places(kind, data_dir))
-        arrays = [_read_idx(found / file, checksum) for file, checksum in kind.checksums.items()]
+        found = mnist_folder(kind, data_dir) or _download(name, _mnist_places(kind, data_dir))
+        published = zip(IDX_FILES, kind.checksums, kind.contents, strict=True)
+        arrays = [_read_idx(found / file, checksum, content) for file, checksum, content in published]
         images = [torch.from_numpy(a).unsqueeze(1) for a in arrays[::2]]
         targets = [torch.from_numpy(a).long() for a in arrays[1::2]]
         return ImageData(Images(images[0], targets[0]), Images(images[1], targets[1]), kind.class_names)
@@ -260,15 +268,15 @@ def _not_found(name: str, places: list[Path], reason: str) -> str:
     )
 
 
-def _read_idx(path: Path, checksum: str) -> NDArray[np.uint8]:
-    """The array of a gzipped idx file of bytes: the published file, or its content packed anew (as Debian does)."""
+def _read_idx(path: Path, checksum: str, published: str = "") -> NDArray[np.uint8]:
+    """The array of a gzipped idx file of bytes: the published file, or its content, of that SHA-256, packed anew."""
     packed = path.read_bytes()
     actual = hashlib.md5(packed, usedforsecurity=False).hexdigest()
     try:
         content = gzip.decompress(packed)
     except (OSError, EOFError, zlib.error):
         content = b""
-    if actual != checksum and hashlib.sha256(content).hexdigest() != CONTENTS.get(checksum):
+    if actual != checksum and hashlib.sha256(content).hexdigest() != published:
         raise DataError(f"{path} is not the published file: its MD5 is {actual}, not {checksum}; remove or replace it")
     dimensions = content[3]
     shape = np.frombuffer(content, ">i4", count=dimensions, offset=4)
