@@ -1,6 +1,6 @@
 """Many points of a grid trained together, in one program, each with its own delay, learning rate and momentum.
 
-The network is evaluated for all of them at once (`torch.func.vmap`), the gradient of the sum of their losses is every
+The network is evaluated for all of them at once, the gradient of the sum of their losses is every
 point's own, and each point's gradients wait in a ring as long as its own delay. Needs torch alone, on any device.
 
 Shapes: K points that still train, P parameters, n examples of a mini-batch. x [K, P]; points of one delay and one kind
@@ -12,10 +12,9 @@ from itertools import groupby
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, vmap
 
 from trainables.grid_point import Course, Momentum, Outcome, Point, Task, loss_limit, outcome
-from trainables.single_training import accuracy_of
+from trainables.stacked_network import accuracies_of_each, losses_of_each, outputs_of_each
 
 CHECK = 25
 """Steps between two looks at the losses, which make a GPU wait; a point that diverged trains on until then."""
@@ -64,7 +63,8 @@ class StackedTraining:
     def gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses [K] on the next mini-batches and, a parameter [K, …] each, their gradients; without penalty."""
         inputs, targets, per_point = self._batch()
-        losses: Tensor = vmap(self._loss, in_dims=(0, per_point, per_point))(self.leaves, inputs, targets)
+        outputs = outputs_of_each(self.problem, self.leaves, inputs, per_point=per_point)
+        losses = losses_of_each(self.problem, outputs, targets, per_point=per_point)
         gradients = torch.autograd.grad(losses.sum(), self.leaves, materialize_grads=True)
         return losses.detach(), gradients
 
@@ -72,34 +72,25 @@ class StackedTraining:
         """One step of every point; returns their losses [K]."""
         losses, gradients = self.gradients()
         with torch.no_grad():
-            first = 0
-            for group in self.groups:
-                own = slice(first, first + len(group))
-                group.step(self.time, self.x[own], [g[own] for g in gradients], self.decay)
-                first += len(group)
+            torch.cat([g.reshape(len(g), -1) for g in gradients], dim=1, out=self.fresh)
+            if self.decay is not None:
+                self.fresh.addcmul_(self.x, self.decay)
+            for group, x, fresh in self.shares:
+                group.step(self.time, x, fresh)
         self.time += 1
         return losses
 
-    def _batch(self) -> tuple[Tensor, Tensor, int | None]:
-        """Inputs and targets of the next mini-batch, and the dimension along which they differ by point, if any."""
+    def _batch(self) -> tuple[Tensor, Tensor, bool]:
+        """Inputs and targets of the next mini-batch, and whether each point has its own: [K, n, …]."""
         problem = self.problem
         indices = {seed: next(batches) for seed, batches in self.batches.items()}
         drawn = [index for index in indices.values() if index is not None]
         if not drawn:
-            return problem.inputs, problem.targets, None
+            return problem.inputs, problem.targets, False
         if len(drawn) == 1:
-            return problem.inputs[drawn[0]], problem.targets[drawn[0]], None
+            return problem.inputs[drawn[0]], problem.targets[drawn[0]], False
         own = torch.stack(drawn)[self.seed_rows]
-        return problem.inputs[own], problem.targets[own], 0
-
-    def _loss(self, pieces: tuple[Tensor, ...], inputs: Tensor, targets: Tensor) -> Tensor:
-        return self.problem.loss(self._outputs(pieces, inputs), targets)
-
-    def _outputs(self, pieces: tuple[Tensor, ...], inputs: Tensor) -> Tensor:
-        outputs: Tensor = functional_call(
-            self.problem.model, dict(zip(self.problem.names, pieces, strict=True)), (inputs,)
-        )
-        return outputs
+        return problem.inputs[own], problem.targets[own], True
 
     def _take_out_diverged(self, losses: Tensor) -> None:
         """losses [T, K] of the last T steps: records the points that diverged there, and goes on without them."""
@@ -130,10 +121,15 @@ class StackedTraining:
         self._share_out()
 
     def _share_out(self) -> None:
-        """After rows came or went: the parameters as views of x, and which seed's mini-batches each row is given."""
+        """After rows came or went: the parameters as views of x, the groups' parts of x and of the gradients,
+        and which seed's mini-batches each row is given.
+        """
         sizes = [p.numel() for p in self.problem.parameters]
         views = zip(self.x.split(sizes, dim=1), self.problem.parameters, strict=True)
         self.leaves = tuple(view.detach().view(len(view), *p.shape).requires_grad_() for view, p in views)
+        self.fresh = torch.empty_like(self.x)
+        rows = [len(group) for group in self.groups]
+        self.shares = list(zip(self.groups, self.x.split(rows), self.fresh.split(rows), strict=True))
         seeds = [self.points[row].seed for row in self.rows]
         self.batches = {seed: batches for seed, batches in self.batches.items() if seed in seeds}
         order = list(self.batches)
@@ -148,15 +144,12 @@ class StackedTraining:
             losses += 0.5 * self.x.square() @ self.decay
         accuracies = torch.zeros_like(losses)
 
-        def both(pieces: tuple[Tensor, ...], inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-            outputs = self._outputs(pieces, inputs)
-            return problem.loss(outputs, targets), accuracy_of(outputs, targets)
-
         problem.model.eval()
         for inputs, targets in zip(problem.inputs.split(size), problem.targets.split(size), strict=True):
-            loss, accuracy = vmap(both, in_dims=(0, None, None))(self.leaves, inputs, targets)
-            losses += len(inputs) / len(problem) * loss
-            accuracies += len(inputs) / len(problem) * accuracy
+            share = len(inputs) / len(problem)
+            outputs = outputs_of_each(problem, self.leaves, inputs, per_point=False)
+            losses += share * losses_of_each(problem, outputs, targets, per_point=False)
+            accuracies += share * accuracies_of_each(outputs, targets)
         problem.model.train()
         return losses, accuracies
 
@@ -166,39 +159,34 @@ class _Group:
 
     def __init__(self, points: Sequence[Point], x: Tensor, course: Course) -> None:
         self.delay = points[0].delay
-        self.storage = course.storage if self.delay else None
-        self.rates = _column([p.learning_rate for p in points], x)
+        storage = course.storage if self.delay else None
+        self.downhill = _column([-p.learning_rate * (1 - p.momentum) for p in points], x)
+        """-η(1-m), [k, 1]"""
         self.momentum = _column([p.momentum for p in points], x)
         shape = (len(points), x.shape[1])
         gradients, velocities = slots(points[0], course)
-        self.gradients = x.new_empty((gradients, *shape), dtype=self.storage or x.dtype)
+        self.gradients = x.new_empty((gradients, *shape), dtype=storage or x.dtype)
         """[τ+1, k, P]: that of step t is at t mod τ+1."""
         self.velocities = x.new_zeros((velocities, *shape)) if velocities else None
 
     def __len__(self) -> int:
-        return len(self.rates)
+        return len(self.momentum)
 
-    def step(self, time: int, x: Tensor, gradients: list[Tensor], decay: Tensor | None) -> None:
-        """Keeps this step's gradients and makes the update that is due to x [k, P], in place."""
-        slot = self.gradients[time % len(self.gradients)]
-        pieces = [g.reshape(len(g), -1) for g in gradients]
-        fresh = torch.cat(pieces, dim=1, out=slot) if self.storage is None else torch.cat(pieces, dim=1)
-        if decay is not None:
-            fresh.addcmul_(x, decay)
-        if self.storage is not None:
-            slot.copy_(fresh)
+    def step(self, time: int, x: Tensor, fresh: Tensor) -> None:
+        """Keeps this step's gradients [k, P] and makes the update that is due to x [k, P], in place."""
+        self.gradients[time % len(self.gradients)] = fresh
         if time < self.delay:
             return
         due = self.gradients[(time + 1) % len(self.gradients)]
         if self.velocities is None:
-            x.addcmul_(due, -self.rates)
+            x.addcmul_(due, self.downhill)
             return
         v = self.velocities[time % len(self.velocities)]  # v[t-s], overwritten by v[t+1]
-        v.mul_(self.momentum).addcmul_(due, -self.rates * (1 - self.momentum))
+        v.mul_(self.momentum).addcmul_(due, self.downhill)
         x.add_(v)
 
     def keep(self, kept: Tensor) -> None:
-        self.rates, self.momentum = self.rates[kept], self.momentum[kept]
+        self.downhill, self.momentum = self.downhill[kept], self.momentum[kept]
         self.gradients = self.gradients[:, kept]
         if self.velocities is not None:
             self.velocities = self.velocities[:, kept]
