@@ -5,10 +5,8 @@ import os
 import secrets
 import signal
 import socket
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 from cluster.errors import InputError
@@ -42,12 +40,10 @@ def ray_session(*, meanwhile: Sequence[str] = (), in_workers: Sequence[str] = ()
     if address:
         _connect(address, options)
     else:
-        importing = threading.Thread(target=lambda: [import_module(name) for name in meanwhile])
-        importing.start()
-        configuration = {"preload_python_modules": list(in_workers)}
-        ray.init(address="local", include_dashboard=False, _system_config=configuration, **options)
-        importing.join()
-        _let_trials_have_the_processes_that_are_ready()
+        from cluster.local_ray import start_local_ray
+
+        start_local_ray(meanwhile, in_workers, **options)
+    _leave_the_trials_environment_alone()
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost trial is told by what becomes of it
     rays_own = signal.signal(signal.SIGTERM, _as_interrupt)  # Ray's ends the process where it stands
     try:
@@ -57,11 +53,14 @@ def ray_session(*, meanwhile: Sequence[str] = (), in_workers: Sequence[str] = ()
         signal.signal(signal.SIGTERM, rays_own)
 
 
-def _let_trials_have_the_processes_that_are_ready() -> None:
-    """Tune asks for one environment variable more, for PyTorch Lightning, and so has new processes started."""
+def _leave_the_trials_environment_alone() -> None:
+    """Tune gives trials the driver's AWS keys, which Ray writes into its logs, and a variable for PyTorch Lightning;
+    and new processes to have them, instead of those that are ready.
+    """
     from ray.tune.execution import class_cache
 
     class_cache.DEFAULT_ENV_VARS.clear()
+    class_cache.ENV_VARS_TO_PROPAGATE.clear()
 
 
 def _connect(address: str, options: dict[str, Any]) -> None:
