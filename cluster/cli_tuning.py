@@ -15,6 +15,11 @@ from cluster.errors import InputError, user_input
 
 STARTED = time.monotonic()
 """Of the command, or very nearly."""
+IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
+"""What a tuning takes longest to import."""
+IN_WORKERS = ("trainables.classifier", "torch._dynamo")
+"""torch imports the second, its compiler, for any optimizer."""
+
 tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
 DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")]
@@ -59,40 +64,43 @@ def tune(
         raise InputError(f"--cpus-per-trial must be above 0, not {cpus_per_trial:g}")
     if gpus_per_trial < 0 or (gpus_per_trial > 1 and gpus_per_trial % 1):
         raise InputError(f"--gpus-per-trial must be a share of one GPU or a whole number, not {gpus_per_trial:g}")
-    import search_spaces
-    from cluster.storage import output_folder
-    from cluster.tuning import run_tuning
-    from cluster.tuning_job import Tuning
-
     fixed = _parse_set(set_ or [])
-    if study in search_spaces.PATHS:
-        others = (search, scheduler, trials, max_epochs, examples, concurrent, time_budget, data_dir)
-        plain = (folds, repeats, cpus_per_trial, gpus_per_trial, seed, split_seed) == (1, 1, 1, 0, 0, 0)
-        _compare_paths(study, fixed, plain and others == (None,) * len(others), output)
-        return
-    with user_input():
-        chosen = search_spaces.find_tuning(study).setting(fixed)
-    if trials is not None and (search or chosen.search) == "grid":
-        raise InputError("--trials does not go with --search grid, which tries every configuration")
-    tuning = Tuning(
-        study=chosen,
-        search=search or chosen.search,
-        scheduler=scheduler or chosen.scheduler,
-        trials=trials or chosen.trials,
-        max_epochs=max_epochs or chosen.max_epochs,
-        folds=folds,
-        repeats=repeats,
-        examples=examples or chosen.examples,
-        concurrent=concurrent,
-        time_budget=time_budget,
-        cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-        seed=seed,
-        split_seed=split_seed,
-        data_dir=data_dir.resolve() if data_dir else None,
-        fixed=fixed,
-    )
-    run_tuning(tuning, output_folder(output, chosen.name), console=Console(), started=STARTED)
+    from cluster.ray_session import ray_session
+
+    with ray_session(meanwhile=IMPORTS, in_workers=IN_WORKERS):
+        import search_spaces
+        from cluster.storage import output_folder
+        from cluster.tuning import run_tuning
+        from cluster.tuning_job import Tuning
+
+        if study in search_spaces.PATHS:
+            others = (search, scheduler, trials, max_epochs, examples, concurrent, time_budget, data_dir)
+            plain = (folds, repeats, cpus_per_trial, gpus_per_trial, seed, split_seed) == (1, 1, 1, 0, 0, 0)
+            _compare_paths(study, fixed, plain and others == (None,) * len(others), output)
+            return
+        with user_input():
+            chosen = search_spaces.find_tuning(study).setting(fixed)
+        if trials is not None and (search or chosen.search) == "grid":
+            raise InputError("--trials does not go with --search grid, which tries every configuration")
+        tuning = Tuning(
+            study=chosen,
+            search=search or chosen.search,
+            scheduler=scheduler or chosen.scheduler,
+            trials=trials or chosen.trials,
+            max_epochs=max_epochs or chosen.max_epochs,
+            folds=folds,
+            repeats=repeats,
+            examples=examples or chosen.examples,
+            concurrent=concurrent,
+            time_budget=time_budget,
+            cpus_per_trial=cpus_per_trial,
+            gpus_per_trial=gpus_per_trial,
+            seed=seed,
+            split_seed=split_seed,
+            data_dir=data_dir.resolve() if data_dir else None,
+            fixed=fixed,
+        )
+        run_tuning(tuning, output_folder(output, chosen.name), console=Console(), started=STARTED)
 
 
 def _compare_paths(study: str, fixed: dict[str, Any], nothing_else: bool, output: str | None) -> None:

@@ -27,8 +27,6 @@ from trainables.datasets import ImageData
 from trainables.splits import Split
 
 Json = dict[str, Any]
-IMPORTS = {"meanwhile": ("sklearn.model_selection",), "in_workers": ("trainables.classifier",)}
-"""What a tuning takes longest to import, for the splits and in the trials."""
 CHECKPOINTS = 4
 """Kept of each trial: enough that the experiment's state, some ten seconds old, never names one that is gone."""
 
@@ -47,7 +45,7 @@ def run_tuning(tuning: Tuning, output: Folder, *, console: Console, started: flo
     output = check_new(output)
     data = load_data(tuning.study, tuning.data_dir)
     try_model(tuning.study, data)
-    with ray_session(**IMPORTS):
+    with ray_session():
         found = make_splits(tuning, data)
         check_feasible(tuning)
         check_storage(output)
@@ -86,7 +84,7 @@ def _go_on(
     tuning: Tuning, folder: TuningFolder, experiment: str, *, console: Console, started: float, resume: bool = False
 ) -> Json:
     data = load_data(tuning.study, tuning.data_dir)
-    with ray_session(**IMPORTS):
+    with ray_session():
         found = make_splits(tuning, data)
         check_feasible(tuning)
         check_storage(folder.path)

@@ -1,9 +1,13 @@
 """Inputs brought to mean 0 and standard deviation 1, by the training images alone."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+CHUNK = 512
+"""Images, which a processor's cache holds."""
 
 
 @dataclass(frozen=True)
@@ -17,13 +21,16 @@ class Normalization:
 
     @classmethod
     def of(cls, pixels: Tensor) -> "Normalization":
-        """Of training pixels [N, C, …]. Bytes are counted, so that neither their number nor their order rounds it."""
+        """Of training pixels [N, C, …]. Bytes are summed as integers, which neither number nor order rounds."""
         if pixels.dtype == torch.uint8:
-            values = torch.arange(256, dtype=torch.float64)
-            counts = torch.stack([torch.bincount(c.flatten(), minlength=256) for c in pixels.unbind(1)]).double().cpu()
-            shares = counts / counts.sum(dim=1, keepdim=True)
-            mean = shares @ values
-            deviation = (shares * (values - mean[:, None]).square()).sum(dim=1).sqrt()
+            sums = torch.zeros(2, pixels.shape[1], dtype=torch.int64, device=pixels.device)
+            for some in pixels.split(CHUNK):
+                values = some.transpose(0, 1).flatten(1).int()
+                sums += torch.stack([values.sum(dim=1), values.square().sum(dim=1)])
+            n = pixels[:, 0].numel()
+            first, second = sums.tolist()
+            mean = torch.tensor([s / n for s in first])
+            deviation = torch.tensor([math.sqrt(n * q - s * s) / n for s, q in zip(first, second, strict=True)])
         else:
             channels = pixels.double().transpose(0, 1).flatten(1).cpu()
             mean, deviation = channels.mean(dim=1), channels.std(dim=1, correction=0)
