@@ -20,6 +20,10 @@ from cluster.cli_tuning import STARTED, tuning_commands
 from cluster.errors import InputError, Interrupted, RunFailed, user_input
 from trainables import stability
 
+IMPORTS = ("torch", "pandas", "scipy.optimize", "scipy.sparse.linalg")
+"""What a sweep takes longest to import."""
+IN_WORKERS = ("trainables.delay_points",)
+
 app = typer.Typer(
     help="Tune asynchronous SGD: which learning rate is stable when gradients arrive τ steps late.",
     pretty_exceptions_enable=False,
@@ -87,32 +91,35 @@ def sweep(
     if seeds is not None and (seeds < 2 or mini_batch is None):
         raise InputError(f"--seeds must be at least 2, for an uncertainty, and needs --mini-batch, not {seeds}")
     check_shifted(shifted, momentum)
-    import search_spaces
+    from cluster.ray_session import ray_session
 
-    with user_input():
-        chosen = search_spaces.find(study)
-    check_mini_batch(mini_batch, study, len(chosen.data()[0]))
-    from cluster.storage import output_folder
-    from cluster.sweep import Sweep, run_sweep
+    with ray_session(meanwhile=IMPORTS, in_workers=IN_WORKERS):
+        import search_spaces
 
-    run_sweep(
-        Sweep(
-            study=chosen,
-            delays=wanted,
-            momentum=momentum,
-            shifted=shifted,
-            resolution=resolution,
-            mini_batch=mini_batch,
-            seeds=1 if mini_batch is None else seeds or 3,
-            device=parse_device(device),
-            first_guess=_parse_guess(first_guess),
-            departures=departures,
-            budget=budget,
-        ),
-        output_folder(output, folder_name(study, momentum, shifted, mini_batch)),
-        console=Console(),
-        started=STARTED,
-    )
+        with user_input():
+            chosen = search_spaces.find(study)
+        check_mini_batch(mini_batch, study, len(chosen.data()[0]))
+        from cluster.storage import output_folder
+        from cluster.sweep import Sweep, run_sweep
+
+        run_sweep(
+            Sweep(
+                study=chosen,
+                delays=wanted,
+                momentum=momentum,
+                shifted=shifted,
+                resolution=resolution,
+                mini_batch=mini_batch,
+                seeds=1 if mini_batch is None else seeds or 3,
+                device=parse_device(device),
+                first_guess=_parse_guess(first_guess),
+                departures=departures,
+                budget=budget,
+            ),
+            output_folder(output, folder_name(study, momentum, shifted, mini_batch)),
+            console=Console(),
+            started=STARTED,
+        )
 
 
 @app.command()

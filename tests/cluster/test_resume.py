@@ -58,7 +58,7 @@ def check_whole(folder: Path, before: list[dict[str, Any]]) -> None:
     finished = [row for row in rows if row["state"] == "finished"]
     assert all(int(row["epochs_trained"]) == EPOCHS for row in finished)
     assert json.loads((folder / "best.json").read_text())["trial"] == rows[0]["trial"]
-    kept = [row for row in before if row["state"] == "finished" and row in rows]
+    kept = [row for row in before if row["state"] in ("finished", "stopped") and row in rows]
     assert kept  # not everything was done again
     runs = json.loads((folder / "run.json").read_text())["runs"]
     assert [run["resumed"] for run in runs] == [False, True]
