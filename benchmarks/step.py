@@ -22,6 +22,8 @@ from benchmarks.record import keep
 from trainables.delay import GradientQueue
 
 DELAYS = (1, 8, 32, 128)
+PLACES = 5
+"""In memory: the queue is made anew so often. One of gigabytes may lie where a virtual machine's memory is slow."""
 Step = GradientQueue | torch.optim.Optimizer
 
 
@@ -67,36 +69,39 @@ def tensor_bytes() -> int:
 
 def compare(layers: tuple[int, ...], batch: int, delay: int, *, blocks: int, steps: int) -> dict[str, float]:
     """Median seconds of a bare and a queued step, their ratio with its spread, and the queue's memory."""
-    before = tensor_bytes()
-    bare = Training(layers, batch, None)
-    bare.run(steps)
-    bare_bytes = tensor_bytes() - before
-    queued = Training(layers, batch, delay)
-    queued.run(delay + steps)
-    queued_bytes = tensor_bytes() - before - bare_bytes
     seconds: list[tuple[float, float]] = []
-    for block in range(blocks):
-        first, second = (bare, queued) if block % 2 else (queued, bare)
-        times = first.run(steps), second.run(steps)
-        seconds.append(times if first is bare else times[::-1])
+    for _ in range(PLACES):
+        before = tensor_bytes()
+        bare = Training(layers, batch, None)
+        bare.run(steps)
+        bare_bytes = tensor_bytes() - before
+        queued = Training(layers, batch, delay)
+        queued.run(delay + steps)
+        queued_bytes = tensor_bytes() - before - bare_bytes
+        for block in range(blocks):
+            first, second = (bare, queued) if block % 2 else (queued, bare)
+            times = first.run(steps), second.run(steps)
+            seconds.append(times if first is bare else times[::-1])
+        parameters, gradient_bytes = sum(p.numel() for p in bare.model.parameters()), queued.gradient_bytes
+        del bare, queued, first, second
     ratios = sorted(q / b for b, q in seconds)
     return {
-        "parameters": sum(p.numel() for p in bare.model.parameters()),
+        "parameters": parameters,
         "delay": delay,
         "bare_seconds": statistics.median(b for b, _ in seconds),
         "queued_seconds": statistics.median(q for _, q in seconds),
         "ratio": statistics.median(ratios),
         "ratio_quarter": ratios[len(ratios) // 4],
         "ratio_three_quarters": ratios[-1 - len(ratios) // 4],
-        "gradients_held": (queued_bytes - bare_bytes) / queued.gradient_bytes,
+        "gradients_held": (queued_bytes - bare_bytes) / gradient_bytes,
     }
 
 
 def main(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Time and memory that the gradient queue adds to a step."""
     small, large = (64, 32, 10), (1024, 2700, 2700, 10)
-    rows = [compare(small, 32, delay, blocks=40, steps=200) for delay in DELAYS]
-    rows += [compare(large, 64, delay, blocks=12, steps=4) for delay in DELAYS]
+    rows = [compare(small, 32, delay, blocks=14, steps=200) for delay in DELAYS]
+    rows += [compare(large, 64, delay, blocks=4, steps=4) for delay in DELAYS]
     table = Table("parameters", "delay τ", "bare, s", "queued, s", "ratio", "middle half", "gradients held")
     for row in rows:
         table.add_row(

@@ -1,6 +1,7 @@
 """Whether points are trained together, and how many at once: measured for this model, mini-batch and device."""
 
 import copy
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -142,12 +143,16 @@ def _gradient(problem: Problem, x: Tensor, batch: Tensor | None) -> Tensor:
 
 
 def _activations(task: Task, seed: int) -> int:
-    """Bytes that the gradient of a stacked point takes: what is kept for it, and as much again while it is made."""
+    """Bytes that the gradient of a stacked point takes: what is kept for it, and as much again while it is made.
+
+    What is the same for both points, and only seems to be there twice, counts once.
+    """
     kept = 0
 
     def count(tensor: Tensor) -> Tensor:
         nonlocal kept
-        kept += tensor.numel() * tensor.element_size()
+        own = math.prod(n for n, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
+        kept += own * tensor.element_size()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
