@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.timeout(400),
     pytest.mark.skipif(bool(why_not()), reason=f"the three-host cluster {why_not()}"),
 ]
-EPOCH_SECONDS, TRIALS = 0.5, 24
+EPOCH_SECONDS, TRIALS, FAULTY_EPOCHS = 0.5, 24, 42
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +53,11 @@ def finished(folder: Path) -> int:
     return sum(row["state"] == "finished" for row in csv.DictReader((folder / "trials.csv").open()))
 
 
-def faulty_run(cluster: Cluster, name: str, folder: Path, *, epochs: int) -> Path:
-    """Submits it; returns where its results come."""
+def faulty_run(cluster: Cluster, name: str, folder: Path, *, epochs: int, cpus: float) -> Path:
+    """Submits it, with so much of a CPU a trial; returns where its results come."""
     write_slow_study(folder, epoch_seconds=EPOCH_SECONDS)
     options = ("--trials", str(TRIALS), "--max-epochs", str(epochs), "--search", "random", "--scheduler", "none")
-    room = ("--cpus-per-trial", "0.9")  # for a trial of another job
-    cluster.submit(name, "tune", "slow.py", *options, *room, working_dir=folder)
+    cluster.submit(name, "tune", "slow.py", *options, "--cpus-per-trial", str(cpus), working_dir=folder)
     results = cluster.storage / name
     wait_until((results / "trials.csv").exists, seconds=150, what="the first epochs")
     return results
@@ -81,7 +80,8 @@ def worker_faults(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) ->
 
 def kill_and_cut_off(cluster: Cluster, worker: Host, folder: Path, may_begin: Event) -> Path:
     """It dies, comes back and is at work again, loses its network, comes back."""
-    results = faulty_run(cluster, "faults", folder, epochs=48)  # many enough for the host to be back before the end
+    # so many epochs that the host is back before the end; and room for a trial of another job
+    results = faulty_run(cluster, "faults", folder, epochs=FAULTY_EPOCHS, cpus=0.9)
     may_begin.wait(60)
     worker.kill()
     worker.start()  # as after a power cut; the autoscaler brings Ray up on it again
@@ -104,7 +104,7 @@ def test_a_cluster_that_is_up_is_left_alone(cluster: Cluster) -> None:
 def test_a_sweep_uses_every_host_and_finds_to_the_last_digit_what_one_machine_finds(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    sweep = ["sweep", "digits", "--delays", "0,1,2,4,6,8", "--no-departures", "--resolution", "0.05"]
+    sweep = ["sweep", "digits", "--delays", "0,1,2,3,4,5", "--no-departures", "--resolution", "0.05"]
     here = ("--output", str(tmp_path / "here"))
     with ThreadPoolExecutor() as pool:
         alone = pool.submit(cluster.tautune, *sweep, *here, TAUTUNE_CACHE=str(tmp_path / "cache"))
@@ -265,11 +265,11 @@ def check_whole(folder: Path, *, epochs: int) -> None:
 
 
 def test_a_worker_that_was_killed_and_then_cut_off_lost_no_trial(worker_faults: WorkerFaults) -> None:
-    check_whole(worker_faults.results.result(), epochs=48)
+    check_whole(worker_faults.results.result(), epochs=FAULTY_EPOCHS)
 
 
 def test_after_the_heads_death_a_resume_finishes(cluster: Cluster, tmp_path: Path) -> None:
-    folder = faulty_run(cluster, "headless", tmp_path, epochs=22)
+    folder = faulty_run(cluster, "headless", tmp_path, epochs=22, cpus=0.6)
     wait_until(lambda: finished(folder) >= 2, seconds=100, what="the first trials")
     cluster.head.kill()
     cluster.head.start()
