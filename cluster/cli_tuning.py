@@ -17,8 +17,6 @@ STARTED = time.monotonic()
 """Of the command, or very nearly."""
 IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
 """What a tuning takes longest to import."""
-IN_WORKERS = ("trainables.classifier", "torch._dynamo")
-"""torch imports the second, its compiler, for any optimizer."""
 
 tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
@@ -65,9 +63,9 @@ def tune(
     if gpus_per_trial < 0 or (gpus_per_trial > 1 and gpus_per_trial % 1):
         raise InputError(f"--gpus-per-trial must be a share of one GPU or a whole number, not {gpus_per_trial:g}")
     fixed = _parse_set(set_ or [])
-    from cluster.ray_session import ray_session
+    from cluster.ray_session import IN_TUNING, ray_session
 
-    with ray_session(meanwhile=IMPORTS, in_workers=IN_WORKERS):
+    with ray_session(meanwhile=IMPORTS, in_workers=IN_TUNING):
         import search_spaces
         from cluster.storage import output_folder
         from cluster.tuning import run_tuning

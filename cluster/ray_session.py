@@ -15,6 +15,9 @@ RETRIES = 10
 """Of a trial, from its last checkpoint: hosts and processes that were lost. Ray counts none of a host that is given
 notice; and what a study's own code raises is a result, and is not tried again."""
 
+IN_TUNING = ("trainables.classifier", "torch._dynamo")
+"""What the trials of a tuning import; torch takes the second, its compiler, for any optimizer."""
+
 
 @contextmanager
 def ray_session(*, meanwhile: Sequence[str] = (), in_workers: Sequence[str] = ()) -> Iterator[None]:
@@ -68,9 +71,11 @@ def _connect(address: str, options: dict[str, Any]) -> None:
     import ray
 
     host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()) and address != "auto":
+        raise InputError(f"RAY_ADDRESS must be HOST:PORT, ray://HOST:PORT or auto, not {address}")
     try:
         if port.isdecimal():
-            socket.create_connection((host, int(port)), timeout=5).close()
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
         ray.init(address=address, **options)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         reason = str(error).strip().splitlines()[0][:300]

@@ -15,7 +15,7 @@ from cluster import scheduling, searching
 from cluster.errors import InputError, Interrupted, RunFailed, trial_failed
 from cluster.progress import show_hosts
 from cluster.provenance import now, provenance
-from cluster.ray_session import RETRIES, ray_session
+from cluster.ray_session import IN_TUNING, RETRIES, ray_session
 from cluster.storage import Folder, ray_storage, read_locally, restored_tuner
 from cluster.storage_probe import check_storage
 from cluster.tensorboard_log import TensorBoardLog
@@ -45,7 +45,7 @@ def run_tuning(tuning: Tuning, output: Folder, *, console: Console, started: flo
     output = check_new(output)
     data = load_data(tuning.study, tuning.data_dir)
     try_model(tuning.study, data)
-    with ray_session():
+    with ray_session(in_workers=IN_TUNING):
         found = make_splits(tuning, data)
         check_feasible(tuning)
         check_storage(output)
@@ -84,7 +84,7 @@ def _go_on(
     tuning: Tuning, folder: TuningFolder, experiment: str, *, console: Console, started: float, resume: bool = False
 ) -> Json:
     data = load_data(tuning.study, tuning.data_dir)
-    with ray_session():
+    with ray_session(in_workers=IN_TUNING):
         found = make_splits(tuning, data)
         check_feasible(tuning)
         check_storage(folder.path)

@@ -6,6 +6,7 @@ Shapes: P parameters, N examples. x, gradients and eigenvectors are flat tensors
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,11 @@ class Problem:
     def point(self) -> Tensor:
         """A copy of the parameters as one vector x [P]."""
         return parameters_to_vector(self.parameters).detach()
+
+    @cached_property
+    def targets_are_classes(self) -> bool:
+        """Whether every target is the number of a class; torch leaves examples of class -100 out, others are faults."""
+        return not self.targets.is_floating_point() and bool((self.targets >= 0).all())
 
     def cast(self, dtype: torch.dtype) -> "Problem":
         """A copy whose floating-point numbers are of another precision."""

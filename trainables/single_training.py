@@ -54,7 +54,8 @@ class SingleTraining:
             return
         if self.problem.l2:
             for parameter in self.problem.parameters:
-                if parameter.ndim > 1 and parameter.grad is not None:
+                if parameter.ndim > 1:
+                    parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
                     parameter.grad.add_(parameter.detach(), alpha=self.problem.l2)
         self.queue.step()
         self.time += 1

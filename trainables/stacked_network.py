@@ -34,7 +34,7 @@ def outputs_of_each(problem: Problem, pieces: tuple[Tensor, ...], inputs: Tensor
 
 def losses_of_each(problem: Problem, outputs: Tensor, targets: Tensor, *, per_point: bool) -> Tensor:
     """Losses [K] for outputs [K, n, …] and targets [n, …] or [K, n, …]."""
-    if problem.loss is cross_entropy and outputs.ndim == 3 and not targets.is_floating_point():
+    if problem.loss is cross_entropy and outputs.ndim == 3 and problem.targets_are_classes:
         logarithms = outputs.transpose(1, 2).log_softmax(dim=1)
         classes = targets.expand(outputs.shape[:2]).unsqueeze(1)
         return -logarithms.gather(1, classes).mean(dim=(1, 2))
@@ -50,12 +50,13 @@ def accuracies_of_each(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def _fully_connected(problem: Problem, dimensions: int) -> list[nn.Module] | None:
     """The layers of a network of linear layers and activations alone that is given [n, features]; else None."""
-    if type(problem.model) is not nn.Sequential or dimensions != 2:
+    if type(problem.model) is not nn.Sequential or not len(problem.model) or dimensions != 2:
         return None
     layers = list(problem.model)
     own = sum(len(list(layer.parameters())) for layer in layers)  # more than the network's, where layers share some
     plain = all(type(layer) in (nn.Linear, *ELEMENTWISE) for layer in layers)
-    return layers if plain and own == len(problem.parameters) else None
+    first = isinstance(layers[0], nn.Linear)  # an activation in place may not write to the inputs, which all share
+    return layers if plain and first and own == len(problem.parameters) else None
 
 
 def _multiply(layers: list[nn.Module], pieces: tuple[Tensor, ...], inputs: Tensor) -> Tensor:

@@ -49,11 +49,11 @@ def check_stackable(task: Task) -> str | None:
     The gradients of two points are evaluated together and each alone, on a copy of the network.
     """
     problem, starts, course = task
-    model = copy.deepcopy(problem.model)
-    twin = Problem(model, problem.loss, problem.inputs, problem.targets, l2=problem.l2, chunk=problem.chunk)
     start = next(iter(starts.values()))
-    before = copy.deepcopy(dict(model.named_buffers()))
     try:
+        model = copy.deepcopy(problem.model)
+        before = copy.deepcopy(dict(model.named_buffers()))
+        twin = Problem(model, problem.loss, problem.inputs, problem.targets, l2=problem.l2, chunk=problem.chunk)
         pair = StackedTraining(Task(twin, {0: start, 1: 0.9 * start}, course), [Point(0, 1.0), Point(0, 1.0, seed=1)])
         _, gradients = pair.gradients()
     except Exception as error:  # noqa: BLE001 - whatever the model raises here, it may train alone

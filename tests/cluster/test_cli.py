@@ -241,13 +241,29 @@ def test_a_cache_that_cannot_be_written_is_named(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    environment = os.environ | {"RAY_ADDRESS": "127.0.0.1:1", "TAUTUNE_CACHE": str(tmp_path / "cache")}
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:1", "RAY_ADDRESS=127.0.0.1:1: no cluster answers there"),
+        ("ray://", "RAY_ADDRESS must be HOST:PORT, ray://HOST:PORT or auto, not ray://"),
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_named(address: str, said: str, tmp_path: Path) -> None:
+    environment = os.environ | {"RAY_ADDRESS": address, "TAUTUNE_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "cluster", "sweep", "quadratic", "--output", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("tautune: RAY_ADDRESS=127.0.0.1:1: no cluster answers there")
+    assert done.stderr.splitlines()[-1].startswith(f"tautune: {said}")
     assert "Traceback" not in done.stderr
+
+
+def test_an_empty_address_is_none_so_that_rays_servers_stay_on_loopback() -> None:
+    code = "import cluster, os; print(os.environ['RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER'])"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment | {"RAY_ADDRESS": ""}, check=True
+    )
+    assert done.stdout.strip() == "0"
 
 
 def test_the_threshold_command_needs_neither_ray_nor_torch() -> None:

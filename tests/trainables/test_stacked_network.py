@@ -15,7 +15,8 @@ SHARED = nn.Linear(6, 6)
 NETWORKS = {
     "fully connected": nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)),
     "without bias": nn.Sequential(nn.Linear(6, 5, bias=False), nn.ReLU(inplace=True), nn.Linear(5, 3)),
-    "activation first": nn.Sequential(nn.SiLU(), nn.Linear(6, 3)),
+    "in place first": nn.Sequential(nn.ReLU(inplace=True), nn.Linear(6, 3)),
+    "activation first": nn.Sequential(nn.Tanh(), nn.Linear(6, 3)),
     "every activation": nn.Sequential(nn.Linear(6, 5), *(layer() for layer in ELEMENTWISE), nn.Linear(5, 3)),
     "a layer twice": nn.Sequential(SHARED, nn.Tanh(), SHARED, nn.Linear(6, 3)),
     "convolution": nn.Sequential(nn.Unflatten(1, (1, 6)), nn.Conv1d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3)),
@@ -23,19 +24,20 @@ NETWORKS = {
 }
 TARGETS: dict[str, tuple[Loss, Tensor]] = {
     "classes": (cross_entropy, torch.randint(3, (K, N))),
+    "classes, some left out": (cross_entropy, torch.tensor([0, -100, 2, 1, -100, 0, 2]).repeat(K, 1)),
     "probabilities": (cross_entropy, torch.rand(K, N, 3, dtype=torch.float64)),
     "numbers": (mse_loss, torch.rand(K, N, 3, dtype=torch.float64)),
 }
 
 
-def make_problem(model: nn.Module, loss: Loss) -> tuple[Problem, tuple[Tensor, ...]]:
-    """The problem, whose data are not used, and the parameters of K networks."""
+def make_problem(model: nn.Module, loss: Loss, targets: Tensor) -> tuple[Problem, tuple[Tensor, ...]]:
+    """The problem, whose inputs are not used, and the parameters of K networks."""
     model = model.double()
     generator = torch.Generator().manual_seed(0)
     pieces = tuple(
         torch.randn(K, *p.shape, dtype=torch.float64, generator=generator).requires_grad_() for p in model.parameters()
     )
-    return Problem(model, loss, torch.zeros(1), torch.zeros(1)), pieces
+    return Problem(model, loss, torch.zeros(len(targets)), targets), pieces
 
 
 @pytest.mark.parametrize("per_point", [True, False])
@@ -43,7 +45,7 @@ def make_problem(model: nn.Module, loss: Loss) -> tuple[Problem, tuple[Tensor, .
 @pytest.mark.parametrize("name", NETWORKS)
 def test_each_is_what_it_is_alone(name: str, kind: str, per_point: bool) -> None:
     loss, targets = TARGETS[kind]
-    problem, pieces = make_problem(NETWORKS[name], loss)
+    problem, pieces = make_problem(NETWORKS[name], loss, targets)
     inputs = torch.randn(K, N, 6, dtype=torch.float64)
     if not per_point:
         inputs, targets = inputs[0], targets[0]

@@ -200,3 +200,27 @@ def test_on_cuda_as_on_the_cpu() -> None:
     expected: Callable[[Point], Outcome] = lambda point: alone(make_task(), point)[0]  # noqa: E731
     for point, outcome in zip(POINTS, found, strict=True):
         assert outcome.loss == pytest.approx(expected(point).loss, rel=1e-6)
+
+
+class Idle(nn.Module):
+    """Half of its weights have no part in the outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.idle = nn.Linear(6, 3), nn.Linear(6, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.used(inputs)
+        return outputs
+
+
+def test_weights_that_are_not_used_decay_all_the_same() -> None:
+    given = make_task()
+    model = Idle().double()
+    problem = Problem(model, cross_entropy, given.problem.inputs, given.problem.targets, l2=0.5)
+    task = Task(problem, {0: problem.point}, given.course)
+    [(outcome, x)] = [alone(task, Point(1, 0.1))]
+    [found], rows = together(task, [Point(1, 0.1)])
+    torch.testing.assert_close(rows[0], x)
+    assert found.loss == pytest.approx(outcome.loss, rel=1e-9)
+    assert float(x[-6:-3].abs().max()) < 0.1 * float(task.starts[0][-6:-3].abs().max())
