@@ -9,6 +9,7 @@ what the process's tensors hold after the steps, counted over all live tensors, 
 import gc
 import statistics
 import time
+from itertools import pairwise
 from typing import Annotated
 
 import torch
@@ -33,7 +34,7 @@ class Training:
     def __init__(self, layers: tuple[int, ...], batch: int, delay: int | None) -> None:
         torch.manual_seed(0)
         blocks: list[nn.Module] = []
-        for width, following in zip(layers, layers[1:], strict=False):
+        for width, following in pairwise(layers):
             blocks += [nn.Linear(width, following), nn.ReLU()]
         self.model = nn.Sequential(*blocks[:-1])
         self.inputs = torch.randn(batch, layers[0])
@@ -67,33 +68,39 @@ def tensor_bytes() -> int:
     return sum(storages.values())
 
 
+def run_in_turn(
+    layers: tuple[int, ...], batch: int, delay: int, *, blocks: int, steps: int
+) -> tuple[list[tuple[float, float]], float]:
+    """Seconds of a bare and of a queued step, block by block, and how many gradients the queue holds."""
+    before = tensor_bytes()
+    bare = Training(layers, batch, None)
+    bare.run(steps)
+    bare_bytes = tensor_bytes() - before
+    queued = Training(layers, batch, delay)
+    queued.run(delay + steps)
+    queued_bytes = tensor_bytes() - before - bare_bytes
+    seconds: list[tuple[float, float]] = []
+    for block in range(blocks):
+        first, second = (bare, queued) if block % 2 else (queued, bare)
+        times = first.run(steps), second.run(steps)
+        seconds.append(times if first is bare else times[::-1])
+    return seconds, (queued_bytes - bare_bytes) / queued.gradient_bytes
+
+
 def compare(layers: tuple[int, ...], batch: int, delay: int, *, blocks: int, steps: int) -> dict[str, float]:
     """Median seconds of a bare and a queued step, their ratio with its spread, and the queue's memory."""
-    seconds: list[tuple[float, float]] = []
-    for _ in range(PLACES):
-        before = tensor_bytes()
-        bare = Training(layers, batch, None)
-        bare.run(steps)
-        bare_bytes = tensor_bytes() - before
-        queued = Training(layers, batch, delay)
-        queued.run(delay + steps)
-        queued_bytes = tensor_bytes() - before - bare_bytes
-        for block in range(blocks):
-            first, second = (bare, queued) if block % 2 else (queued, bare)
-            times = first.run(steps), second.run(steps)
-            seconds.append(times if first is bare else times[::-1])
-        parameters, gradient_bytes = sum(p.numel() for p in bare.model.parameters()), queued.gradient_bytes
-        del bare, queued, first, second
+    runs = [run_in_turn(layers, batch, delay, blocks=blocks, steps=steps) for _ in range(PLACES)]
+    seconds = [times for blocks_of_one, _ in runs for times in blocks_of_one]
     ratios = sorted(q / b for b, q in seconds)
     return {
-        "parameters": parameters,
+        "parameters": sum((width + 1) * following for width, following in pairwise(layers)),
         "delay": delay,
         "bare_seconds": statistics.median(b for b, _ in seconds),
         "queued_seconds": statistics.median(q for _, q in seconds),
         "ratio": statistics.median(ratios),
         "ratio_quarter": ratios[len(ratios) // 4],
         "ratio_three_quarters": ratios[-1 - len(ratios) // 4],
-        "gradients_held": (queued_bytes - bare_bytes) / gradient_bytes,
+        "gradients_held": runs[-1][1],
     }
 
 

@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,15 @@ from typer.exceptions import TyperException
 
 from cluster.cli_cluster import cluster_commands
 from cluster.cli_grid import grid_commands
-from cluster.cli_options import DELAYS, check_mini_batch, check_shifted, folder_name, parse_delays, parse_device
+from cluster.cli_options import (
+    DELAYS,
+    check_device_name,
+    check_mini_batch,
+    check_shifted,
+    folder_name,
+    parse_delays,
+    parse_device,
+)
 from cluster.cli_tuning import STARTED, tuning_commands
 from cluster.errors import InputError, Interrupted, RunFailed, user_input
 from trainables import stability
@@ -91,6 +100,8 @@ def sweep(
     if seeds is not None and (seeds < 2 or mini_batch is None):
         raise InputError(f"--seeds must be at least 2, for an uncertainty, and needs --mini-batch, not {seeds}")
     check_shifted(shifted, momentum)
+    guess = _parse_guess(first_guess)
+    check_device_name(device)
     from cluster.ray_session import ray_session
 
     with ray_session(meanwhile=IMPORTS, in_workers=IN_WORKERS):
@@ -112,7 +123,7 @@ def sweep(
                 mini_batch=mini_batch,
                 seeds=1 if mini_batch is None else seeds or 3,
                 device=parse_device(device),
-                first_guess=_parse_guess(first_guess),
+                first_guess=guess,
                 departures=departures,
                 budget=budget,
             ),
@@ -174,8 +185,8 @@ def _parse_guess(text: str) -> float | None:
 
 def main() -> None:
     """Errors as one line on stderr, with the exit code of `cluster/errors.py`; a traceback is a bug of ours."""
-    gc.set_threshold(50_000)  # imports make objects that stay: looking through them takes half a second …
-    atexit.register(_freeze)  # … and once more at the end
+    import_module("cluster.seldom_collected")
+    atexit.register(_freeze)  # a look through all objects at the end takes as long again
     command = typer.main.get_command(app)
     try:
         sys.exit(command.main(sys.argv[1:] or ["--help"], standalone_mode=False))
