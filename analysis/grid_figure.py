@@ -5,7 +5,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.grids import GridSummary
+from tautune.analysis.grids import GridSummary
 
 
 def grid_figure(grid: GridSummary) -> Figure:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables import stability
+from tautune.trainables.theory import stability
 
 Json = dict[str, Any]
 

@@ -66,7 +66,7 @@ def epochs_to_reach(name: str, accuracy: float) -> int | None:
 
 
 def _tautune(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "cluster", *arguments], check=True)
+    subprocess.run([sys.executable, "-m", "tautune", *arguments], check=True)
 
 
 def digits_mlp() -> Json:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cluster.files import write_json
-from cluster.provenance import now, provenance
+from tautune.records.files import write_json
+from tautune.records.provenance import now, provenance
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -21,11 +21,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.record import keep
 from benchmarks.timing import environment
-from cluster.grid import PRECISION
-from search_spaces import digits
-from trainables.grid_point import Course, Point, Task
-from trainables.stacked_training import StackedTraining
-from trainables.stacking import plan
+from tautune.runners.grid import PRECISION
+from tautune.search_spaces import digits
+from tautune.trainables.grid.plan import plan
+from tautune.trainables.grid.point import Course, Point, Task
+from tautune.trainables.grid.stacked_training import StackedTraining
 
 STEPS = 20
 DELAYS = 10
@@ -39,7 +39,7 @@ def run_grid(points: int, folder: Path) -> dict[str, float]:
     options += ["--steps", str(STEPS), "--mini-batch", "32", "--output", str(folder)]
     begun = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "cluster", "grid", "digits", *options],
+        [sys.executable, "-m", "tautune", "grid", "digits", *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from benchmarks.record import keep
-from trainables.delay import GradientQueue
+from tautune.trainables.delay.queue import GradientQueue
 
 DELAYS = (1, 8, 32, 128)
 PLACES = 5

@@ -36,7 +36,7 @@ def ours(folder: Path, grid: list[str], steps: int) -> float:
     shutil.rmtree(folder, ignore_errors=True)
     delays, rates = grid
     options = ("--delays", delays, "--learning-rates", rates, "--steps", steps, "--mini-batch", 32)
-    return run_module("cluster", "grid", "digits", *options, "--output", folder)
+    return run_module("tautune", "grid", "digits", *options, "--output", folder)
 
 
 def rows_of(file: Path) -> Rows:

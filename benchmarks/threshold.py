@@ -15,12 +15,12 @@ from rich.console import Console
 
 from benchmarks.peers.threshold_grid import grid_threshold
 from benchmarks.record import keep
-from cluster.minimum_cache import MinimumCache
-from search_spaces import digits
-from trainables import stability
-from trainables.measurement import Measurement, Settings
-from trainables.minimum import Minimum, content_hash, find_minimum
-from trainables.problem import Problem
+from tautune.records.minimum_cache import MinimumCache
+from tautune.search_spaces import digits
+from tautune.trainables.theory import stability
+from tautune.trainables.theory.problem import Problem
+from tautune.trainables.threshold.measurement import Measurement, Settings
+from tautune.trainables.threshold.minimum import Minimum, content_hash, find_minimum
 
 DELAYS = (0, 1, 4)
 BLIND_GUESS = 0.01

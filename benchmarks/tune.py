@@ -21,7 +21,7 @@ from rich.console import Console
 
 from benchmarks.record import keep
 from benchmarks.timing import compared, in_turn, run_module
-from trainables.datasets import IDX_FILES, LOADERS, MNIST_KINDS, mnist_folder
+from tautune.trainables.classifier.datasets import IDX_FILES, LOADERS, MNIST_KINDS, mnist_folder
 
 STUDY = "fashion_mnist_grid"
 Accuracies = dict[tuple[float, int], float]
@@ -29,7 +29,7 @@ Accuracies = dict[tuple[float, int], float]
 
 def ours(folder: Path) -> float:
     shutil.rmtree(folder, ignore_errors=True)
-    return run_module("cluster", "tune", STUDY, "--max-epochs", 1, "--output", folder)
+    return run_module("tautune", "tune", STUDY, "--max-epochs", 1, "--output", folder)
 
 
 def unpack(folder: Path) -> Path:

@@ -5,10 +5,10 @@ from ray import tune
 from sklearn.datasets import load_breast_cancer
 from torch import nn
 
-from search_spaces.space import When
-from search_spaces.study import TuningStudy
-from trainables.datasets import ImageData, Images
-from trainables.splits import splits
+from tautune.search_spaces.space import When
+from tautune.search_spaces.study import TuningStudy
+from tautune.trainables.classifier.datasets import ImageData, Images
+from tautune.trainables.classifier.splits import splits
 
 
 def data() -> ImageData:

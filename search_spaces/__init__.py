@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from search_spaces import (
+from tautune.search_spaces import (
     digits,
     digits_mlp,
     fashion_mnist_cnn,
@@ -14,8 +14,8 @@ from search_spaces import (
     optimizers_quadratic,
     quadratic,
 )
-from search_spaces.study import PathStudy, StabilityStudy, TuningStudy, check_name
-from search_spaces.user_study import load_user_study
+from tautune.search_spaces.study import PathStudy, StabilityStudy, TuningStudy, check_name
+from tautune.search_spaces.user_study import load_user_study
 
 STABILITY: dict[str, StabilityStudy] = {study.name: study for study in (digits.STUDY, quadratic.STUDY)}
 TUNING: dict[str, TuningStudy] = {

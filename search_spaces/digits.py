@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from search_spaces.study import StabilityStudy
-from trainables.datasets import scikit_learns_digits
+from tautune.search_spaces.study import StabilityStudy
+from tautune.trainables.classifier.datasets import scikit_learns_digits
 
 
 def data() -> tuple[Tensor, Tensor]:

@@ -2,8 +2,8 @@
 
 from ray import tune
 
-from search_spaces.space import When
-from search_spaces.study import TuningStudy
+from tautune.search_spaces.space import When
+from tautune.search_spaces.study import TuningStudy
 
 UNITS = [64, 128, 256]
 STUDY = TuningStudy(

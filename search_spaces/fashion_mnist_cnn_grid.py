@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from search_spaces import mnist_cnn_grid
+from tautune.search_spaces import mnist_cnn_grid
 
 STUDY = replace(
     mnist_cnn_grid.STUDY,

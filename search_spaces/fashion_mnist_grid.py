@@ -2,7 +2,7 @@
 
 from ray import tune
 
-from search_spaces.study import TuningStudy
+from tautune.search_spaces.study import TuningStudy
 
 STUDY = TuningStudy(
     name="fashion_mnist_grid",

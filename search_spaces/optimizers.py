@@ -2,8 +2,8 @@
 
 from ray import tune
 
-from search_spaces.study import TuningStudy
-from trainables.training import OPTIMIZERS
+from tautune.search_spaces.study import TuningStudy
+from tautune.trainables.classifier.training import OPTIMIZERS
 
 STUDY = TuningStudy(
     name="optimizers",

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from search_spaces.study import PathStudy
+from tautune.search_spaces.study import PathStudy
 
 
 def function(x: Tensor) -> Tensor:

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector
 from torch.optim import Optimizer
 
-from search_spaces.space import Space, active, check_space, domain_of, ends
-from trainables.datasets import LOADERS, ImageData
-from trainables.models import MODELS, Model, names_of, per_layer
-from trainables.problem import Loss, Problem
-from trainables.training import TRAINING_NAMES, TrainingConfig
+from tautune.search_spaces.space import Space, active, check_space, domain_of, ends
+from tautune.trainables.classifier.datasets import LOADERS, ImageData
+from tautune.trainables.classifier.models import MODELS, Model, names_of, per_layer
+from tautune.trainables.classifier.training import TRAINING_NAMES, TrainingConfig
+from tautune.trainables.theory.problem import Loss, Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +65,9 @@ class TuningStudy:
     name: str
     description: str
     data: str | Callable[[], ImageData]
-    """One of `trainables.datasets.LOADERS`, or a function that returns the data."""
+    """One of `tautune.trainables.classifier.datasets.LOADERS`, or a function that returns the data."""
     model: str | Model
-    """One of `trainables.models.MODELS`, or a function (shape, classes, **hyperparameters) → network."""
+    """One of `tautune.trainables.classifier.models.MODELS`, or (shape, classes, **hyperparameters) → network."""
     space: Space
     """Hyperparameter → a Ray Tune domain (`tune.loguniform`, `tune.randint`, `tune.choice` …), a `When` or a value."""
     search: str = "hyperopt"

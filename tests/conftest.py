@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-import cluster  # noqa: F401 - sets what Ray reads when it is imported
-from cluster.ray_session import ray_session
-from tests.cluster.s3_server import environment
+from tautune.cluster.session.environment import set_environment
+from tautune.cluster.session.session import ray_session
+from tests.s3_server import environment
+
+set_environment()  # before Ray is imported
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trainables.problem import Problem
+from tautune.trainables.theory.problem import Problem
 
 SPACING = 1.08
 FACTOR = 2.0

@@ -1,6 +1,6 @@
 """What a cluster on AWS needs of the account: an instance profile for the head, one for the workers, and a bucket.
 
-    python -m cluster.providers.aws_account prepare cluster.yaml
+    python -m tautune.cluster.providers.aws_account prepare cluster.yaml
 
 makes them where they are missing. The profile that Ray would make by itself does not do: with it the head may not
 give a profile to its workers (iam:PassRole), nor look up the machine image (ssm:GetParameters), and workers without
@@ -21,7 +21,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import IMDSRegionProvider
 
-from cluster.errors import InputError
+from tautune.records.errors import InputError
 
 HEAD, WORKER = "tautune-head", "tautune-worker"
 PROPAGATION_SECONDS = 15
@@ -139,7 +139,7 @@ def main(arguments: list[str]) -> int:
             case ["storage"]:
                 print(storage())
             case _:
-                raise InputError("python -m cluster.providers.aws_account prepare CLUSTER.yaml | storage")
+                raise InputError("python -m tautune.cluster.providers.aws_account prepare CLUSTER.yaml | storage")
     except (InputError, OSError) as error:
         print(f"tautune: {error}", file=sys.stderr)
         return 2

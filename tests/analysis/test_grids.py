@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.grid_figure import grid_figure
-from analysis.grids import GridSummary, conclude
-from trainables.grid_point import OUTCOMES, POINTS, Outcome, Point
+from tautune.analysis.grid_figure import grid_figure
+from tautune.analysis.grids import GridSummary, conclude
+from tautune.trainables.grid.point import OUTCOMES, POINTS, Outcome, Point
 
 ROWS = {
     Point(0, 0.1, seed=0): Outcome(1.0, 0.5, False, 9),

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
-from analysis.figures import thresholds_figure
-from analysis.thresholds import Thresholds, conclude
-from trainables import stability
+from tautune.analysis.threshold_figure import thresholds_figure
+from tautune.analysis.thresholds import Thresholds, conclude
+from tautune.trainables.theory import stability
 
 SHARPNESS = 2.5
 

@@ -54,7 +54,7 @@ class Cluster:
     def tautune(self, *arguments: str, timeout: float = 200, **changes: str) -> Done:
         """Runs a command on the laptop; `changes` are of its environment."""
         return subprocess.run(
-            [sys.executable, "-m", "cluster", *arguments],
+            [sys.executable, "-m", "tautune", *arguments],
             cwd=ROOT,
             env=self.environment() | changes,
             capture_output=True,

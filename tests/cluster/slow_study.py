@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from search_spaces import digits_mlp
+from tautune.search_spaces import digits_mlp
 
 
 class Slow(nn.Module):

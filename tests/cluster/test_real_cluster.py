@@ -17,10 +17,10 @@ from threading import Event
 
 import pytest
 
+from tautune.trainables.classifier.trial import CHECKPOINT_SECONDS
 from tests.cluster.hosts import Host, why_not
 from tests.cluster.real_cluster import ROOT, Cluster, hosts_and_laptop, wait_until
 from tests.cluster.slow_study import write_slow_study
-from trainables.classifier import CHECKPOINT_SECONDS
 
 pytestmark = [
     pytest.mark.cluster,
@@ -194,7 +194,7 @@ def test_jobs_are_listed_stopped_and_missed(cluster: Cluster, tmp_path: Path) ->
 @pytest.mark.usefixtures("worker_faults")
 def test_tensorboard_on_the_head_is_seen_through_a_tunnel(cluster: Cluster) -> None:
     # Ctrl-C works also where the tests' own shell has it ignored
-    command = ["env", "--default-signal=INT", sys.executable, "-m", "cluster", "board", "--cluster", str(cluster.file)]
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "tautune", "board", "--cluster", str(cluster.file)]
     process = subprocess.Popen(
         [*command, "--port", "6123"], cwd=ROOT, env=cluster.environment(), stdout=subprocess.PIPE, text=True
     )

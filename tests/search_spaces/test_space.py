@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from ray import tune
 
-from cluster.searching import OptunaSpace, hyperopt_space, make_search
-from search_spaces.space import Space, When, active, combinations
+from tautune.runners.searches import OptunaSpace, hyperopt_space, make_search
+from tautune.search_spaces.space import Space, When, active, combinations
 
 SPACE: Space = {
     "layers": tune.choice([1, 2, 3]),

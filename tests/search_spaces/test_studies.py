@@ -5,9 +5,9 @@ import pytest
 import torch
 from ray import tune
 
-import search_spaces
-from search_spaces import digits_mlp, quadratic
-from search_spaces.space import When, combinations
+from tautune import search_spaces
+from tautune.search_spaces import digits_mlp, quadratic
+from tautune.search_spaces.space import When, combinations
 
 GRIDS = {"fashion_mnist_grid": 9, "mnist_cnn_grid": 243, "fashion_mnist_cnn_grid": 243, "optimizers": 45}
 

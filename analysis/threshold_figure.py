@@ -1,0 +1,106 @@
+"""Draws the conclusions of a sweep."""
+
+from itertools import groupby
+
+import matplotlib
+
+matplotlib.use("Agg")  # a file, never a window
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tautune.analysis.thresholds import Escape, Thresholds
+from tautune.trainables.theory import stability
+
+
+def thresholds_figure(thresholds: Thresholds) -> Figure:
+    """1/η at the threshold against 2τ+1, over its distance from theory; epochs to leave the minimum against η."""
+    columns = 2 if thresholds.escapes else 1
+    figure = plt.figure(figsize=(6.25 * columns, 5.2), layout="constrained")
+    grid = figure.add_gridspec(2, columns, height_ratios=(3, 1))
+    line, rest = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
+    figure.suptitle(_title(thresholds))
+    _inverse_learning_rate(line, thresholds)
+    _relative_error(rest, thresholds)
+    rest.sharex(line)
+    if thresholds.escapes:
+        _epochs_to_leave(figure.add_subplot(grid[:, 1]), thresholds)
+    return figure
+
+
+def _title(thresholds: Thresholds) -> str:
+    momentum = f"{'shifted ' if thresholds.shifted else ''}momentum {thresholds.momentum:g}"
+    batch = "full batch" if thresholds.mini_batch is None else f"mini-batches of {thresholds.mini_batch}"
+    return f"{thresholds.study}: {momentum if thresholds.momentum else 'no momentum'}, {batch}"
+
+
+def _inverse_learning_rate(axes: Axes, thresholds: Thresholds) -> None:
+    top = max((p.delay for p in thresholds.points), default=1)
+    delays = sorted({round(top * i / 200) for i in range(201)})
+    theory = [
+        1 / stability.max_stable_learning_rate(thresholds.sharpness, d, thresholds.momentum, shifted=thresholds.shifted)
+        for d in delays
+    ]
+    axes.plot([2 * d + 1 for d in delays], theory, color="0.6", label=f"theory, λ = {thresholds.sharpness:.4g}")
+    axes.errorbar(
+        [2 * p.delay + 1 for p in thresholds.points],
+        [1 / p.measured for p in thresholds.points],
+        yerr=[p.uncertainty / p.measured**2 for p in thresholds.points],
+        fmt="o",
+        markersize=4,
+        capsize=3,
+        label="measured",
+    )
+    axes.set(ylabel="1/η at the stability threshold")
+    axes.legend()
+
+
+def _relative_error(axes: Axes, thresholds: Thresholds) -> None:
+    axes.axhline(0, color="0.6")
+    axes.errorbar(
+        [2 * p.delay + 1 for p in thresholds.points],
+        [100 * p.relative_error for p in thresholds.points],
+        yerr=[100 * p.uncertainty / p.predicted for p in thresholds.points],
+        fmt="o",
+        markersize=4,
+        capsize=3,
+    )
+    worst = max((abs(p.relative_error) for p in thresholds.points), default=0.0)
+    axes.set(xlabel="2τ + 1    (τ: delay, steps)", ylabel="error, %")
+    axes.set_title(f"η measured beside theory: at most {100 * worst:.1g} % apart; bars: uncertainty", fontsize="small")
+
+
+def _epochs_to_leave(axes: Axes, thresholds: Thresholds) -> None:
+    """A curve through the mean over seeds at each learning rate; an open triangle where a run had not left."""
+    colours = plt.get_cmap("viridis")
+    for i, point in enumerate(thresholds.points):
+        colour = colours(0.9 * i / max(1, len(thresholds.points) - 1))
+        axes.axvline(point.measured, color=colour, linestyle=":", linewidth=1)
+        own = [e for e in thresholds.escapes if e.delay == point.delay]
+        gone, stayed = [e for e in own if e.left], [e for e in own if not e.left]
+        axes.plot([e.learning_rate for e in gone], [e.epochs for e in gone], "o", color=colour, markersize=3)
+        axes.plot([e.learning_rate for e in stayed], [e.epochs for e in stayed], "^", color=colour, mfc="none")
+        axes.plot(*_mean_curve(own), color=colour)
+        axes.plot([], [], "o-", color=colour, markersize=3, label=f"τ = {point.delay}")
+    axes.plot([], [], ":", color="0.4", label="measured threshold")
+    axes.plot([], [], "^", color="0.4", mfc="none", label="had not left")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="learning rate η",
+        ylabel="epochs until training leaves the minimum",
+        title="from beside the minimum, until the distance to it is a hundredfold",
+    )
+    axes.legend(fontsize="small", ncols=2)
+
+
+def _mean_curve(escapes: list[Escape]) -> tuple[list[float], list[float]]:
+    """(η, epochs): the mean over seeds, by their order, where every seed left."""
+    seeds = [sorted(own, key=lambda e: -e.learning_rate) for _, own in groupby(escapes, key=lambda e: e.seed)]
+    rates, epochs = [], []
+    for runs in zip(*seeds, strict=False):
+        if all(run.left for run in runs):
+            rates.append(sum(run.learning_rate for run in runs) / len(runs))
+            epochs.append(sum(run.epochs for run in runs) / len(runs))
+    return rates, epochs

@@ -1,0 +1,121 @@
+"""The class of an image, by a refitted model with the normalization it was trained with."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from tautune import search_spaces
+from tautune.records.errors import InputError
+from tautune.records.storage import Folder
+from tautune.trainables.classifier.datasets import Images
+from tautune.trainables.classifier.models import build
+from tautune.trainables.classifier.normalization import Normalization
+from tautune.trainables.classifier.training import model_part, outputs_of
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    file: str
+    label: str
+    probability: float
+    """The model's own; not calibrated."""
+
+
+def predict(folder: Folder, files: list[Path]) -> list[Prediction]:
+    """One for each image. Images of other sizes or colours are brought to the model's; .npy arrays must have its shape.
+
+    Raises:
+        InputError: the folder has no model, or a file is no image.
+    """
+    kept = _read_model(folder / "model.pt")
+    shape = tuple(kept["shape"])
+    inputs = torch.cat([_read(file, shape) for file in files])
+    try:
+        model = build(_model_of(kept, folder), shape, kept["classes"], model_part(kept["config"]))
+        model.load_state_dict(kept["training"]["model"])
+    except InputError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{folder / 'model.pt'} does not fit the model of its study: {reason}") from None
+    normalize = Normalization(kept["training"]["mean"], kept["training"]["deviation"])
+    images = Images(inputs, torch.zeros(len(inputs), dtype=torch.int64))
+    probabilities = outputs_of(model, images, normalize).softmax(dim=1)
+    names = kept["class_names"] or [str(number) for number in range(kept["classes"])]
+    best = probabilities.max(dim=1)
+    return [
+        Prediction(str(file), names[label], probability)
+        for file, label, probability in zip(files, best.indices.tolist(), best.values.tolist(), strict=True)
+    ]
+
+
+def _read_model(path: Folder) -> Json:
+    if not path.is_file():
+        raise InputError(f"there is no {path}; make it with `tautune refit {path.parent}`")
+    try:
+        model: Json = torch.load(io.BytesIO(path.read_bytes()), weights_only=True, map_location="cpu")
+        tuple(model["shape"]), model["config"].items(), model["classes"] + 1, model["class_names"]
+        model["training"]["mean"] + model["training"]["deviation"], model["configuration"]["study"] + ""
+    except Exception:  # whatever a damaged file makes of torch's reader
+        raise InputError(f"{path} is damaged, or not a model of tautune; make it anew with `tautune refit`") from None
+    return model
+
+
+def _model_of(kept: Json, folder: Folder) -> Any:
+    study = kept["configuration"]["study"]
+    if not study.endswith(".py"):
+        return kept["configuration"]["model"]
+    try:
+        return search_spaces.find_tuning(study).model
+    except ValueError as error:
+        raise InputError(f"{folder / 'model.pt'} has the model of {study}: {error}") from error
+
+
+def _read(file: Path, shape: tuple[int, ...]) -> Tensor:
+    """[1, *shape], bytes for images"""
+    if file.suffix == ".npy":
+        return _read_array(file, shape)
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise InputError(f"{file}: this model takes arrays of shape {shape}, not images; give it as .npy")
+    channels, height, width = shape
+    try:
+        with Image.open(file) as image:
+            picture = _eight_bits(ImageOps.exif_transpose(image), file)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{file} is no image that can be read: {error}") from None
+    fitted = picture.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(fitted)).view(1, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _eight_bits(image: Image.Image, file: Path) -> Image.Image:
+    """16 bits scaled to 8; what is transparent on white."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image).astype(np.float64) / 257).round().astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise InputError(f"{file} has pixels of mode {image.mode}, whose range is not known; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        ground = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(ground, image.convert("RGBA"))
+    return image
+
+
+def _read_array(file: Path, shape: tuple[int, ...]) -> Tensor:
+    try:
+        array = np.load(file, allow_pickle=False)
+    except Exception as error:  # numpy's reader raises many kinds for what is no .npy
+        raise InputError(f"{file} is no array that can be read: {error}") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+        raise InputError(f"{file} must hold one array of finite numbers")
+    if array.shape != shape:
+        raise InputError(f"{file} has shape {array.shape}, and the model takes {shape}")
+    return torch.from_numpy(array.astype(np.float32)).unsqueeze(0)

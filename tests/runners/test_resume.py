@@ -1,0 +1,99 @@
+"""Tunings that are stopped and killed as users and machines do it, and what `resume` makes of them."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tautune.records.errors import InputError
+from tautune.runners.tuning import extend_tuning, resume_tuning
+from tests.cluster.slow_study import write_slow_study
+
+TRIALS, EPOCHS = 8, 25
+
+
+def begin(folder: Path, *more: str) -> subprocess.Popen[str]:
+    study = write_slow_study(folder.parent, epoch_seconds=0.08)
+    command = [sys.executable, "-m", "tautune", "tune", str(study), "--trials", str(TRIALS), "--output", str(folder)]
+    options = ["--max-epochs", str(EPOCHS), *more]
+    environment = os.environ | {"TUNE_GLOBAL_CHECKPOINT_S": "1"}
+    environment = {name: value for name, value in environment.items() if not name.startswith("RAY_A")}
+    return subprocess.Popen(
+        command + options, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def wait_for_trials(process: subprocess.Popen[str], count: int) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(f"{count} of "):
+            return
+    raise AssertionError(process.stderr.read() if process.stderr else "")
+
+
+def wait_for_snapshot(experiment: Path) -> None:
+    """Tune has written down where it is since now."""
+    now = time.time()
+    while not any(file.stat().st_mtime > now for file in experiment.glob("experiment_state-*.json")):
+        time.sleep(0.05)
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    return list(csv.DictReader((folder / "trials.csv").open()))
+
+
+def check_whole(folder: Path, before: list[dict[str, Any]]) -> None:
+    rows = rows_of(folder)
+    assert len(rows) == TRIALS == len({row["trial"] for row in rows})
+    assert {row["state"] for row in rows} <= {"finished", "stopped"}
+    finished = [row for row in rows if row["state"] == "finished"]
+    assert all(int(row["epochs_trained"]) == EPOCHS for row in finished)
+    assert json.loads((folder / "best.json").read_text())["trial"] == rows[0]["trial"]
+    kept = [row for row in before if row["state"] in ("finished", "stopped") and row in rows]
+    assert kept  # not everything was done again
+    runs = json.loads((folder / "run.json").read_text())["runs"]
+    assert [run["resumed"] for run in runs] == [False, True]
+    assert "finished" in runs[-1]
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("local_ray")
+def test_a_killed_tuning_is_resumed(tmp_path: Path) -> None:
+    process = begin(tmp_path / "out", "--search", "random", "--scheduler", "none")
+    wait_for_trials(process, 2)
+    wait_for_snapshot(tmp_path / "out" / "trials")
+    process.kill()
+    process.wait()
+    before = rows_of(tmp_path / "out")
+    assert "finished" in {row["state"] for row in before}
+    assert len(before) < TRIALS
+    with pytest.raises(InputError, match="stopped before its end; go on with `tautune resume"):
+        extend_tuning(tmp_path / "out", 2, console=Console(file=io.StringIO()), started=0)
+    resume_tuning(tmp_path / "out", console=Console(file=io.StringIO()), started=time.monotonic())
+    check_whole(tmp_path / "out", before)
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("local_ray")
+def test_ctrl_c_says_how_to_go_on_and_loses_no_trial(tmp_path: Path) -> None:
+    process = begin(tmp_path / "out")
+    wait_for_trials(process, 2)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error.splitlines()[-1] == f"tautune: stopped; `tautune resume {tmp_path / 'out'}` goes on with it"
+    before = rows_of(tmp_path / "out")
+    assert 2 <= len(before) < TRIALS
+    resume_tuning(tmp_path / "out", console=Console(file=io.StringIO()), started=time.monotonic())
+    check_whole(tmp_path / "out", before)

@@ -1,0 +1,241 @@
+"""Training a classifier: the hyperparameters that are not the model's, the optimizers by name, one epoch.
+
+Batch, on-line and mini-batch training are the one loop at different batch sizes.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+
+from tautune.trainables.classifier.augmentation import flip, shift
+from tautune.trainables.classifier.datasets import Images
+from tautune.trainables.classifier.normalization import Normalization
+from tautune.trainables.classifier.schedules import SCHEDULES, factor
+from tautune.trainables.delay.queue import GradientQueue, ShiftedMomentumSGD
+from tautune.trainables.theory.stability import check_delay, check_momentum
+
+DIVERGED_LOSS = 1e6
+"""A loss above this, or one that is not a number, is a training that has diverged."""
+CHECK_EVERY = 32
+"""Steps between two looks at the losses, each of which waits for the device; a divergence wastes so many at most."""
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """The hyperparameters that are not the model's.
+
+    Raises:
+        ValueError: one of them is out of its bounds.
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    """Of momentum, nesterov (undampened, as in torch) and shifted-momentum (dampened by 1-m); Adam's first β."""
+    beta2: float = 0.999
+    """Adam's second β."""
+    rho: float = 0.9
+    """The decay of RMSProp's and Adadelta's averages."""
+    delay: int = 0
+    """τ, in optimizer steps."""
+    batch_size: int = 64
+    epochs: int | None = None
+    """Fewer than the tuning's --max-epochs, if given."""
+    schedule: str = "constant"
+    """One of `tautune.trainables.classifier.schedules.SCHEDULES`, over all of the epochs."""
+    warmup: float = 0.0
+    """Share of the steps in which the learning rate rises to its value."""
+    l1: float = 0.0
+    """Weight of Σ|w| over the weights, biases and normalization layers left out."""
+    l2: float = 0.0
+    """Weight of Σw²/2 over the same."""
+    flip: bool = False
+    """Mirror half of the training images."""
+    shift: int = 0
+    """Move training images by up to so many pixels."""
+    patience: int | None = None
+    """Epochs without a lower validation loss after which training stops; it goes on to its end if not given."""
+    precision: str = "float32"
+    """bfloat16 is mixed: the weights, their gradients and the optimizer stay in float32."""
+
+    def __post_init__(self) -> None:
+        _among("optimizer", self.optimizer, OPTIMIZERS)
+        _among("schedule", self.schedule, SCHEDULES)
+        _among("precision", self.precision, PRECISIONS)
+        check_delay(self.delay)
+        check_momentum(self.momentum)
+        for name in ("beta2", "rho", "warmup"):
+            _check(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in [0, 1)")
+        _check("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "above 0")
+        for name in ("l1", "l2"):
+            _check(name, getattr(self, name), 0 <= getattr(self, name) < math.inf, "at least 0")
+        for name in ("batch_size", "epochs", "patience"):
+            value = getattr(self, name)
+            _check(name, value, value is None or (_is_integer(value) and value >= 1), "an integer of at least 1")
+        _check("flip", self.flip, isinstance(self.flip, bool), "true or false")
+        _check("shift", self.shift, _is_integer(self.shift) and self.shift >= 0, "an integer of at least 0")
+
+
+TRAINING_NAMES = tuple(field.name for field in fields(TrainingConfig))
+
+
+def model_part(config: dict[str, Any]) -> dict[str, Any]:
+    """Of a configuration of training and model together, what the model takes."""
+    return {name: value for name, value in config.items() if name not in TRAINING_NAMES}
+
+
+Parameters = Iterable[Any]
+# fused: one kernel an optimizer's step, where torch has one; with Adam and a small CNN a sixth of a CPU's time
+OPTIMIZERS: dict[str, Callable[[Parameters, TrainingConfig], Optimizer]] = {
+    "sgd": lambda p, c: torch.optim.SGD(p, c.learning_rate, fused=True),
+    "momentum": lambda p, c: torch.optim.SGD(p, c.learning_rate, fused=True, momentum=c.momentum),
+    "nesterov": lambda p, c: torch.optim.SGD(
+        p, c.learning_rate, fused=True, momentum=c.momentum, nesterov=c.momentum > 0
+    ),
+    "shifted-momentum": lambda p, c: ShiftedMomentumSGD(p, c.learning_rate, momentum=c.momentum, shift=c.delay),
+    "adagrad": lambda p, c: torch.optim.Adagrad(p, c.learning_rate),
+    "rmsprop": lambda p, c: torch.optim.RMSprop(p, c.learning_rate, alpha=c.rho),
+    "adadelta": lambda p, c: torch.optim.Adadelta(p, c.learning_rate, rho=c.rho),
+    "adam": lambda p, c: torch.optim.Adam(p, c.learning_rate, fused=True, betas=(c.momentum, c.beta2)),
+    "adamw": lambda p, c: torch.optim.AdamW(p, c.learning_rate, fused=True, betas=(c.momentum, c.beta2)),
+}
+
+
+def make_optimizer(parameters: Parameters, config: TrainingConfig) -> GradientQueue:
+    """The optimizer of that name behind a gradient queue of `config.delay` steps."""
+    return GradientQueue(OPTIMIZERS[config.optimizer](parameters, config), config.delay)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training images came to."""
+
+    loss: float
+    """Mean over the images up to the divergence, if there was one; penalties left out."""
+    accuracy: float
+    steps: int
+    """Steps with a finite loss."""
+    diverged: bool
+    """Whether the loss of the step after these was too large or not a number."""
+    learning_rate: float
+    """Of the last step."""
+
+
+def train_epoch(
+    model: nn.Module,
+    optimizer: GradientQueue,
+    images: Images,
+    indices: Tensor,
+    normalize: Normalization,
+    config: TrainingConfig,
+    *,
+    generator: torch.Generator,
+    done: float,
+    share: float,
+) -> Epoch:
+    """One pass over images[indices] in a new order; it ends soon after a step whose loss has diverged.
+
+    Args:
+        done, share: which part of the whole training was done before this epoch, and which part this epoch is.
+    """
+    model.train()
+    weights = penalized(model)
+    batches = indices[torch.randperm(len(indices), generator=generator)].split(config.batch_size)
+    if len(batches) > 1 and len(batches[-1]) == 1 < config.batch_size:
+        batches = batches[:-1]  # batch normalization has no variance of one image
+    losses: list[Tensor] = []
+    right: list[Tensor] = []
+    rate = config.learning_rate
+    for step, batch in enumerate(batches):
+        now = done + share * step / len(batches)
+        rate = config.learning_rate * factor(config.schedule, now, warmup=config.warmup, step=share / len(batches))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        part = images[batch.to(images.targets.device)]
+        optimizer.zero_grad()
+        with torch.autocast(part.pixels.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            outputs = model(normalize(_augment(part.pixels, config, generator)))
+        error = cross_entropy(outputs.float(), part.targets)
+        (error + _penalty(weights, config)).backward()
+        optimizer.step()
+        losses.append(error.detach())
+        right.append((outputs.argmax(dim=1) == part.targets).sum())
+        if (step + 1) % CHECK_EVERY == 0 and _first_diverged(losses[-CHECK_EVERY:]) is not None:
+            break
+    return _conclude(losses, right, [len(batch) for batch in batches], rate)
+
+
+def penalized(model: nn.Module) -> list[nn.Parameter]:
+    """The weights that l1 and l2 act on: all but biases and those of normalization layers."""
+    norms = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
+    left_out = {id(p) for module in model.modules() if isinstance(module, norms) for p in module.parameters()}
+    return [p for p in model.parameters() if p.ndim > 1 and id(p) not in left_out]
+
+
+def _conclude(losses: list[Tensor], right: list[Tensor], sizes: list[int], learning_rate: float) -> Epoch:
+    diverged_at = _first_diverged(losses)
+    steps = len(losses) if diverged_at is None else diverged_at
+    seen = max(sum(sizes[:steps]), 1)
+    loss = (
+        sum(value * size for value, size in zip(torch.stack(losses[:steps]).tolist(), sizes, strict=False))
+        if steps
+        else 0.0
+    )
+    hits = int(torch.stack(right[:steps]).sum()) if steps else 0
+    return Epoch(loss / seen, hits / seen, steps, diverged_at is not None, learning_rate)
+
+
+def _first_diverged(losses: list[Tensor]) -> int | None:
+    diverged = ~(torch.stack(losses) <= DIVERGED_LOSS)
+    return int(diverged.int().argmax()) if bool(diverged.any()) else None
+
+
+def _augment(pixels: Tensor, config: TrainingConfig, generator: torch.Generator) -> Tensor:
+    if config.shift:
+        pixels = shift(pixels, config.shift, generator)
+    return flip(pixels, generator) if config.flip else pixels
+
+
+def _penalty(weights: Sequence[Tensor], config: TrainingConfig) -> Tensor | float:
+    penalty: Tensor | float = 0.0
+    if config.l1:
+        penalty = penalty + config.l1 * torch.stack([w.abs().sum() for w in weights]).sum()
+    if config.l2:
+        penalty = penalty + config.l2 / 2 * torch.stack([w.square().sum() for w in weights]).sum()
+    return penalty
+
+
+@torch.no_grad()
+def outputs_of(model: nn.Module, images: Images, normalize: Normalization, *, batch_size: int = 500) -> Tensor:
+    """Logits [N, classes] without dropout and with batch normalization's running estimates."""
+    model.eval()
+    return torch.cat([model(normalize(pixels)).float() for pixels in images.pixels.split(batch_size)])
+
+
+def evaluate(model: nn.Module, images: Images, normalize: Normalization) -> tuple[float, float]:
+    """(mean loss, accuracy); the loss may be inf."""
+    outputs = outputs_of(model, images, normalize)
+    loss = cross_entropy(outputs, images.targets).item()
+    accuracy = (outputs.argmax(dim=1) == images.targets).double().mean().item()
+    return (loss if math.isfinite(loss) else math.inf), accuracy
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check(name: str, value: object, holds: bool, rule: str) -> None:
+    if not holds:
+        raise ValueError(f"{name} must be {rule}, not {value!r}")
+
+
+def _among(name: str, value: str, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

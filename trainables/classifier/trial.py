@@ -1,0 +1,158 @@
+"""The tuner's Ray Tune trainable: one configuration, an epoch a step, on one split of the images or on several."""
+
+import json
+import math
+import time
+import traceback
+import warnings
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+import numpy as np
+import torch
+from ray import tune
+
+from tautune.trainables.classifier.classifier_training import MUTABLE, ClassifierTraining, Config
+from tautune.trainables.classifier.datasets import Images
+from tautune.trainables.classifier.models import Model
+from tautune.trainables.classifier.splits import Split
+from tautune.trainables.classifier.training import Epoch
+
+DIVERGED_VALIDATION_LOSS = 1e3
+"""What a diverged trial reports: finite, so that schedulers and searchers learn from it, and worse than any loss."""
+CHECKPOINT_SECONDS = 10.0
+"""Of training at most that a lost machine costs, and one epoch."""
+
+
+class ClassifierTrial(tune.Trainable):
+    """One step trains an epoch on every split (a fold each, say) and reports the means over the splits.
+
+    A training that diverges, and a model or an optimizer that raises, end the trial at once with a finite penalty:
+    `diverged` or `failed` is 1, `failure` holds the traceback, and searchers and schedulers learn that it was bad.
+
+    Config: the hyperparameters, as the search gives them. The rest, the same for every trial, comes through
+    `tune.with_parameters`: study (of it `hyperparameters` and `model`), pixels and targets (numpy arrays of the
+    training images alone, which all trials of a node share), splits, classes, max_epochs, device, seed, threads, and
+    replay (a training's `history`, to be followed) if there is one.
+    """
+
+    def setup(self, config: Config, **shared: Any) -> None:
+        self.shared = shared
+        torch.set_num_threads(shared["threads"])
+        images = Images(_as_tensor(shared["pixels"]), _as_tensor(shared["targets"]))
+        self.images = Images(images.pixels.to(shared["device"]), images.targets.to(shared["device"]))
+        self.splits: list[Split] = [(_as_tensor(a), _as_tensor(b)) for a, b in shared["splits"]]
+        self.reset_config(config)
+
+    def reset_config(self, new_config: Config) -> bool:
+        """Begins anew with other hyperparameters; the data stay."""
+        self.hyperparameters = self.shared["study"].hyperparameters(new_config)
+        self.trainings: list[ClassifierTraining] = []
+        self.lowest_loss, self.lowest_epoch, self.last_loss = math.inf, 0, DIVERGED_VALIDATION_LOSS
+        self.since_checkpoint = 0.0
+        return True
+
+    def _build(self) -> None:
+        if not self.trainings:
+            s = self.shared
+            model: str | Model = s["study"].model
+            self.trainings = [
+                ClassifierTraining(
+                    model,
+                    self.hyperparameters,
+                    self.images,
+                    split,
+                    classes=s["classes"],
+                    horizon=s["max_epochs"],
+                    seed=s["seed"] + number,
+                )
+                for number, split in enumerate(self.splits)
+            ]
+
+    def step(self) -> dict[str, Any]:
+        try:
+            self._build()
+            return self._step()
+        except Exception:  # whatever a user's model raises is the result of this configuration
+            return self._report([], [], 0.0, failure=traceback.format_exc())
+
+    def _step(self) -> dict[str, Any]:
+        for training in self.trainings:
+            if past := [e for e in self.shared.get("replay", []) if e["epoch"] <= training.epochs]:
+                training.change({name: past[-1][name] for name in MUTABLE})
+        begun = time.perf_counter()
+        epochs = [training.train_epoch() for training in self.trainings]
+        seconds = time.perf_counter() - begun
+        validated = [t.validate() if len(t.validation) else (e.loss, e.accuracy) for t, e in self._zip(epochs)]
+        return self._report(epochs, validated, seconds)
+
+    def _zip(self, epochs: list[Epoch]) -> list[tuple[ClassifierTraining, Epoch]]:
+        return list(zip(self.trainings, epochs, strict=True))
+
+    def _report(
+        self, epochs: list[Epoch], validated: list[tuple[float, float]], seconds: float, *, failure: str = ""
+    ) -> dict[str, Any]:
+        diverged = any(e.diverged for e in epochs) or not all(math.isfinite(loss) for loss, _ in validated)
+        bad = diverged or bool(failure)
+        if epochs and all(e.steps for e in epochs):
+            self.last_loss = fmean(e.loss for e in epochs)
+        loss = DIVERGED_VALIDATION_LOSS if bad else fmean(min(v, DIVERGED_VALIDATION_LOSS) for v, _ in validated)
+        accuracies = [0.0] if bad else [accuracy for _, accuracy in validated]
+        done = self.trainings[0].epochs if self.trainings else 0
+        if loss < self.lowest_loss:
+            self.lowest_loss, self.lowest_epoch = loss, done
+        config = self.trainings[0].config if self.trainings else None
+        patience = config.patience if config else None
+        self.since_checkpoint += seconds
+        finished = (
+            bad or done >= self.trainings[0].horizon or (patience is not None and done - self.lowest_epoch >= patience)
+        )
+        return {
+            "training_loss": self.last_loss,
+            "training_accuracy": fmean(e.accuracy for e in epochs) if epochs else 0.0,
+            "validation_loss": loss,
+            "validation_accuracy": fmean(accuracies),
+            "validation_accuracy_deviation": pstdev(accuracies),
+            "learning_rate": epochs[0].learning_rate if epochs else 0.0,
+            "epochs": done,
+            "epoch_seconds": seconds,
+            "examples_per_second": sum(len(t.indices) for t in self.trainings) / seconds if seconds else 0.0,
+            "diverged": int(diverged),
+            "diverged_step": self._diverged_step(epochs) if diverged else -1,
+            "failed": int(bool(failure)),
+            "failure": failure,
+            "history": json.dumps(self.trainings[0].history if self.trainings else []),
+            "should_checkpoint": not bad and self.since_checkpoint >= CHECKPOINT_SECONDS,
+            "finished": int(finished),  # Tune's `done` is true as well when a scheduler has ended the trial
+            "done": finished,
+        }
+
+    def _diverged_step(self, epochs: list[Epoch]) -> int:
+        """Optimizer steps of the whole training with a finite loss; all of them if it was validation's that was not."""
+        trained = [t.steps for t, e in self._zip(epochs) if e.diverged]
+        return min(trained) if trained else self.trainings[0].steps
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        self._build()
+        state = {
+            "trainings": [training.state_dict() for training in self.trainings],
+            "progress": [self.lowest_loss, self.lowest_epoch, self.last_loss],
+        }
+        torch.save(state, Path(checkpoint_dir) / "trial.pt")
+        self.since_checkpoint = 0.0
+
+    def load_checkpoint(self, checkpoint_dir: str) -> None:
+        self._build()
+        path = Path(checkpoint_dir) / "trial.pt"
+        state = torch.load(path, weights_only=True, map_location=self.shared["device"])
+        for training, own in zip(self.trainings, state["trainings"], strict=True):
+            training.load_state_dict(own)
+        self.lowest_loss, self.lowest_epoch, self.last_loss = state["progress"]
+
+
+def _as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
+    """Without a copy; the object store's arrays are read-only, and nothing here writes to them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)

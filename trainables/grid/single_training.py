@@ -1,0 +1,92 @@
+"""One point of a grid, trained as any network is: for what does not pay, or cannot be, stacked."""
+
+import copy
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.utils import vector_to_parameters
+
+from tautune.trainables.delay.queue import delayed_sgd
+from tautune.trainables.grid.point import Outcome, Point, Task, loss_limit, outcome
+
+
+class SingleTraining:
+    """Trains `point` with a torch optimizer behind the gradient queue.
+
+    It has the problem's network for itself until `outcomes()`, which gives the network's buffers back as they were.
+    """
+
+    def __init__(self, task: Task, point: Point) -> None:
+        problem, starts, course = task
+        self.problem, self.course = problem, course
+        self.buffers = copy.deepcopy([*problem.model.buffers()])
+        self.time = 0
+        self.limit = math.inf
+        self.diverged = False
+        vector_to_parameters(starts[point.seed].clone(), problem.parameters)
+        problem.model.train()
+        torch.manual_seed(point.seed)  # for what the model draws by itself, as dropout does
+        self.queue = delayed_sgd(
+            problem.parameters,
+            point.learning_rate,
+            point.delay,
+            momentum=point.momentum,
+            shifted=point.shifted,
+            storage=course.storage,
+        )
+        self.batches = problem.batches(course.mini_batch, point.seed)
+
+    def advance(self, steps: int) -> None:
+        """So many more steps, fewer if training diverges or the course ends."""
+        for _ in range(min(steps, self.course.steps - self.time)):
+            if self.diverged:
+                return
+            self._step()
+
+    def _step(self) -> None:
+        self.queue.zero_grad()
+        loss = self.problem.backward(next(self.batches), penalty=False)
+        if self.time == 0:
+            self.limit = loss_limit(loss)
+        if not loss <= self.limit:
+            self.diverged = True
+            return
+        if self.problem.l2:
+            for parameter in self.problem.parameters:
+                if parameter.ndim > 1:
+                    parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                    parameter.grad.add_(parameter.detach(), alpha=self.problem.l2)
+        self.queue.step()
+        self.time += 1
+
+    def outcomes(self) -> list[Outcome]:
+        """What came of it, one."""
+        found = Outcome(self.limit, 0.0, True, self.time)
+        if not self.diverged:
+            found = outcome(*self._evaluate(), self.limit, self.time)
+        with torch.no_grad():
+            for buffer, before in zip(self.problem.model.buffers(), self.buffers, strict=True):
+                buffer.copy_(before)
+        return [found]
+
+    @torch.no_grad()
+    def _evaluate(self) -> tuple[float, float]:
+        """Loss and accuracy over the whole data set."""
+        problem = self.problem
+        problem.model.eval()
+        loss = float(0.5 * problem.decay @ problem.point.square())
+        accuracy = 0.0
+        for inputs, targets, share in problem.chunks():
+            outputs = problem.model(inputs)
+            loss += share * float(problem.loss(outputs, targets))
+            accuracy += share * float(accuracy_of(outputs, targets))
+        problem.model.train()
+        return loss, accuracy
+
+
+def accuracy_of(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Share of the examples whose class is the largest output, a scalar; 0 where the targets are no classes."""
+    if targets.is_floating_point() or outputs.ndim != 2 or targets.ndim != 1:
+        return outputs.new_zeros(())
+    return (outputs.argmax(dim=1) == targets).to(outputs.dtype).mean()

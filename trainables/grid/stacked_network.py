@@ -1,0 +1,72 @@
+"""One network with the parameters of many points at once: outputs, losses and accuracies of each.
+
+`torch.func.vmap` evaluates any network so. Where layers are fully connected, and for cross-entropy, a CPU is two times
+as fast with the batched matrix products written out and examples as the last dimension, along which biases,
+activations and softmax run; and vmap would evaluate cross-entropy step by step in Python.
+
+Shapes: K points, n examples. What is given once is the same for all points, or has K in front (`per_point`).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.nn.functional import cross_entropy
+
+from tautune.trainables.grid.single_training import accuracy_of
+from tautune.trainables.theory.problem import Problem
+
+ELEMENTWISE = (nn.Tanh, nn.ReLU, nn.Sigmoid, nn.GELU, nn.SiLU)
+
+
+def outputs_of_each(problem: Problem, pieces: tuple[Tensor, ...], inputs: Tensor, *, per_point: bool) -> Tensor:
+    """Outputs [K, n, …] for inputs [n, …] or [K, n, …] and parameters [K, …], in the order of the problem's."""
+    layers = _fully_connected(problem, inputs.ndim - per_point)
+    if layers is not None:
+        return _multiply(layers, pieces, inputs)
+
+    def outputs(pieces: tuple[Tensor, ...], inputs: Tensor) -> Tensor:
+        found: Tensor = functional_call(problem.model, dict(zip(problem.names, pieces, strict=True)), (inputs,))
+        return found
+
+    evaluated: Tensor = vmap(outputs, in_dims=(0, 0 if per_point else None))(pieces, inputs)
+    return evaluated
+
+
+def losses_of_each(problem: Problem, outputs: Tensor, targets: Tensor, *, per_point: bool) -> Tensor:
+    """Losses [K] for outputs [K, n, …] and targets [n, …] or [K, n, …]."""
+    if problem.loss is cross_entropy and outputs.ndim == 3 and problem.targets_are_classes:
+        logarithms = outputs.transpose(1, 2).log_softmax(dim=1)
+        classes = targets.expand(outputs.shape[:2]).unsqueeze(1)
+        return -logarithms.gather(1, classes).mean(dim=(1, 2))
+    losses: Tensor = vmap(problem.loss, in_dims=(0, 0 if per_point else None))(outputs, targets)
+    return losses
+
+
+def accuracies_of_each(outputs: Tensor, targets: Tensor) -> Tensor:
+    """[K], for outputs [K, n, …] and targets [n, …]; see `accuracy_of`."""
+    accuracies: Tensor = vmap(accuracy_of, in_dims=(0, None))(outputs, targets)
+    return accuracies
+
+
+def _fully_connected(problem: Problem, dimensions: int) -> list[nn.Module] | None:
+    """The layers of a network of linear layers and activations alone that is given [n, features]; else None."""
+    if type(problem.model) is not nn.Sequential or not len(problem.model) or dimensions != 2:
+        return None
+    layers = list(problem.model)
+    own = sum(len(list(layer.parameters())) for layer in layers)  # more than the network's, where layers share some
+    plain = all(type(layer) in (nn.Linear, *ELEMENTWISE) for layer in layers)
+    first = isinstance(layers[0], nn.Linear)  # an activation in place may not write to the inputs, which all share
+    return layers if plain and first and own == len(problem.parameters) else None
+
+
+def _multiply(layers: list[nn.Module], pieces: tuple[Tensor, ...], inputs: Tensor) -> Tensor:
+    """Outputs [K, n, classes] for inputs [n, features] or [K, n, features]."""
+    remaining = iter(pieces)
+    h = inputs.mT.expand(len(pieces[0]), *inputs.mT.shape[-2:])  # [K, features, n]
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            weights = next(remaining)
+            h = weights @ h if layer.bias is None else torch.baddbmm(next(remaining).unsqueeze(2), weights, h)
+        else:
+            h = layer(h)
+    return h.mT

@@ -1,0 +1,77 @@
+"""Tune trainable: many points of a grid in one trial. It imports little, as starting the trials is what costs."""
+
+import json
+import time
+import warnings
+from typing import Any
+
+import torch
+from ray import tune
+
+from tautune.trainables.grid.plan import Plan, TooManyPoints, plan, stacks, train
+from tautune.trainables.grid.point import Outcome, Point, Task
+from tautune.trainables.theory.problem import Problem
+
+REPORT_SECONDS = 2.0
+"""Of training at least between two reports: what a killed run loses, and a stack."""
+
+
+class GridTrial(tune.Trainable):
+    """Trains the points first … last-1 stack by stack; one step is some stacks.
+
+    A result's `rows` are [number of the point, *outcome], as JSON. `failure` is a message, if the points do not fit
+    into memory. A trial has no checkpoint: what it measured is in its results.
+
+    Config: bounds (first, last). The rest comes through `tune.with_parameters` and is shared by the trials of a node:
+    `points` (an array of `POINTS`), `model`, `loss`, `l2`, `inputs` and `targets` (numpy arrays), `starts` (of them, by
+    seed), `course`, `device`, `stackable`, `at_once` (None: measured) and `memory_share` (of the device, a trial's).
+    """
+
+    def setup(self, config: dict[str, Any], **shared: Any) -> None:
+        torch.set_num_threads(1)  # trials share the machine
+        self.shared = shared
+        self.task = _task(shared)
+        self.plan: Plan | None = None
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Reuses the actor: the data, the network and what was measured stay."""
+        self.next, last = new_config["bounds"]
+        self.points = [Point.of(record) for record in self.shared["points"][self.next : last]]
+        self.stacks: list[list[Point]] = []
+        return True
+
+    def step(self) -> dict[str, Any]:
+        if not self.stacks:
+            try:
+                self._divide()
+            except TooManyPoints as error:
+                return {"rows": "[]", "failure": str(error), "done": True}
+        assert self.plan is not None
+        begun, first = time.perf_counter(), self.next
+        outcomes: list[Outcome] = []
+        while self.stacks and (not outcomes or time.perf_counter() - begun < REPORT_SECONDS):
+            outcomes += train(self.task, self.stacks.pop(0))
+        self.next += len(outcomes)
+        return {
+            "rows": json.dumps([[first + i, *outcome] for i, outcome in enumerate(outcomes)]),
+            "at_once": self.plan.at_once,
+            "measured": json.dumps(dict(self.plan.seconds)),
+            "failure": "",
+            "done": not self.stacks,
+        }
+
+    def _divide(self) -> None:
+        names = ("at_once", "stackable")
+        chosen = {name: self.shared[name] for name in names}
+        self.plan = self.plan or plan(self.task, self.points, **chosen, share=self.shared["memory_share"])
+        self.stacks = stacks(self.task, self.points, self.plan)
+
+
+def _task(shared: dict[str, Any]) -> Task:
+    with warnings.catch_warnings():  # the object store's arrays are read-only, and nothing here writes to them
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        inputs, targets = (torch.from_numpy(shared[name]).to(shared["device"]) for name in ("inputs", "targets"))
+        starts = {seed: torch.from_numpy(x).to(shared["device"]) for seed, x in shared["starts"].items()}
+    problem = Problem(shared["model"].to(shared["device"]), shared["loss"], inputs, targets, l2=shared["l2"])
+    return Task(problem, starts, shared["course"])

@@ -1,0 +1,149 @@
+"""Delayed training that begins beside a minimum, and the distance to it at every step."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from tautune.trainables.delay.queue import delayed_sgd
+from tautune.trainables.theory.problem import Problem
+from tautune.trainables.threshold.growth import Growth, envelope_rate, oscillation_rate
+from tautune.trainables.threshold.minimum import Minimum
+
+
+class Dynamics(NamedTuple):
+    """How the updates are made."""
+
+    delay: int
+    momentum: float
+    shifted: bool
+    mini_batch: int | None
+    """Examples a step; None is the full batch."""
+    seed: int
+    """Of the order of the mini-batches."""
+
+
+class DelayedTraining:
+    """Training with a delay from x* + distance · v, where v is the sharpest direction.
+
+    Args:
+        anchored: subtract from each mini-batch gradient its value at x*, so that x* is at rest under every
+            mini-batch and what moves is the distance alone, driven by the mini-batches' curvature. Without it the
+            gradient's noise at x* kicks training about, which hides slow growth. The full batch needs no anchor.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        minimum: Minimum,
+        dynamics: Dynamics,
+        learning_rate: float,
+        *,
+        distance: float,
+        anchored: bool,
+    ) -> None:
+        self.problem, self.minimum, self.dynamics, self.distance = problem, minimum, dynamics, distance
+        self.anchored = anchored and dynamics.mini_batch is not None
+        problem.move_to(minimum.point + distance * minimum.direction)
+        self.parameters = problem.parameters
+        self.queue = delayed_sgd(
+            self.parameters, learning_rate, dynamics.delay, momentum=dynamics.momentum, shifted=dynamics.shifted
+        )
+        self.batches = problem.batches(dynamics.mini_batch, dynamics.seed)
+        self.along: list[float] = [distance]
+        """Signed distance to x* along v, one a step."""
+        self.norm: list[float] = [distance]
+        """Distance ‖x - x*‖, one a step."""
+        self.overflowed = False
+        """Whether a step was not finite; it is not in the records, which end before it."""
+        self.gradient_evaluations = 0.0
+        """In passes over the full batch."""
+
+    def advance(self, steps: int, *, leave: float, settle: float) -> None:
+        """At most `steps` more steps, fewer if the distance leaves [settle, leave] times its start."""
+        for _ in range(steps):
+            if self.ended(leave=leave, settle=settle):
+                return
+            self._step()
+
+    def ended(self, *, leave: float, settle: float) -> bool:
+        recent = max(self.norm[-2 * (self.dynamics.delay + 1) :])
+        return self.overflowed or not settle * self.distance <= recent <= leave * self.distance
+
+    def _step(self) -> None:
+        batch = next(self.batches)
+        self.queue.zero_grad()
+        share = 1.0 if batch is None else len(batch) / len(self.problem)
+        if self.anchored:
+            here = parameters_to_vector(self.parameters).detach()
+            self.problem.move_to(self.minimum.point)
+            self.problem.backward(batch)
+            at_rest = [p.grad for p in self.parameters]
+            self.queue.zero_grad()
+            vector_to_parameters(here, self.parameters)
+            self.problem.backward(batch)
+            for parameter, gradient in zip(self.parameters, at_rest, strict=True):
+                if parameter.grad is not None and gradient is not None:
+                    parameter.grad.sub_(gradient)
+        else:
+            self.problem.backward(batch)
+        self.gradient_evaluations += share * (1 + self.anchored)
+        self.queue.step()
+        offset = parameters_to_vector(self.parameters).detach() - self.minimum.point
+        norm = float(offset.norm())
+        if not math.isfinite(norm):
+            self.overflowed = True
+            return
+        self.along.append(float(offset @ self.minimum.direction))
+        self.norm.append(norm)
+
+
+def measure_growth(training: DelayedTraining, *, tolerance: float = 1e-5) -> Growth:
+    """Trains until the growth rate of the distance to the minimum is known.
+
+    Full batch: until three estimates, each from a record a third longer, agree to 0.1 % of the rate or to
+    `tolerance`/(τ+1) per step. Mini-batch: over 200 (τ+1) steps or 20 epochs, whichever is more. Either way no
+    longer than the distance takes to change a thousandfold.
+    """
+    dynamics = training.dynamics
+    lag = dynamics.delay + 1
+    noisy = dynamics.mini_batch is not None
+    limits = {"leave": 1e3, "settle": 1e-3}
+    if noisy:
+        steps = max(200 * lag, 20 * math.ceil(len(training.problem) / (dynamics.mini_batch or 1)))
+        training.advance(steps, **limits)
+        rate = envelope_rate(np.array(training.norm)) if len(training.norm) >= 8 else math.nan
+        return _finite_growth(training, [rate], **limits)
+    most = round(1000 * lag / (1 - dynamics.momentum))
+    rates: list[float] = []
+    length = max(16, 8 * lag)
+    while True:
+        training.advance(length - len(training.along), **limits)
+        if len(training.along) > 6 * lag:
+            rates.append(oscillation_rate(np.array(training.along), lag))
+        agreed = len(rates) >= 3 and np.ptp(rates[-3:]) <= max(1e-3 * abs(rates[-1]), tolerance / lag)
+        if agreed or length >= most or training.ended(**limits):
+            return _finite_growth(training, rates, **limits)
+        length += max(2, length // 3)
+
+
+def _finite_growth(training: DelayedTraining, rates: list[float], *, leave: float, settle: float) -> Growth:
+    """The last rate; what the ends of the record say, where training ended early and the rate says otherwise."""
+    steps = len(training.along)
+    rate = rates[-1] if rates else math.nan
+    error = float(np.ptp(rates[-3:])) if len(rates) >= 3 else 0.0
+    if training.ended(leave=leave, settle=settle):
+        whole = math.log(max(training.norm[-2 * (training.dynamics.delay + 1) :]) / training.distance) / steps
+        if training.overflowed:
+            whole = math.log(leave) / steps
+        if not rate * whole > 0:
+            rate = whole
+        error = min(error, abs(rate) / 2)
+    return Growth(rate, error, steps)
+
+
+def steps_to_leave(training: DelayedTraining, *, factor: float, budget: int) -> int | None:
+    """Steps until the distance to the minimum has grown by `factor`; None if it has not within `budget` steps."""
+    training.advance(budget, leave=factor, settle=0.0)
+    return len(training.norm) - 1 + training.overflowed if training.ended(leave=factor, settle=0.0) else None

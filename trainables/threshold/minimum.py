@@ -1,0 +1,221 @@
+"""Train to a minimum with τ = 0, to rounding, so that what happens there later is the delay's doing alone."""
+
+import hashlib
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.sparse.linalg import LinearOperator, cg
+from torch import Tensor
+
+from tautune.trainables.theory.problem import Problem
+from tautune.trainables.theory.sharpness import largest_eigenvalue
+
+CACHE_FORMAT = "2"
+
+
+class MinimumNotReached(RuntimeError):
+    """The gradient is still too large where the budget ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Minimum:
+    """A point where the gradient vanishes, and how sharply the loss bends there."""
+
+    point: Tensor
+    """x* [P]."""
+    direction: Tensor
+    """Unit eigenvector [P] of the sharpest direction."""
+    sharpness: float
+    """λ, the largest Hessian eigenvalue at x*."""
+    loss: float
+    gradient_norm: float
+    """‖∇f(x*)‖ over its value where training began."""
+    start_norm: float
+    """‖∇f‖ where training began."""
+    gradient_evaluations: int
+    """Full-batch gradients it took, a Hessian-vector product counted as two."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def to(self, device: torch.device | str) -> "Minimum":
+        return replace(self, point=self.point.to(device), direction=self.direction.to(device))
+
+    def holds(self, problem: Problem) -> bool:
+        """Whether gradient and sharpness of `problem` are here what they were: one gradient and one product."""
+        _, gradient = problem.value_and_gradient(self.point)
+        bent = problem.hessian_vector_product(self.point, self.direction) - self.sharpness * self.direction
+        flat = float(gradient.norm()) <= max(2 * self.gradient_norm, 1e-9) * self.start_norm
+        return flat and float(bent.norm()) <= 1e-4 * self.sharpness
+
+
+class Descent:
+    """L-BFGS (SciPy's) in rounds, so that each can be reported and kept.
+
+    Curvature pairs take at most a gigabyte. After the last round one Newton step, solved by conjugate gradients,
+    removes what L-BFGS leaves where differences of f drown in rounding.
+    """
+
+    def __init__(self, problem: Problem, *, tolerance: float = 1e-6, budget: int = 20_000) -> None:
+        self.problem, self.tolerance, self.budget = problem, tolerance, budget
+        self.x = problem.point
+        self.evaluations = 0
+        self.allowed = budget
+        self.stalled = False
+        self.loss, gradient = self._evaluate(self.x)
+        self.start_norm = self.norm = float(gradient.norm())
+
+    @property
+    def gradient_norm(self) -> float:
+        """Relative to the gradient norm at the start."""
+        return self.norm / self.start_norm if self.start_norm else 0.0
+
+    @property
+    def reached(self) -> bool:
+        return self.gradient_norm <= self.tolerance
+
+    @property
+    def exhausted(self) -> bool:
+        return self.stalled or self.evaluations >= self.allowed
+
+    def advance(self) -> bool:
+        """A round of 200 iterations, and the Newton step once the tolerance is reached; whether it is all over."""
+        if not (self.reached or self.exhausted):
+            self.round(200)
+        if self.reached:
+            self.polish()
+        return self.reached or self.exhausted
+
+    def round(self, iterations: int) -> None:
+        """At most `iterations` of L-BFGS from where the last round ended."""
+        memory = int(np.clip(2**30 / (16 * len(self.x)), 5, 100))
+        # SciPy's tolerance is on the largest entry: aim a hundred times below, the Newton step starts well there.
+        target = 0.01 * self.tolerance * self.start_norm
+        options = {
+            "maxiter": iterations,
+            "maxfun": self.allowed - self.evaluations,
+            "maxcor": memory,
+            "gtol": target,
+            "ftol": 0.0,
+        }
+        found = minimize(self._evaluate_flat, self._flat(self.x), jac=True, method="L-BFGS-B", options=options)
+        x = torch.as_tensor(found.x).to(self.x)
+        self.stalled = bool(torch.equal(x, self.x))
+        self._accept(x, *self._evaluate(x))
+
+    def polish(self, products: int = 200) -> None:
+        """One Newton step, kept if the gradient shrinks: x ← x - H⁻¹ ∇f(x)."""
+        _, gradient = self._evaluate(self.x)
+        size = len(self.x)
+
+        def multiply(v: NDArray[np.float64]) -> NDArray[np.float64]:
+            self.evaluations += 2  # a Hessian-vector product costs about two gradients
+            return self._flat(self.problem.hessian_vector_product(self.x, torch.as_tensor(v.ravel()).to(self.x)))
+
+        operator = LinearOperator((size, size), matvec=multiply, dtype=np.float64)
+        newton, _ = cg(operator, self._flat(gradient), rtol=1e-5, maxiter=products)
+        x = self.x - torch.as_tensor(newton).to(self.x)
+        loss, gradient = self._evaluate(x)
+        if float(gradient.norm()) < self.norm:
+            self._accept(x, loss, gradient)
+
+    def minimum(self) -> Minimum:
+        """The point reached, with its sharpness.
+
+        Raises:
+            MinimumNotReached: the gradient norm is above the tolerance, the curvature is nowhere positive, or
+                it is negative somewhere (a saddle).
+        """
+        if not self.reached:
+            raise MinimumNotReached(
+                f"no minimum within {self.evaluations} gradient evaluations: the gradient norm is "
+                f"{self.gradient_norm:.2g} of its start, {self.tolerance:.2g} is needed"
+            )
+        top = largest_eigenvalue(lambda v: self.problem.hessian_vector_product(self.x, v), self.x)
+        if top.value <= 0:
+            raise MinimumNotReached(f"no minimum: the largest Hessian eigenvalue is {top.value:.3g}, not above 0")
+        # From the other end, to a thousandth of λ: the largest eigenvalue of λ - H is λ less the smallest of H.
+        below = largest_eigenvalue(
+            lambda v: top.value * v - self.problem.hessian_vector_product(self.x, v), self.x, tolerance=1e-3
+        )
+        if top.value - below.value < -0.01 * top.value:
+            raise MinimumNotReached(
+                f"no minimum but a saddle: Hessian eigenvalues from {top.value - below.value:.3g} to {top.value:.3g}"
+            )
+        return Minimum(
+            point=self.x,
+            direction=top.direction,
+            sharpness=top.value,
+            loss=self.loss,
+            gradient_norm=self.gradient_norm,
+            start_norm=self.start_norm,
+            gradient_evaluations=self.evaluations + 2 * (top.products + below.products),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"x": self.x, "evaluations": self.evaluations, "start_norm": self.start_norm}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from the point of an earlier descent; the curvature that L-BFGS had learned is learned again."""
+        x = state["x"].to(self.x)
+        self._accept(x, *self._evaluate(x))
+        self.evaluations, self.start_norm = state["evaluations"], state["start_norm"]
+        self.allowed = self.evaluations + self.budget
+
+    def _accept(self, x: Tensor, loss: float, gradient: Tensor) -> None:
+        self.x, self.loss, self.norm = x, loss, float(gradient.norm())
+
+    def _evaluate(self, x: Tensor) -> tuple[float, Tensor]:
+        self.evaluations += 1
+        return self.problem.value_and_gradient(x)
+
+    def _evaluate_flat(self, z: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        loss, gradient = self._evaluate(torch.as_tensor(z).to(self.x))
+        return loss, self._flat(gradient)
+
+    @staticmethod
+    def _flat(x: Tensor) -> NDArray[np.float64]:
+        return x.detach().double().cpu().numpy()
+
+
+def find_minimum(problem: Problem, *, tolerance: float = 1e-6, budget: int = 20_000) -> Minimum:
+    """Trains `problem` from its model's present parameters to a minimum.
+
+    Args:
+        tolerance: on the gradient norm, relative to its start.
+        budget: gradient evaluations at most, a Hessian-vector product counted as two.
+
+    Raises:
+        MinimumNotReached: with the gradient norm that was reached.
+    """
+    descent = Descent(problem, tolerance=tolerance, budget=budget)
+    while not descent.advance():
+        pass
+    return descent.minimum()
+
+
+def content_hash(problem: Problem, *, tolerance: float) -> str:
+    """Names a minimum by everything it depends on: data, start point, model, loss, penalty, tolerance.
+
+    Code has no content to hash that would say what it does, so loss, gradient and curvature are also evaluated, at a
+    point beside the start, and go in with six digits.
+    """
+    digest = hashlib.sha256(CACHE_FORMAT.encode())
+    for tensor in (problem.inputs, problem.targets, problem.point):
+        digest.update(repr((tensor.dtype, tuple(tensor.shape))).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    loss = getattr(problem.loss, "__qualname__", repr(problem.loss))
+    digest.update(repr((problem.model, loss, problem.l2, tolerance)).encode())
+    generator = torch.Generator().manual_seed(0)
+    start = problem.point
+    step = torch.randn(len(start), dtype=start.dtype, generator=generator).to(start)
+    beside = start + 0.1 * step
+    value, gradient = problem.value_and_gradient(beside)
+    curvature = step @ problem.hessian_vector_product(beside, step)
+    problem.move_to(start)
+    digest.update(f"{value:.5e} {float(step @ gradient):.5e} {float(curvature):.5e}".encode())
+    return digest.hexdigest()[:32]
