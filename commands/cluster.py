@@ -150,7 +150,7 @@ def doctor(
 
 
 def _check_data(names: list[str]) -> None:
-    from tautune.search_spaces.study import check_name
+    from tautune.search_spaces.names import check_name
     from tautune.trainables.classifier.datasets import LOADERS
 
     with user_input():

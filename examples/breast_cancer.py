@@ -6,7 +6,7 @@ from sklearn.datasets import load_breast_cancer
 from torch import nn
 
 from tautune.search_spaces.space import When
-from tautune.search_spaces.study import TuningStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier.datasets import ImageData, Images
 from tautune.trainables.classifier.splits import splits
 

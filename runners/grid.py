@@ -23,7 +23,7 @@ from tautune.records.files import write_bytes, write_json
 from tautune.records.grid_folder import GridFolder
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import Folder, ray_storage, written_locally
-from tautune.search_spaces.study import StabilityStudy
+from tautune.search_spaces.stability_study import StabilityStudy
 from tautune.trainables.grid.plan import check_stackable
 from tautune.trainables.grid.point import OUTCOMES, POINTS, Course, Outcome, Point, Task
 from tautune.trainables.grid.trial import GridTrial

@@ -17,7 +17,7 @@ from tautune.records.files import write_bytes, write_json
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import Folder, ray_storage
 from tautune.records.tuning_folder import check_new, make_folder
-from tautune.search_spaces.study import PathStudy
+from tautune.search_spaces.path_study import PathStudy
 from tautune.trainables.path.trial import PathTrial
 
 Json = dict[str, Any]

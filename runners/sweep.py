@@ -25,7 +25,7 @@ from tautune.records.minimum_cache import MinimumCache
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import Folder, ray_storage, written_locally
 from tautune.records.sweep_folder import SweepFolder
-from tautune.search_spaces.study import StabilityStudy
+from tautune.search_spaces.stability_study import StabilityStudy
 from tautune.trainables.theory import stability
 from tautune.trainables.threshold.measurement import Settings
 from tautune.trainables.threshold.minimum import Minimum, content_hash

@@ -6,7 +6,7 @@ from ray.tune.logger import LoggerCallback
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from tautune.search_spaces.study import TuningStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 
 Json = dict[str, Any]
 SCALARS = (

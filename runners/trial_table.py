@@ -16,7 +16,7 @@ from rich.table import Table
 from tautune.records.errors import InputError
 from tautune.records.files import write_bytes, write_json
 from tautune.records.storage import Folder, make
-from tautune.search_spaces.study import TuningStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 
 Json = dict[str, Any]
 COLUMNS = (

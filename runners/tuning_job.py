@@ -14,8 +14,9 @@ from tautune.records.storage import Folder
 from tautune.records.tuning_folder import FORMAT
 from tautune.runners import schedulers as scheduling
 from tautune.runners import searches as searching
+from tautune.search_spaces.names import check_name
 from tautune.search_spaces.space import active, as_text, combinations, domain_of, ends
-from tautune.search_spaces.study import TuningStudy, check_name
+from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier.datasets import DataError, ImageData, load
 from tautune.trainables.classifier.models import build
 from tautune.trainables.classifier.splits import Split, splits

@@ -14,7 +14,10 @@ from tautune.search_spaces import (
     optimizers_quadratic,
     quadratic,
 )
-from tautune.search_spaces.study import PathStudy, StabilityStudy, TuningStudy, check_name
+from tautune.search_spaces.names import check_name
+from tautune.search_spaces.path_study import PathStudy
+from tautune.search_spaces.stability_study import StabilityStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.search_spaces.user_study import load_user_study
 
 STABILITY: dict[str, StabilityStudy] = {study.name: study for study in (digits.STUDY, quadratic.STUDY)}

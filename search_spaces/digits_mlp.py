@@ -3,7 +3,7 @@
 from ray import tune
 
 from tautune.search_spaces.space import When
-from tautune.search_spaces.study import TuningStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 
 UNITS = [64, 128, 256]
 STUDY = TuningStudy(

@@ -2,7 +2,7 @@
 
 from ray import tune
 
-from tautune.search_spaces.study import TuningStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 
 STUDY = TuningStudy(
     name="fashion_mnist_grid",

@@ -2,7 +2,7 @@
 
 from ray import tune
 
-from tautune.search_spaces.study import TuningStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 
 SPACE = {
     "learning_rate": tune.choice([0.001, 0.01, 0.1]),

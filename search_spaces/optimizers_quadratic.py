@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from tautune.search_spaces.study import PathStudy
+from tautune.search_spaces.path_study import PathStudy
 
 
 def function(x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from tautune.search_spaces.study import StabilityStudy
+from tautune.search_spaces.stability_study import StabilityStudy
 
 CURVATURES = (4.0, 2.0, 1.0, 0.5, 0.25)
 """The eigenvalues of the Hessian; the first is the sharpness."""

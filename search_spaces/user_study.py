@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ray import cloudpickle
 
-from tautune.search_spaces.study import TuningStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 
 
 def load_user_study(path: Path) -> TuningStudy:
@@ -38,8 +38,6 @@ def load_user_study(path: Path) -> TuningStudy:
         raise ValueError(f"{''.join(lines)}{path} cannot be used: {type(error).__name__}: {error}") from None
     study = getattr(module, "STUDY", None)
     if not isinstance(study, TuningStudy):
-        raise ValueError(
-            f"{path} must set STUDY to a tautune.search_spaces.study.TuningStudy, not {type(study).__name__}"
-        )
+        raise ValueError(f"{path} must set STUDY to a tautune.TuningStudy, not {type(study).__name__}")
     cloudpickle.register_pickle_by_value(module)
     return replace(study, source=path.resolve())

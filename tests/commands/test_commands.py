@@ -127,7 +127,7 @@ BAD = {
     "tune mnist_cnn_grid --data-dir nowhere": "mnist is not in",
     "tune optimizers_quadratic --trials 3": "only --set delay=… and --output apply to it",
     "tune nowhere.py": "there is no study file nowhere.py",
-    "tune a_study.py": "a_study.py must set STUDY to a tautune.search_spaces.study.TuningStudy, not int",
+    "tune a_study.py": "a_study.py must set STUDY to a tautune.TuningStudy, not int",
     "resume other": "other holds no run.json; give a folder that `tautune tune --output` wrote",
     "extend other --trials 3": "other holds no run.json",
     "results damaged": "run.json is not JSON",

@@ -13,7 +13,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "breast_cancer.py"
 MISTAKE = """
 from ray import tune
 from torch import nn
-from tautune.search_spaces.study import TuningStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 
 def model(shape, classes, *, width):
     class Mine(nn.Module):

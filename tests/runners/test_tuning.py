@@ -30,7 +30,7 @@ from tautune.runners.tuning import extend_tuning, resume_tuning, run_tuning
 from tautune.runners.tuning_job import Tuning
 from tautune.search_spaces import digits_mlp
 from tautune.search_spaces.space import When
-from tautune.search_spaces.study import TuningStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier import datasets
 from tautune.trainables.classifier.datasets import ImageData
 from tautune.trainables.classifier.normalization import Normalization

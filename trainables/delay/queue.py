@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.theory.stability import check_delay, check_momentum
 
 Gradients = list[Tensor | None]
@@ -242,15 +243,15 @@ def delayed_sgd(
     parameters: Sequence[torch.nn.Parameter],
     learning_rate: float,
     delay: int,
+    momentum: Momentum = NO_MOMENTUM,
     *,
-    momentum: float = 0.0,
-    shifted: bool = False,
     storage: torch.dtype | None = None,
 ) -> GradientQueue:
-    """SGD `delay` steps late; with momentum dampened by 1-m, and if `shifted` with its velocity as late."""
+    """Returns SGD whose gradients, and with shifted momentum whose velocity too, are `delay` steps late."""
     optimizer: Optimizer
-    if momentum:
-        optimizer = ShiftedMomentumSGD(parameters, learning_rate, momentum=momentum, shift=delay if shifted else 0)
+    if momentum.value:
+        shift = delay if momentum.shifted else 0
+        optimizer = ShiftedMomentumSGD(parameters, learning_rate, momentum=momentum.value, shift=shift)
     else:
         optimizer = torch.optim.SGD(parameters, learning_rate)
     return GradientQueue(optimizer, delay, storage=storage)

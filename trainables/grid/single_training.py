@@ -9,6 +9,7 @@ from torch.nn.utils import vector_to_parameters
 
 from tautune.trainables.delay.queue import delayed_sgd
 from tautune.trainables.grid.point import Outcome, Point, Task, loss_limit, outcome
+from tautune.trainables.theory.momentum import Momentum
 
 
 class SingleTraining:
@@ -31,8 +32,7 @@ class SingleTraining:
             problem.parameters,
             point.learning_rate,
             point.delay,
-            momentum=point.momentum,
-            shifted=point.shifted,
+            Momentum(point.momentum, point.shifted),
             storage=course.storage,
         )
         self.batches = problem.batches(course.mini_batch, point.seed)

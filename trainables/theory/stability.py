@@ -30,8 +30,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from tautune.trainables.theory.momentum import Momentum
 
-def threshold(delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
+
+def threshold(delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> float:
     """The aη at which the recursion stops being stable: below it stable, from it on not.
 
     Args:
@@ -43,16 +45,17 @@ def threshold(delay: int, momentum: float = 0.0, *, shifted: bool = False) -> fl
     Raises:
         ValueError: delay is not an integer ≥ 0, or momentum is outside [0, 1).
     """
+    momentum, shifted = _pair(momentum, shifted)
     θ = boundary_angle(delay, momentum, shifted=shifted)
     s, mean, half = _phases(delay, shifted)
     difference = 2 * math.cos(mean * θ) * math.sin(half * θ)  # sin((τ+½) θ) - sin(s θ)
     return 2 * math.sin(θ / 2) * (math.sin(s * θ) + difference / (1 - momentum))
 
 
-def boundary_angle(delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
+def boundary_angle(delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> float:
     """The angle θ, in radians a step, at which the distance to the minimum oscillates at the threshold."""
     check_delay(delay)
-    check_momentum(momentum)
+    momentum, shifted = _pair(momentum, shifted)
     s, mean, half = _phases(delay, shifted)
     low, high = 0.0, math.pi / (2 * delay + 1)
     while low < (middle := (low + high) / 2) < high:  # to the last bit, about 55 halvings
@@ -70,21 +73,23 @@ def _phases(delay: int, shifted: bool) -> tuple[float, float, float]:
     return s, (delay + 0.5 + s) / 2, (delay + 0.5 - s) / 2
 
 
-def linear_approximation(delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
+def linear_approximation(delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> float:
     """The threshold for large τ, whose inverse is linear in τ; the error of the inverse is O(1/τ).
 
     Plain: aη ≈ π/(2τ+1), the paper's 1/τ rule. Momentum: aη ≈ π/(2τ + (1+m)/(1-m)).
     Shifted, with α = arccos(m): 1/(aη) ≈ (1-m)(2τ+1) / (2α sin α) - m / (2(1+m)).
     """
     check_delay(delay)
-    check_momentum(momentum)
+    momentum, shifted = _pair(momentum, shifted)
     if shifted:
         α = math.acos(momentum)
         return 1 / ((1 - momentum) * (2 * delay + 1) / (2 * α * math.sin(α)) - momentum / (2 * (1 + momentum)))
     return math.pi / (2 * delay + (1 + momentum) / (1 - momentum))
 
 
-def max_stable_learning_rate(sharpness: float, delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
+def max_stable_learning_rate(
+    sharpness: float, delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False
+) -> float:
     """The learning rate η = threshold/λ below which a minimum of that sharpness λ > 0 is stable."""
     _check_positive("sharpness", sharpness)
     learning_rate = threshold(delay, momentum, shifted=shifted) / sharpness
@@ -93,10 +98,10 @@ def max_stable_learning_rate(sharpness: float, delay: int, momentum: float = 0.0
     return learning_rate
 
 
-def max_stable_delay(step: float, momentum: float = 0.0, *, shifted: bool = False) -> int | None:
+def max_stable_delay(step: float, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> int | None:
     """The largest delay τ that is stable at `step` = aη > 0; None if not even τ = 0 is."""
     _check_positive("step", step)
-    check_momentum(momentum)
+    momentum, shifted = _pair(momentum, shifted)
 
     def stable(delay: int) -> bool:
         return step < threshold(delay, momentum, shifted=shifted)
@@ -113,7 +118,7 @@ def max_stable_delay(step: float, momentum: float = 0.0, *, shifted: bool = Fals
 
 
 def transfer_learning_rate(
-    learning_rate: float, *, from_delay: int, to_delay: int, momentum: float = 0.0, shifted: bool = False
+    learning_rate: float, *, from_delay: int, to_delay: int, momentum: Momentum | float = 0.0, shifted: bool = False
 ) -> float:
     """The learning rate for `to_delay` that is the same share of its threshold as the one good at `from_delay`."""
     _check_positive("learning_rate", learning_rate)
@@ -123,7 +128,7 @@ def transfer_learning_rate(
 
 
 def characteristic_polynomial(
-    step: float, delay: int, momentum: float = 0.0, *, shifted: bool = False
+    step: float, delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False
 ) -> NDArray[np.float64]:
     """Coefficients, highest power first, of the recursion's characteristic polynomial at `step` = aη.
 
@@ -131,7 +136,7 @@ def characteristic_polynomial(
     the recursion alone, and grows with τ.
     """
     check_delay(delay)
-    check_momentum(momentum)
+    momentum, shifted = _pair(momentum, shifted)
     k = step * (1 - momentum)
     if shifted:  # z^(τ+2) - z^(τ+1) - (m - k) z + m
         terms = [(delay + 2, 1.0), (delay + 1, -1.0), (1, k - momentum), (0, momentum)]
@@ -146,10 +151,18 @@ def characteristic_polynomial(
     return coefficients
 
 
-def spectral_radius(step: float, delay: int, momentum: float = 0.0, *, shifted: bool = False) -> float:
+def spectral_radius(step: float, delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> float:
     """The largest modulus of a root: the factor per step by which the distance to the minimum grows in the end."""
     polynomial = characteristic_polynomial(step, delay, momentum, shifted=shifted)
     return float(np.abs(np.roots(polynomial)).max())
+
+
+def _pair(momentum: Momentum | float, shifted: bool) -> tuple[float, bool]:
+    """Returns m and whether the velocity is delayed. Raises ValueError if m is outside [0, 1)."""
+    if isinstance(momentum, Momentum):
+        return momentum.value, momentum.shifted
+    check_momentum(momentum)
+    return momentum, shifted
 
 
 def check_delay(delay: int) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from tautune.trainables.delay.queue import delayed_sgd
+from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.threshold.growth import Growth, envelope_rate, oscillation_rate
 from tautune.trainables.threshold.minimum import Minimum
@@ -48,7 +49,7 @@ class DelayedTraining:
         problem.move_to(minimum.point + distance * minimum.direction)
         self.parameters = problem.parameters
         self.queue = delayed_sgd(
-            self.parameters, learning_rate, dynamics.delay, momentum=dynamics.momentum, shifted=dynamics.shifted
+            self.parameters, learning_rate, dynamics.delay, Momentum(dynamics.momentum, dynamics.shifted)
         )
         self.batches = problem.batches(dynamics.mini_batch, dynamics.seed)
         self.along: list[float] = [distance]

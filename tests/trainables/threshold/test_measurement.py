@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tautune.search_spaces import digits, quadratic
-from tautune.search_spaces.study import StabilityStudy
+from tautune.search_spaces.stability_study import StabilityStudy
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.threshold.delayed_training import DelayedTraining, Dynamics, steps_to_leave

@@ -1,56 +1,15 @@
-"""The kinds of study: a minimum to try delays at, a space to tune in, and a function to follow optimizers on."""
+"""A tuning study: a classifier, and the space of hyperparameters that is searched for it."""
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector
-from torch.optim import Optimizer
-
+from tautune.search_spaces.names import check_name
 from tautune.search_spaces.space import Space, active, check_space, domain_of, ends
 from tautune.trainables.classifier.datasets import LOADERS, ImageData
 from tautune.trainables.classifier.models import MODELS, Model, names_of, per_layer
 from tautune.trainables.classifier.training import TRAINING_NAMES, TrainingConfig
-from tautune.trainables.theory.problem import Loss, Problem
-
-
-@dataclass(frozen=True, kw_only=True)
-class StabilityStudy:
-    """A training problem by name; everything in it is made anew, and the same, wherever a trial runs."""
-
-    name: str
-    description: str
-    data: Callable[[], tuple[Tensor, Tensor]]
-    """Returns inputs [N, …] and targets [N, …]."""
-    model: Callable[[], nn.Module]
-    """Returns the untrained network."""
-    loss: Loss
-    """(outputs [n, …], targets [n, …]) → mean over the n examples."""
-    l2: float = 0.0
-    """Weight of (l2/2) Σ w² over the weights, biases left out."""
-    seed: int = 0
-    """Of the initial weights."""
-
-    def problem(self, device: torch.device | str = "cpu") -> Problem:
-        """The study in double precision on `device`, at its initial weights."""
-        inputs, targets = self.data()
-        if targets.is_floating_point():
-            targets = targets.double()
-        model = self._untrained(self.seed).to(device)
-        return Problem(model, self.loss, inputs.double().to(device), targets.to(device), l2=self.l2)
-
-    def start(self, seed: int) -> Tensor:
-        """Initial weights [P] of another seed, on the CPU."""
-        return parameters_to_vector(self._untrained(seed).parameters()).detach()
-
-    def _untrained(self, seed: int) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return self.model().double()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,26 +71,3 @@ def _check_value(name: str, value: Any) -> None:
         TrainingConfig(**{name: value})
     except TypeError:
         raise ValueError(f"{name} cannot be {value!r}, a {type(value).__name__}") from None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PathStudy:
-    """A function of a few variables on which methods are compared, in double precision."""
-
-    name: str
-    description: str
-    function: Callable[[Tensor], Tensor]
-    """x [P] ↦ f(x), a scalar"""
-    start: tuple[float, ...]
-    steps: int
-    methods: dict[str, Callable[[list[Tensor]], Optimizer]]
-    """Name → parameters ↦ optimizer"""
-
-
-def check_name(kind: str, name: str, known: Iterable[str]) -> None:
-    """Raises ValueError, with the nearest names, if it is not one of those known."""
-    names = sorted(known)
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(names)}"
-        raise ValueError(f"{kind} {name!r} is unknown; {hint}")
