@@ -128,7 +128,7 @@ BAD = {
     "tune optimizers_quadratic --trials 3": "only --set delay=… and --output apply to it",
     "tune nowhere.py": "there is no study file nowhere.py",
     "tune a_study.py": "a_study.py must set STUDY to a tautune.TuningStudy, not int",
-    "resume other": "other holds no run.json; give a folder that `tautune tune --output` wrote",
+    "resume other": "other holds no run.json; give a folder that a run of tautune wrote",
     "extend other --trials 3": "other holds no run.json",
     "results damaged": "run.json is not JSON",
     "results old": "old was written by another version of tautune (0.0.9): its format is 1, and this one reads 2",

@@ -111,7 +111,7 @@ def test_two_sweeps_do_not_write_one_folder(tmp_path: Path) -> None:
     run(replace(SWEEP, delays=(1,)), tmp_path)
     with (tmp_path / ".lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="another sweep is writing"):
+        with pytest.raises(InputError, match="is being written by another run"):
             run(replace(SWEEP, delays=(2,)), tmp_path)
     run(replace(SWEEP, delays=(2,)), tmp_path)
 
