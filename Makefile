@@ -1,7 +1,7 @@
 # make demo   sets up .venv and measures the stability thresholds of the digits network
 # make test   sets up .venv and runs the tests
 # make test-cluster  starts a real cluster of three hosts on this machine
-# make check  `make test` with ruff and mypy before
+# make check  runs ruff, mypy and the check of the imports, then the tests
 PYTHON ?= python3
 BIN := .venv/bin
 export RAY_AUTH_MODE := token
@@ -21,6 +21,7 @@ test-cluster: .venv/installed
 check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 	$(BIN)/pytest
 
