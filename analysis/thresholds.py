@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tautune.trainables.theory import stability
+from tautune.trainables.threshold.record import MeasurementRecord
 
 Json = dict[str, Any]
 
@@ -114,30 +115,30 @@ def conclude(
     shifted: bool,
     mini_batch: int | None,
     steps_per_epoch: int,
-    records: list[Json],
+    records: list[MeasurementRecord],
 ) -> Thresholds:
-    """Gathers measurements (`Measurement.state_dict()`), several seeds a delay, those not finished included.
+    """Gathers measurements, several seeds a delay, those not finished included.
 
     A delay without a threshold yet, and one of whose seeds has none, is left out.
     """
-    by_delay: dict[int, list[Json]] = {}
+    by_delay: dict[int, list[MeasurementRecord]] = {}
     for record in records:
-        by_delay.setdefault(record["settings"]["delay"], []).append(record)
+        by_delay.setdefault(record.settings.delay, []).append(record)
     points, escapes = [], []
     for delay, measurements in sorted(by_delay.items()):
-        measurements.sort(key=lambda m: m["settings"]["seed"])
+        measurements.sort(key=lambda m: m.settings.seed)
         predicted = stability.max_stable_learning_rate(sharpness, delay, momentum, shifted=shifted)
         if all(_bracketed(m) for m in measurements):
             points.append(_point(delay, predicted, measurements))
         for m in measurements:
-            for d in m["departures"]:
+            for d in m.departures:
                 escapes.append(
                     Escape(
                         delay=delay,
-                        seed=m["settings"]["seed"],
-                        learning_rate=d["learning_rate"],
-                        epochs=d["steps"] / steps_per_epoch,
-                        left=d["left"],
+                        seed=m.settings.seed,
+                        learning_rate=d.learning_rate,
+                        epochs=d.steps / steps_per_epoch,
+                        left=d.left,
                     )
                 )
     return Thresholds(
@@ -151,24 +152,25 @@ def conclude(
     )
 
 
-def _bracketed(measurement: Json) -> bool:
-    threshold = measurement["threshold"]
-    return bool(threshold) and (
-        measurement["done"]
-        or bool(measurement["departures"])
-        or 2 * threshold["uncertainty"] <= measurement["settings"]["resolution"] * threshold["learning_rate"]
+def _bracketed(measurement: MeasurementRecord) -> bool:
+    threshold = measurement.threshold
+    return threshold is not None and (
+        measurement.done
+        or bool(measurement.departures)
+        or 2 * threshold.uncertainty <= measurement.settings.resolution * threshold.learning_rate
     )
 
 
-def _point(delay: int, predicted: float, measurements: list[Json]) -> Point:
-    rates = [m["threshold"]["learning_rate"] for m in measurements]
-    bracket = fmean(m["threshold"]["uncertainty"] for m in measurements)
+def _point(delay: int, predicted: float, measurements: list[MeasurementRecord]) -> Point:
+    thresholds = [m.threshold for m in measurements if m.threshold]
+    rates = [threshold.learning_rate for threshold in thresholds]
+    bracket = fmean(threshold.uncertainty for threshold in thresholds)
     error = stdev(rates) / len(rates) ** 0.5 if len(rates) > 1 else 0.0
     return Point(
         delay=delay,
         predicted=predicted,
         measured=fmean(rates),
         uncertainty=float(np.hypot(bracket, error)),
-        gradient_evaluations=round(sum(m["gradient_evaluations"] for m in measurements)),
+        gradient_evaluations=round(sum(m.gradient_evaluations for m in measurements)),
         seeds=len(measurements),
     )

@@ -2,15 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from tautune.analysis.thresholds import Point, Thresholds
-
-Json = dict[str, Any]
+from tautune.trainables.threshold.record import MeasurementRecord
 
 
 class SweepProgress:
@@ -34,14 +32,16 @@ class SweepProgress:
     def say(self, text: str) -> None:
         self.console.print(text, highlight=False)
 
-    def show(self, thresholds: Thresholds, delays: list[int], records: dict[tuple[int, int], Json]) -> None:
+    def show(
+        self, thresholds: Thresholds, delays: list[int], records: dict[tuple[int, int], MeasurementRecord]
+    ) -> None:
         """The state of every delay, from the measurements by (delay, seed) so far."""
         if self._live:
             self._live.update(_live_table(thresholds, delays, records))
             return
         for point in thresholds.points:
             own = [r for (delay, _), r in records.items() if delay == point.delay]
-            if point.delay not in self._finished and all(r["done"] for r in own):
+            if point.delay not in self._finished and all(r.done for r in own):
                 self._finished.add(point.delay)
                 self.say(
                     f"delay {point.delay}: measured {point.measured:.6g} ± {point.uncertainty:.1g}, predicted "
@@ -75,7 +75,7 @@ def _cells(point: Point) -> tuple[str, ...]:
     )
 
 
-def _live_table(thresholds: Thresholds, delays: list[int], records: dict[tuple[int, int], Json]) -> Table:
+def _live_table(thresholds: Thresholds, delays: list[int], records: dict[tuple[int, int], MeasurementRecord]) -> Table:
     table = _empty_table(thresholds)
     table.add_column("state")
     points = {point.delay: point for point in thresholds.points}
@@ -86,13 +86,13 @@ def _live_table(thresholds: Thresholds, delays: list[int], records: dict[tuple[i
     return table
 
 
-def _state(records: list[Json]) -> str:
+def _state(records: list[MeasurementRecord]) -> str:
     if not records:
         return "waiting"
-    if all(r["done"] for r in records):
+    if all(r.done for r in records):
         return "done"
-    tried = sum(len(r["samples"]) for r in records)
-    watched = sum(len(r["departures"]) for r in records)
+    tried = sum(len(r.samples) for r in records)
+    watched = sum(len(r.departures) for r in records)
     return f"{tried} learning rates tried" + (f", {watched} watched leaving" if watched else "")
 
 

@@ -1,7 +1,6 @@
 """The delay × learning-rate grid as a Ray Tune job: few trials, each of many points."""
 
 import io
-import json
 import math
 import os
 import time
@@ -28,7 +27,7 @@ from tautune.trainables.grid.plan import check_stackable
 from tautune.trainables.grid.point import OUTCOMES, POINTS, Course, Outcome, Point, Task
 from tautune.trainables.grid.trial import GridTrial
 from tautune.trainables.theory import stability
-from tautune.trainables.theory.problem import Problem
+from tautune.trainables.theory.problem import Problem, ProblemParts
 from tautune.trainables.theory.sharpness import largest_eigenvalue
 from tautune.trainables.threshold.minimum import content_hash
 
@@ -159,11 +158,7 @@ def _run(
     folder.write(rows)
     shared = {
         "points": np.array(missing, dtype=POINTS),
-        "model": problem.model,
-        "loss": problem.loss,
-        "l2": problem.l2,
-        "inputs": problem.inputs.numpy(),
-        "targets": problem.targets.numpy(),
+        "problem": ProblemParts.of(problem),
         "starts": {seed: x.numpy() for seed, x in starts.items()},
         "course": grid.course,
         "device": grid.device,
@@ -240,13 +235,13 @@ class _Results(tune.Callback):
         self.failure = self.failure or result["failure"]
         if result["failure"]:
             return
-        new = [(self.points[number], Outcome(*outcome)) for number, *outcome in json.loads(result["rows"])]
+        new = [(self.points[number], outcome) for number, outcome in result["rows"]]
         new = [row for row in new if row[0] not in self.rows]  # a trial that was begun again repeats them
         self.rows.update(new)
         self.folder.append(new)
         self.done += len(new)
         self.diverged += sum(outcome.diverged for _, outcome in new)
-        self.how = {"at_once": result["at_once"], "seconds_by_number_at_once": json.loads(result["measured"])}
+        self.how = {"at_once": result["at_once"], "seconds_by_number_at_once": result["measured"]}
         if self.done:
             self.progress.show(self.done, self.diverged, result["at_once"])
 

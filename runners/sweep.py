@@ -1,10 +1,9 @@
 """The delay sweep as a Ray Tune job: find the minimum, then measure every delay, a trial each."""
 
 import io
-import json
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,10 @@ from tautune.records.storage import Folder, ray_storage, written_locally
 from tautune.records.sweep_folder import SweepFolder
 from tautune.search_spaces.stability_study import StabilityStudy
 from tautune.trainables.theory import stability
-from tautune.trainables.threshold.measurement import Settings
+from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.theory.problem import Problem, ProblemParts
 from tautune.trainables.threshold.minimum import Minimum, content_hash
+from tautune.trainables.threshold.record import MeasurementRecord, Settings
 from tautune.trainables.threshold.trial import DelayTrial, MinimumTrial
 
 Json = dict[str, Any]
@@ -76,8 +77,7 @@ class Sweep:
         return [
             Settings(
                 delay=delay,
-                momentum=self.momentum,
-                shifted=self.shifted,
+                momentum=Momentum(self.momentum, self.shifted),
                 mini_batch=self.mini_batch,
                 seed=seed,
                 resolution=self.resolution,
@@ -123,12 +123,12 @@ def run_sweep(sweep: Sweep, output: Folder, *, console: Console, started: float)
                 progress.say(f"everything asked for is in {folder.path} already")
                 results = _Results(sweep, minimum, folder, len(problem))
             else:
-                results = _run(sweep, minimum, cache, folder, progress, len(problem), started)
+                results = _run(sweep, problem, minimum, cache, folder, progress, started)
         thresholds = results.write()
         if thresholds.points:
             console.print(results_table(thresholds))
-            show_hosts((record.get("host") for record in results.records.values()), console)
-        failed = [key for key, record in results.records.items() if record["done"] and not record["threshold"]]
+            show_hosts((record.host for record in results.records.values()), console)
+        failed = [key for key, record in results.records.items() if record.done and not record.threshold]
         if failed:
             raise RunFailed(f"no threshold at delay {failed[0][0]}: training did not both stay and leave; see {output}")
         if _missing(sweep, results.minimum, folder):
@@ -141,14 +141,15 @@ def run_sweep(sweep: Sweep, output: Folder, *, console: Console, started: float)
 
 def _run(
     sweep: Sweep,
+    problem: Problem,
     minimum: Minimum | None,
     cache: MinimumCache,
     folder: SweepFolder,
     progress: SweepProgress,
-    examples: int,
     started: float,
 ) -> "_Results":
     """Everything that takes Ray: the minimum if it is not known, and the delays that are missing."""
+    parts = ProblemParts.of(problem)
     runs = folder.run.get("runs", [])
     this_run = {"started": now(), "delays": list(sweep.delays), "mini_batch_seeds": sweep.seeds, **provenance()}
     try:
@@ -164,8 +165,9 @@ def _run(
                 if minimum
                 else f"training {sweep.study.name} to its minimum"
             )
-            minimum = minimum or _train_to_minimum(sweep, folder, cache)
-            results = _measure(sweep, minimum, folder, progress, examples)
+            shared = {"problem": parts, "device": sweep.device}
+            minimum = minimum or _train_to_minimum(sweep, shared, folder, cache)
+            results = _measure(sweep, shared, minimum, folder, progress)
     except KeyboardInterrupt:
         raise _interrupted(folder) from None
     this_run |= {"finished": now(), "duration_seconds": round(time.monotonic() - started, 1)}
@@ -188,15 +190,15 @@ class _Results(tune.Callback):
         self.examples = examples
         keys = ((d, s) for d in folder.run.get("delays", []) for s in range(folder.run.get("seeds", 1)))
         found = ((key, folder.record(*key)) for key in keys)
-        self.records: dict[Key, Json] = {key: record for key, record in found if record}
+        self.records = {key: MeasurementRecord.from_json(record) for key, record in found if record}
 
     def __getstate__(self) -> Json:
         return {}  # Tune pickles its callbacks into a file; this one is not needed from there
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
-        record = json.loads(result["record"]) | {"host": result["hostname"]}
-        self.folder.keep(record)
-        self.records[record["settings"]["delay"], record["settings"]["seed"]] = record
+        record = replace(result["record"], host=result["hostname"])
+        self.folder.keep(record.as_json())
+        self.records[record.key] = record
         if self.progress:
             self.progress.show(self.thresholds(), self.folder.run["delays"], self.records)
 
@@ -224,17 +226,11 @@ class _Results(tune.Callback):
         return thresholds
 
 
-def _train_to_minimum(sweep: Sweep, folder: SweepFolder, cache: MinimumCache) -> Minimum:
-    trainable = tune.with_parameters(MinimumTrial, begun=cache.begun())
-    config = {
-        "study": sweep.study.name,
-        "device": sweep.device,
-        "tolerance": sweep.tolerance,
-        "budget": sweep.budget,
-    }
+def _train_to_minimum(sweep: Sweep, shared: Json, folder: SweepFolder, cache: MinimumCache) -> Minimum:
+    trainable = tune.with_parameters(MinimumTrial, **shared, begun=cache.begun())
     results = tune.Tuner(
         tune.with_resources(trainable, sweep.resources),
-        param_space=config,
+        param_space={"tolerance": sweep.tolerance, "budget": sweep.budget},
         tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: "minimum"),
         run_config=_run_config(folder, [_KeepDescent(cache)], keep=2),
     ).fit()
@@ -263,21 +259,21 @@ class _KeepDescent(tune.Callback):
         self.cache.keep_begun(_read_checkpoint(checkpoint)["descent"])
 
 
-def _measure(sweep: Sweep, minimum: Minimum, folder: SweepFolder, progress: SweepProgress, examples: int) -> _Results:
-    kept = _Results(sweep, minimum, folder, examples, progress)
-    trainable = tune.with_parameters(DelayTrial, minimum=minimum.state_dict(), begun=dict(kept.records))
-    settings = [asdict(settings) for settings in _missing(sweep, minimum, folder)]
+def _measure(sweep: Sweep, shared: Json, minimum: Minimum, folder: SweepFolder, progress: SweepProgress) -> _Results:
+    kept = _Results(sweep, minimum, folder, len(shared["problem"].inputs), progress)
+    trainable = tune.with_parameters(DelayTrial, **shared, minimum=minimum.state_dict(), begun=dict(kept.records))
+    settings = _missing(sweep, minimum, folder)
     slots = ray.cluster_resources().get("CPU", 1) / sweep.resources["CPU"]
     results = tune.Tuner(
         tune.with_resources(trainable, sweep.resources),
-        param_space={"study": sweep.study.name, "device": sweep.device, "settings": tune.grid_search(settings)},
+        param_space={"settings": tune.grid_search(settings)},
         # Where there is room for all, the first actors to be up do not take the work of other hosts'.
         tune_config=tune.TuneConfig(reuse_actors=len(settings) > slots, trial_dirname_creator=_dirname),
         run_config=_run_config(folder, [kept], keep=1),
     ).fit()
     for result in results:
         if result.error:
-            delay = result.config["settings"]["delay"]
+            delay = result.config["settings"].delay
             raise trial_failed(f"the trial of delay {delay}", result.error, result.path)
     return kept
 
@@ -303,7 +299,7 @@ def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep
 
 def _dirname(trial: Any) -> str:
     settings = trial.config["settings"]
-    return f"delay={settings['delay']}_seed={settings['seed']}"
+    return f"delay={settings.delay}_seed={settings.seed}"
 
 
 def _read_checkpoint(checkpoint: tune.Checkpoint) -> Json:

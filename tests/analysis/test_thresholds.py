@@ -1,7 +1,7 @@
 import io
 import json
 import math
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,23 +10,24 @@ from matplotlib.container import ErrorbarContainer
 from tautune.analysis.threshold_figure import thresholds_figure
 from tautune.analysis.thresholds import Thresholds, conclude
 from tautune.trainables.theory import stability
+from tautune.trainables.threshold.record import Departure, MeasurementRecord, Settings
+from tautune.trainables.threshold.search import Threshold
 
 SHARPNESS = 2.5
 
 
-def record(delay: int, ratio: float, *, seed: int = 0, done: bool = True, found: bool = True) -> dict[str, Any]:
+def record(delay: int, ratio: float, *, seed: int = 0, done: bool = True, found: bool = True) -> MeasurementRecord:
     rate = ratio * stability.max_stable_learning_rate(SHARPNESS, delay)
-    return {
-        "settings": {"delay": delay, "seed": seed, "resolution": 0.005},
-        "samples": [],
-        "departures": [{"learning_rate": 2 * rate, "steps": 60, "left": True}] if done and found else [],
-        "gradient_evaluations": 100.4,
-        "threshold": {"learning_rate": rate, "uncertainty": 0.0025 * rate} if found else None,
-        "done": done,
-    }
+    return MeasurementRecord(
+        settings=Settings(delay=delay, seed=seed, resolution=0.005),
+        departures=(Departure(2 * rate, 60, left=True),) if done and found else (),
+        gradient_evaluations=100.4,
+        threshold=Threshold(rate, 0.0025 * rate) if found else None,
+        done=done,
+    )
 
 
-def concluded(records: list[dict[str, Any]], mini_batch: int | None = None, steps_per_epoch: int = 10) -> Thresholds:
+def concluded(records: list[MeasurementRecord], mini_batch: int | None = None, steps_per_epoch: int = 10) -> Thresholds:
     return conclude(
         study="s",
         sharpness=SHARPNESS,
@@ -61,7 +62,8 @@ def test_what_is_not_known_yet_is_left_out() -> None:
     thresholds = concluded([record(0, 1.0), record(1, 1.0, found=False), record(2, 1.0, seed=1)])
     assert [p.delay for p in thresholds.points] == [0, 2]
     wide = record(3, 1.0, done=False)
-    wide["threshold"]["uncertainty"] *= 10
+    assert wide.threshold is not None
+    wide = replace(wide, threshold=wide.threshold._replace(uncertainty=10 * wide.threshold.uncertainty))
     assert concluded([wide]).points == ()
 
 
@@ -98,9 +100,9 @@ def test_figure_shows_measurements_on_theorys_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "records", [[], [record(1, 1.0, done=False, found=False)], [record(1, 1.0) | {"departures": []}]]
+    "records", [[], [record(1, 1.0, done=False, found=False)], [replace(record(1, 1.0), departures=())]]
 )
-def test_figure_of_less_is_drawn_too(records: list[dict[str, Any]]) -> None:
+def test_figure_of_less_is_drawn_too(records: list[MeasurementRecord]) -> None:
     figure = thresholds_figure(concluded(records))
     figure.savefig(io.BytesIO())
     assert len(figure.axes) == 2
