@@ -191,6 +191,7 @@ def test_options_of_the_sweep_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     import torch
 
     from tautune.runners import sweep
+    from tautune.trainables.theory.momentum import Momentum
 
     asked = []
     monkeypatch.setattr(sweep, "run_sweep", lambda job, output, **_: asked.append((job, output)))
@@ -204,7 +205,7 @@ def test_options_of_the_sweep_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert (job.first_guess, job.departures, job.budget, output) == (5.0, False, 77, tmp_path)
     settings = job.settings(sharpness=2.0)
     assert len(settings) == 10
-    assert all(s.shifted and s.momentum == 0.9 and s.mini_batch == 64 and not s.departures for s in settings)
+    assert all(s.momentum == Momentum(0.9, shifted=True) and s.mini_batch == 64 and not s.departures for s in settings)
     assert settings[0].delay == 4
     assert settings[0].first_guess == pytest.approx(5 * 0.48729 / 2, rel=1e-5)
     assert job.resources["GPU"] > 0
