@@ -17,10 +17,11 @@ from tautune.runners import searches as searching
 from tautune.search_spaces.names import check_name
 from tautune.search_spaces.space import active, as_text, combinations, domain_of, ends
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.datasets import DataError, ImageData, load
+from tautune.trainables.classifier.data_files import DataError
+from tautune.trainables.classifier.datasets import ImageData, load
+from tautune.trainables.classifier.hyperparameters import model_part
 from tautune.trainables.classifier.models import build
 from tautune.trainables.classifier.splits import Split, splits
-from tautune.trainables.classifier.training import model_part
 
 Json = dict[str, Any]
 OPTIONS = (
