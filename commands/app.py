@@ -15,6 +15,7 @@ from rich.table import Table
 from typer.exceptions import TyperException
 
 from tautune.cluster.session.environment import set_environment
+from tautune.cluster.session.signals import sigterm_as_interrupt
 from tautune.commands.cluster import cluster_commands
 from tautune.commands.grid import grid_commands
 from tautune.commands.options import (
@@ -191,7 +192,11 @@ def main() -> None:
     atexit.register(_freeze)  # a look through all objects at the end takes as long again
     command = typer.main.get_command(app)
     try:
-        sys.exit(command.main(sys.argv[1:] or ["--help"], standalone_mode=False))
+        with sigterm_as_interrupt():
+            code = command.main(sys.argv[1:] or ["--help"], standalone_mode=False)
+        if code == 130:  # Typer's way to say Ctrl-C
+            _end("stopped", code)
+        sys.exit(code)
     except typer.Abort:
         _end("stopped", 130)
     except TyperException as error:
