@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from statistics import fmean, stdev
 
 import numpy as np
-from tautune.trainables.threshold.record import MeasurementRecord
 
 from tautune.analysis.thresholds import Escape, Point, Thresholds
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.threshold.record import MeasurementRecord
 
 
 def conclude(

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tautune.trainables.threshold.record import MeasurementRecord
 
 from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.threshold.record import MeasurementRecord
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
-from tautune.search_spaces.catalogue import CATALOGUE
 from typer.exceptions import TyperException
 
 from tautune.cluster.session.environment import set_environment
+from tautune.cluster.session.signals import sigterm_as_interrupt
 from tautune.commands import started  # noqa: F401 - takes the time
 from tautune.commands.cluster import cluster_commands
 from tautune.commands.grid import grid_command
@@ -23,6 +23,7 @@ from tautune.commands.options import MomentumOption, Shifted
 from tautune.commands.sweep import sweep_command
 from tautune.commands.tuning import tuning_commands
 from tautune.records.errors import InputError, Interrupted, RunFailed, user_input
+from tautune.search_spaces.catalogue import CATALOGUE
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import Momentum
 
@@ -122,7 +123,11 @@ def main() -> None:
     atexit.register(_freeze)  # a look through all objects at the end takes as long again
     command = typer.main.get_command(app)
     try:
-        sys.exit(command.main(sys.argv[1:] or ["--help"], standalone_mode=False))
+        with sigterm_as_interrupt():
+            code = command.main(sys.argv[1:] or ["--help"], standalone_mode=False)
+        if code == 130:  # Typer's way to say Ctrl-C
+            _end("stopped", code)
+        sys.exit(code)
     except typer.Abort:
         _end("stopped", 130)
     except TyperException as error:

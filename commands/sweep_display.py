@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from tautune.trainables.threshold.record import MeasurementRecord
 
 from tautune.analysis.thresholds import Point, Thresholds
 from tautune.runners.listeners import Records, SweepListener
+from tautune.trainables.threshold.record import MeasurementRecord
 
 HEADINGS = ("delay τ", "predicted", "measured", "± uncertainty", "relative error", "gradient evaluations")
 

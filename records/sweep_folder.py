@@ -11,7 +11,6 @@ from tautune.records.run_folder import RunFolder
 from tautune.records.storage import Folder, make, reading, writing
 from tautune.trainables.threshold.record import MeasurementRecord
 
-
 MEASUREMENTS = "measurements"
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tautune.search_spaces.catalogue import CATALOGUE, check_study
 
 from tautune.runners.shared import check, check_delays, check_mini_batch, folder_name
 from tautune.runners.sweep import DELAYS
+from tautune.search_spaces.catalogue import CATALOGUE, check_study
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tautune.search_spaces.catalogue import CATALOGUE, check_study
-from tautune.trainables.threshold.record import MeasurementRecord, Settings
-
 from tautune.runners.shared import check, check_delays, check_mini_batch, folder_name
+from tautune.search_spaces.catalogue import CATALOGUE, check_study
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
+from tautune.trainables.threshold.record import MeasurementRecord, Settings
 
 if TYPE_CHECKING:
     from tautune.search_spaces.stability_study import StabilityStudy

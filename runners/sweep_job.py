@@ -10,7 +10,6 @@ import ray
 import torch
 from ray import tune
 from ray.tune.logger import TBXLoggerCallback
-from tautune.trainables.threshold.record import MeasurementRecord, Settings
 
 from tautune.analysis.sweep_conclusion import conclude
 from tautune.analysis.thresholds import Thresholds
@@ -25,6 +24,7 @@ from tautune.runners.listeners import Key, SweepListener
 from tautune.runners.sweep_plan import SweepPlan
 from tautune.trainables.theory.problem import ProblemParts
 from tautune.trainables.threshold.minimum import Minimum
+from tautune.trainables.threshold.record import MeasurementRecord, Settings
 from tautune.trainables.threshold.trial import DelayTrial, MinimumTrial
 
 Json = dict[str, Any]
@@ -47,9 +47,7 @@ def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> 
                 delays=sorted({*folder.run.get("delays", []), *sweep.delays}),
                 seeds=max(sweep.repeats, folder.run.get("seeds", 0)),
             )
-            folder.begin(
-                started=now(), delays=list(sweep.delays), mini_batch_seeds=sweep.repeats, **provenance()
-            )
+            folder.begin(started=now(), delays=list(sweep.delays), mini_batch_seeds=sweep.repeats, **provenance())
             _find_minimum(plan, folder, listener)
             _measure(plan, folder, listener)
     except KeyboardInterrupt:
