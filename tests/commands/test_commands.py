@@ -127,7 +127,7 @@ BAD = {
     "tune mnist_cnn_grid --data-dir nowhere": "there is no folder nowhere to look for mnist in",
     "tune nowhere.py": "there is no study file nowhere.py",
     "tune a_study.py": "a_study.py must set STUDY to a tautune.TuningStudy or a tautune.StabilityStudy, not int",
-    "resume other": "other holds no run.json; give a folder that `tautune tune --output` wrote",
+    "resume other": "other holds no run.json; give a folder that a run of tautune wrote",
     "extend other --trials 3": "other holds no run.json",
     "results damaged": "run.json is not JSON",
     "results old": "old was written by another version of tautune (0.0.9): its format is 1, and this one reads 2",
@@ -189,6 +189,7 @@ def test_options_of_the_sweep_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     import torch
 
     from tautune.runners import sweep
+    from tautune.trainables.theory.momentum import Momentum
 
     asked = []
     monkeypatch.setattr(sweep, "run_sweep", lambda job, output, **_: asked.append((job, output)))
@@ -202,7 +203,7 @@ def test_options_of_the_sweep_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert (job.first_guess, job.departures, job.budget, output) == (5.0, False, 77, tmp_path)
     settings = job.settings(sharpness=2.0)
     assert len(settings) == 10
-    assert all(s.shifted and s.momentum == 0.9 and s.mini_batch == 64 and not s.departures for s in settings)
+    assert all(s.momentum == Momentum(0.9, shifted=True) and s.mini_batch == 64 and not s.departures for s in settings)
     assert settings[0].delay == 4
     assert settings[0].first_guess == pytest.approx(5 * 0.48729 / 2, rel=1e-5)
     assert job.resources["GPU"] > 0
