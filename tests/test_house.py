@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+import grimp
+import networkx
 import pytest
 
 from docs import draw_architecture
@@ -55,6 +57,17 @@ def test_no_room_is_most_of_the_house() -> None:
     sizes = {room: sum(map(lines_in, (ROOT / room).rglob("*.py"))) for room in ROOMS}
     shares = {room: size / sum(sizes.values()) for room, size in sizes.items()}
     assert max(shares.values()) <= LARGEST_ROOM, shares
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph("tautune", cache_dir=None)
+    imports = networkx.DiGraph(
+        (importer, imported)
+        for importer in graph.modules
+        for imported in graph.find_modules_directly_imported_by(importer)
+    )
+    circles = [sorted(files) for files in networkx.strongly_connected_components(imports) if len(files) > 1]
+    assert not circles
 
 
 def test_the_drawing_agrees_with_the_imports() -> None:
