@@ -27,8 +27,8 @@ from tautune.records.folder_lock import FolderLock, Held
 from tautune.records.grid_folder import GridFolder
 from tautune.records.run_file import check_output, kind_of
 from tautune.records.storage import Folder, folder_at, output_folder
-from tautune.runners.listeners import SweepListener
 from tautune.records.tuning_folder import check_new
+from tautune.runners.listeners import SweepListener
 from tautune.runners.prediction import predict
 from tautune.runners.refit import refit
 from tautune.runners.sweep import Sweep
