@@ -16,8 +16,10 @@ import s3fs
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tautune._sweep import carry_out
 from tautune.cluster.session.storage_probe import check_storage, probe
 from tautune.commands import app as cli
+from tautune.commands.sweep_display import SweepDisplay
 from tautune.records import folder_lock
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.files import write_json
@@ -25,10 +27,11 @@ from tautune.records.folder_lock import FolderLock, Held
 from tautune.records.grid_folder import GridFolder
 from tautune.records.run_file import check_output, kind_of
 from tautune.records.storage import Folder, folder_at, output_folder
+from tautune.runners.listeners import SweepListener
 from tautune.records.tuning_folder import check_new
 from tautune.runners.prediction import predict
 from tautune.runners.refit import refit
-from tautune.runners.sweep import Sweep, run_sweep
+from tautune.runners.sweep import Sweep
 from tautune.runners.trial_table import read_rows
 from tautune.runners.tuning import extend_tuning, resume_tuning
 from tautune.search_spaces import quadratic
@@ -113,10 +116,10 @@ def test_a_sweep_in_a_bucket_is_found_there_again(bucket: Folder, monkeypatch: p
     monkeypatch.setenv("TAUTUNE_STORAGE", str(bucket))
     output = folder_at("sweep")
     sweep = Sweep(study=quadratic.STUDY, delays=(1,), departures=False)
-    first = run_sweep(sweep, output, console=Console(file=io.StringIO()), started=0)
+    first = carry_out(sweep, output, SweepListener())
     assert abs(first.points[0].relative_error) < 1e-3
     text = io.StringIO()
-    assert run_sweep(sweep, output, console=Console(file=text, width=200), started=0) == first
+    assert carry_out(sweep, output, SweepDisplay(Console(file=text, width=200), 0.0)) == first
     assert "everything asked for is in s3://" in text.getvalue()
     written = names_in(bucket)
     assert {"sweep/thresholds.json", "sweep/thresholds.png", "sweep/run.json"} <= written
