@@ -37,7 +37,7 @@ def test_a_line_that_a_kill_left_unfinished_is_not_a_point(tmp_path: Path) -> No
 def test_an_accuracy_may_be_absent(tmp_path: Path) -> None:
     with GridFolder(tmp_path, CONFIGURATION) as folder:
         folder.write({})
-        with folder.table.open("ab") as file:  # type: ignore[call-overload]
+        with folder.table.open("ab") as file:
             file.write(b"1,0.1,0.0,0,0,1.5,,0,100\n2,0.1,0.0,0,0,1.5,0.0,0,100\n")
         first, second = folder.rows().values()
         assert first.accuracy is None
