@@ -37,7 +37,8 @@ class StudyModules(MetaPathFinder):
     @classmethod
     def beside(cls, file: Path) -> "StudyModules":
         """Returns those of a study file that lies here."""
-        name, folders = f"tautune_study_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}", (file.parent,)
+        name = f"tautune_study_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
+        folders: tuple[Path, ...] = (file.parent,)
         if imports_relatively(file.read_bytes()):
             packages = list(takewhile(lambda folder: (folder / "__init__.py").is_file(), file.parents))
             name = ".".join([folder.name for folder in reversed(packages)] + [name])

@@ -2,7 +2,7 @@
 
 import sys
 import traceback
-from dataclasses import fields, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -37,9 +37,7 @@ def load_user_study(name: str) -> StabilityStudy | TuningStudy:
         kinds = "a tautune.TuningStudy or a tautune.StabilityStudy"
         found = f"not {type(study).__name__}" if hasattr(module, "STUDY") else "and there is no STUDY in it"
         raise ValueError(f"{name} must set STUDY to {kinds}, {found}")
-    if "source" in {field.name for field in fields(study)}:
-        study = replace(study, source=path)
-    return study
+    return replace(study, source=path)
 
 
 def _own_traceback(error: BaseException, files: set[str]) -> str:

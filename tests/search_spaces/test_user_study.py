@@ -14,6 +14,7 @@ from tautune import search_spaces
 from tautune.search_spaces import study_modules
 from tautune.search_spaces.study_sources import sources_of
 from tautune.search_spaces.tuning_study import TuningStudy
+from tautune.trainables.theory.problem import ProblemParts
 
 STUDY = """
 from ray import tune
@@ -226,6 +227,54 @@ def test_a_mistake_in_a_study_file_ends_in_one_line_that_says_it(project: Path, 
     for part in shown:
         position = "\n".join(before).index(part, position)
     assert "importlib" not in "\n".join(before)
+
+
+MEASURED = """
+import torch
+from helper import network
+from blocks import Block
+from tautune.search_spaces.stability_study import StabilityStudy
+
+def loss(outputs, targets):
+    import late
+    return torch.nn.functional.cross_entropy(late.flat(outputs), targets)
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = Block(10)
+
+    def forward(self, inputs):
+        from blocks.late_block import late_block
+        return late_block()(self.block(inputs))
+
+STUDY = StabilityStudy(
+    name="mine",
+    description="",
+    data=lambda: (torch.zeros(6, 64), torch.arange(6)),
+    model=Model,
+    loss=loss,
+)
+"""
+
+
+def test_a_measured_problem_arrives_where_there_are_none_of_the_files(project: Path) -> None:
+    write(project, {"mine.py": MEASURED})
+    study = search_spaces.find(str(project / "mine.py"))
+    assert study.source == project / "mine.py"
+    problem = study.problem()
+    pickled = cloudpickle.dumps(ProblemParts.of(problem))
+    value, _ = problem.value_and_gradient(problem.point)
+    for file in project.rglob("*.py"):
+        file.unlink()
+    program = """
+import pickle, sys
+problem = pickle.loads(sys.stdin.buffer.read()).on("cpu")
+print(problem.value_and_gradient(problem.point)[0])
+"""
+    done = subprocess.run([sys.executable, "-c", program], input=pickled, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert float(done.stdout) == value
 
 
 def test_a_tuning_study_is_not_measured(project: Path) -> None:
