@@ -101,14 +101,11 @@ def test_what_needs_no_ray(programs: Path, folder: Path) -> None:
 
 
 def test_a_script_of_the_users(programs: Path, folder: Path) -> None:
-    script = folder / "script.py"
-    script.write_text(
-        "import tautune, tautune.trainables.delay.queue, tautune.analysis, tautune.runners.sweep\n"
-        "from pathlib import Path\n"
-        "print(Path(tautune.trainables.__file__).parents[1])\n"
-    )
-    place = Path(run([str(programs / "python"), str(script)], folder).strip())
-    assert place.is_relative_to(programs.parent)
+    script = "import tautune; print(f'{tautune.threshold(3):.4f}', tautune.GradientQueue.__name__, tautune.__file__)"
+    (folder / "script.py").write_text(script)
+    threshold, name, file = run([str(programs / "python"), "script.py"], folder).split()
+    assert (threshold, name) == ("0.4450", "GradientQueue")
+    assert Path(file).is_relative_to(programs.parent)
 
 
 @pytest.mark.wheel
@@ -117,6 +114,13 @@ def test_sweeps_and_grids(programs: Path, folder: Path) -> None:
     tautune = str(programs / "tautune")
     run([tautune, "sweep", "quadratic", "--delays", "0,1", "--output", "swept"], folder)
     assert {"thresholds.json", "thresholds.png", "run.json"} <= {file.name for file in (folder / "swept").iterdir()}
+    script = (
+        "import tautune\n"
+        "tautune.sweep('quadratic', delays=[0, 2], departures=False, output='swept')\n"
+        "print(*tautune.load('swept').to_frame().delay)\n"
+    )
+    (folder / "script.py").write_text(script)
+    assert run([str(programs / "python"), "script.py"], folder).split() == ["0", "1", "2"]
     run([tautune, "grid", "quadratic", "--delays", "0,1", "--learning-rates", "2", "--steps", "5",
          "--output", "grid"], folder)  # fmt: skip
     assert len((folder / "grid" / "points.csv").read_text().splitlines()) == 1 + 2 * 2
