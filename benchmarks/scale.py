@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.record import keep
 from benchmarks.timing import environment
-from tautune.runners.grid import PRECISION
+from tautune.runners.grid_plan import PRECISION
 from tautune.search_spaces import digits
 from tautune.trainables.grid.plan import plan
 from tautune.trainables.grid.point import Course, Point, Task

@@ -48,6 +48,8 @@ class TuningStudy:
     """Of the training images, held out to compare configurations."""
     examples: int | None = None
     """Images that train at most, a fixed stratified part; all that do not validate if not given."""
+    normalize: bool = True
+    """Whether inputs are brought to mean 0 and standard deviation 1; integers other than bytes never are."""
     source: Path | None = None
     """The file of a user's own study."""
 

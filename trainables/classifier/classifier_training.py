@@ -31,17 +31,28 @@ class ClassifierTraining:
         config: the hyperparameters of training and model together.
         images: those to train on are images[split[0]], those that validate images[split[1]]; they stay where they are.
         horizon: epochs of the whole training, over which the learning-rate schedule goes.
+        seed: of the initial weights, of dropout and of the order of the images.
+        normalize: whether inputs are normalized; tokens never are.
     """
 
     def __init__(
-        self, model: str | Model, config: Config, images: Images, split: Split, *, classes: int, horizon: int, seed: int
+        self,
+        model: str | Model,
+        config: Config,
+        images: Images,
+        split: Split,
+        *,
+        classes: int,
+        horizon: int,
+        seed: int,
+        normalize: bool = True,
     ) -> None:
         torch.manual_seed(seed)
         device = images.targets.device
         self.config = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
         self.images, (self.indices, validation) = images, split
         self.validation = images[validation.to(device)]
-        self.normalize = Normalization.of(images.pixels[self.indices.to(device)]).to(device)
+        self.normalize = Normalization.of(images.pixels[self.indices.to(device)], wanted=normalize).to(device)
         self.model = build(model, images.shape, classes, model_part(config)).to(device)
         self.order = torch.Generator().manual_seed(seed)
         self.optimizer = make_optimizer(self.model.parameters(), self.config)

@@ -83,8 +83,8 @@ def train_epoch(
     model.train()
     weights = penalized(model)
     batches = indices[torch.randperm(len(indices), generator=generator)].split(config.batch_size)
-    if len(batches) > 1 and len(batches[-1]) == 1 < config.batch_size:
-        batches = batches[:-1]  # batch normalization has no variance of one image
+    if len(batches) > 1 and len(batches[-1]) == 1 < config.batch_size and _normalizes_batches(model):
+        batches = batches[:-1]
     losses: list[Tensor] = []
     right: list[Tensor] = []
     rate = config.learning_rate
@@ -105,6 +105,11 @@ def train_epoch(
         if (step + 1) % CHECK_EVERY == 0 and _first_diverged(losses[-CHECK_EVERY:]) is not None:
             break
     return _conclude(losses, right, [len(batch) for batch in batches], rate)
+
+
+def _normalizes_batches(model: nn.Module) -> bool:
+    """Returns whether a layer needs two examples, since one alone has no variance."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in model.modules())
 
 
 def penalized(model: nn.Module) -> list[nn.Parameter]:

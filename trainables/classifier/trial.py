@@ -66,6 +66,7 @@ class ClassifierTrial(tune.Trainable):
                     classes=s["classes"],
                     horizon=s["max_epochs"],
                     seed=s["seed"] + number,
+                    normalize=s["study"].normalize,
                 )
                 for number, split in enumerate(self.splits)
             ]
