@@ -1,12 +1,13 @@
 # make demo   sets up .venv and measures the stability thresholds of the digits network
 # make test   sets up .venv and runs the tests
 # make test-cluster  starts a real cluster of three hosts on this machine
-# make check  `make test` with ruff and mypy before
+# make test-wheel  builds the wheel and runs it in a folder whose files have the names of our rooms
+# make check  runs ruff, the check of the imports and mypy (make lint), then the tests
 PYTHON ?= python3
 BIN := .venv/bin
 export RAY_AUTH_MODE := token
 
-.PHONY: demo test test-cluster check bench accuracy classifiers board lock clean
+.PHONY: demo test test-cluster test-wheel lint check bench accuracy classifiers board lock clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
@@ -18,11 +19,16 @@ test: .venv/installed
 test-cluster: .venv/installed
 	$(BIN)/pytest -m cluster -rs
 
-check: .venv/installed
+test-wheel: .venv/installed
+	$(BIN)/pytest -m wheel
+
+lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
-	$(BIN)/pytest
+
+check: lint test
 
 # tautune beside what a user would run instead: less than half an hour on two idle cores. Fashion-MNIST as below.
 bench: .venv/installed

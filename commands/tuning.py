@@ -71,11 +71,6 @@ def tune(
         from tautune.runners.tuning import run_tuning
         from tautune.runners.tuning_job import Tuning
 
-        if study in search_spaces.PATHS:
-            others = (search, scheduler, trials, max_epochs, examples, concurrent, time_budget, data_dir)
-            plain = (folds, repeats, cpus_per_trial, gpus_per_trial, seed, split_seed) == (1, 1, 1, 0, 0, 0)
-            _compare_paths(study, fixed, plain and others == (None,) * len(others), output)
-            return
         with user_input():
             chosen = search_spaces.find_tuning(study).setting(fixed)
         if trials is not None and (search or chosen.search) == "grid":
@@ -99,20 +94,6 @@ def tune(
             fixed=fixed,
         )
         run_tuning(tuning, output_folder(output, chosen.name), console=Console(), started=STARTED)
-
-
-def _compare_paths(study: str, fixed: dict[str, Any], nothing_else: bool, output: str | None) -> None:
-    from tautune import search_spaces
-    from tautune.records.storage import output_folder
-    from tautune.runners.path import compare_paths
-    from tautune.trainables.theory.stability import check_delay
-
-    if set(fixed) - {"delay"} or not nothing_else:
-        raise InputError(f"{study} compares optimizers on a function: only --set delay=… and --output apply to it")
-    delay = fixed.get("delay", 0)
-    with user_input():
-        check_delay(delay)
-    compare_paths(search_spaces.PATHS[study], output_folder(output, study), delay=delay, console=Console())
 
 
 @tuning_commands.command()

@@ -1,23 +1,21 @@
 """Where results are kept: a folder of this machine or of a shared disk, or a bucket (s3://, gs://)."""
 
 import contextlib
-import logging
 import os
-import secrets
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
-from upath import UPath
+from tautune.records.errors import InputError, RunFailed
 
-from tautune.records.errors import InputError
+if TYPE_CHECKING:
+    from upath import UPath  # 0.1 s, which only a bucket needs
 
-Folder = Path | UPath
-"""A local `Path`, or a `UPath` with the same methods in a bucket."""
+Folder = Union[Path, "UPath"]  # noqa: UP007
+"""A local `Path`, or a `UPath`, which has the same methods, in a bucket."""
 SCHEMES = {"s3": "s3fs", "gs": "gcsfs"}
-"""Scheme of a bucket → the package that reaches it, an extra of the scheme's name."""
+"""Scheme of a bucket → the package that reaches it. Each is an optional dependency named after the scheme."""
 
 RESULTS_AT = "results: "
 """Begins the line in which a run on a cluster says where it writes."""
@@ -52,7 +50,7 @@ def output_folder(given: str | None, name: str) -> Folder:
         return run_folder(given)
     if not os.environ.get("TAUTUNE_STORAGE"):
         return Path("results") / name
-    return run_folder(f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
+    return run_folder(f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}")
 
 
 def run_folder(given: str) -> Folder:
@@ -70,13 +68,17 @@ def results_folder(given: str | None) -> Folder:
     return storage_root() if os.environ.get("TAUTUNE_STORAGE") else Path("results")
 
 
-def _in_bucket(text: str) -> UPath:
+def _in_bucket(text: str) -> "UPath":
     scheme, _, rest = text.partition("://")
     package = SCHEMES.get(scheme)
     bucket = rest.split("/")[0]
     if package is None or not bucket:
         raise InputError(f"{text}: results are kept in a folder, in s3://BUCKET/PATH or in gs://BUCKET/PATH")
-    logging.getLogger(package).setLevel(logging.CRITICAL)  # what fails is told by what is raised
+    import logging
+
+    logging.getLogger(package).setLevel(logging.CRITICAL)  # the exception tells what failed
+    from upath import UPath
+
     try:
         folder = UPath(text.rstrip("/"), use_listings_cache=False)
         with contextlib.suppress(FileNotFoundError):  # a new folder, or no bucket
@@ -88,19 +90,40 @@ def _in_bucket(text: str) -> UPath:
         raise InputError(f"{text} needs the package {package}; {hint}") from None
     except FileNotFoundError:
         raise InputError(f"{text}: there is no bucket {bucket}") from None
-    except Exception as error:  # botocore's, aiohttp's and Google's are of many kinds
+    except Exception as error:  # botocore, aiohttp and Google have no common base class
         raise InputError(f"{text} cannot be reached: {reason(error)}") from None
     return folder
 
 
 def reason(error: BaseException) -> str:
-    """The error in one line."""
+    """Returns the error in one line. Whether a read or a write failed is said by `reading` and `writing`."""
     text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
     return " ".join(text.split())[:300]
 
 
+def reading(path: Folder) -> "contextlib.AbstractContextManager[None]":
+    """A context that raises InputError, "PATH cannot be read: …", where the storage refuses a read."""
+    return _access(path, "read", InputError)
+
+
+def writing(path: Folder, error: type[Exception] = InputError) -> "contextlib.AbstractContextManager[None]":
+    """A context that raises `error`, "PATH cannot be written: …", where the storage refuses a write."""
+    return _access(path, "written", error)
+
+
+@contextlib.contextmanager
+def _access(path: Folder, doing: str, raised: type[Exception]) -> Iterator[None]:
+    kinds = OSError if isinstance(path, Path) else Exception  # a bucket's library has exceptions of its own
+    try:
+        yield
+    except (InputError, RunFailed):
+        raise
+    except kinds as error:
+        raise raised(f"{path} cannot be {doing}: {reason(error)}") from None
+
+
 def make(folder: Folder) -> None:
-    """A bucket has no folders to make."""
+    """Makes a local folder with its parents. A bucket has no folders to make."""
     if isinstance(folder, Path):
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -128,7 +151,9 @@ def read_locally(folder: Folder, pattern: str) -> Iterator[Path]:
     if isinstance(folder, Path):
         yield folder
         return
-    with tempfile.TemporaryDirectory() as copy:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as copy:
         for file in folder.glob(pattern):
             Path(copy, file.name).write_bytes(file.read_bytes())
         yield Path(copy)
@@ -140,7 +165,9 @@ def written_locally(folder: Folder) -> Iterator[Path]:
     if isinstance(folder, Path):
         yield folder
         return
-    with tempfile.TemporaryDirectory() as copy:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as copy:
         yield Path(copy)
         for file in Path(copy).iterdir():
             (folder / file.name).write_bytes(file.read_bytes())

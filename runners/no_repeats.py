@@ -55,7 +55,8 @@ class Distinct(Searcher):
 
 def candidates(repeated: int) -> int:
     """How many draws of its model TPE takes the best of: of a few choices it is nearly always the same one, so that
-    after each repetition it draws half as many, and in the end one."""
+    after each repetition it draws half as many, and in the end one.
+    """
     return max(1, CANDIDATES >> repeated)
 
 

@@ -14,9 +14,10 @@ from tautune import search_spaces
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder
 from tautune.trainables.classifier.datasets import Images
+from tautune.trainables.classifier.hyperparameters import model_part
 from tautune.trainables.classifier.models import build
 from tautune.trainables.classifier.normalization import Normalization
-from tautune.trainables.classifier.training import model_part, outputs_of
+from tautune.trainables.classifier.training import outputs_of
 
 Json = dict[str, Any]
 

@@ -10,10 +10,10 @@ import numpy as np
 from ray import tune
 from ray.tune.search import Searcher
 from rich.console import Console
+from tautune.commands.sweep_progress import show_hosts
 
 from tautune.cluster.session.session import IN_TUNING, RETRIES, ray_session
 from tautune.cluster.session.storage_probe import check_storage
-from tautune.commands.sweep_progress import show_hosts
 from tautune.records.errors import InputError, Interrupted, RunFailed, trial_failed
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import Folder, ray_storage, read_locally, restored_tuner

@@ -15,12 +15,13 @@ from tautune.records.tuning_folder import FORMAT
 from tautune.runners import schedulers as scheduling
 from tautune.runners import searches as searching
 from tautune.search_spaces.names import check_name
-from tautune.search_spaces.space import active, as_text, combinations, domain_of, ends
+from tautune.search_spaces.space import as_text, combinations, example
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.datasets import DataError, ImageData, load
+from tautune.trainables.classifier.data_files import DataError
+from tautune.trainables.classifier.datasets import ImageData, load
+from tautune.trainables.classifier.hyperparameters import model_part
 from tautune.trainables.classifier.models import build
 from tautune.trainables.classifier.splits import Split, splits
-from tautune.trainables.classifier.training import model_part
 
 Json = dict[str, Any]
 OPTIONS = (
@@ -156,8 +157,7 @@ def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:
 
 def try_model(study: TuningStudy, data: ImageData) -> None:
     """Builds one network of the space. Raises InputError, after its own traceback, if that raises."""
-    config = active(study.space, {name: (ends(domain_of(entry)) or [0])[0] for name, entry in study.space.items()})
-    own = model_part(config)
+    own = model_part(example(study.space))
     try:
         with torch.random.fork_rng(devices=[]):
             build(study.model, data.train.shape, data.classes, own)

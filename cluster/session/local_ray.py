@@ -33,7 +33,9 @@ def start_local_ray(meanwhile: Sequence[str], in_workers: Sequence[str], **optio
     addresses = [ray.get_runtime_context().gcs_address, *(node["NodeManagerAddress"] for node in ray.nodes())]
     if not all(address.startswith("127.0.0.1") for address in addresses):
         ray.shutdown()
-        raise RunFailed(f"Ray listens on {addresses[0]}, where others reach it; set RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0")
+        raise RunFailed(
+            f"Ray listens on {addresses[0]}, where others reach it; set RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0"
+        )
 
 
 def _start(in_workers: Sequence[str], options: dict[str, Any]) -> None:

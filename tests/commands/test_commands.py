@@ -96,7 +96,7 @@ BAD = {
     "grid quadratic --output other": "holds files but no run.json",
     "grid quadratic --output swept": "swept holds a grid with study = 'digits', not 'quadratic'",
     "tune": "Missing argument",
-    "tune digits": "study 'digits' is unknown; did you mean digits_mlp",
+    "tune digits": "study digits is for `tautune sweep` and `tautune grid`",
     "tune digits_mlp --search hyperop": "--search 'hyperop' is unknown; did you mean hyperopt",
     "tune digits_mlp --scheduler ash": "--scheduler 'ash' is unknown; did you mean asha",
     "tune digits_mlp --search grid": "--search grid needs choices, and learning_rate is a range",
@@ -105,8 +105,8 @@ BAD = {
     "tune digits_mlp --set delya=8": "hyperparameter 'delya' is unknown; did you mean delay",
     "tune digits_mlp --set delay=-8": "delay must be an integer ≥ 0 (optimizer steps), not -8",
     "tune digits_mlp --set delay": "--set takes NAME=VALUE, as in --set delay=8, not 'delay'",
-    "tune digits_mlp --set dropout=2": "the model of digits_mlp cannot be built with",
-    "tune digits_mlp --set layers=9": "units must be 9 widths for 9 layers, not 1",
+    "tune digits_mlp --set dropout=2": "dropout must be in [0, 1], not 2",
+    "tune digits_mlp --set layers=9": "units must be 9 widths for 9 layers",
     "tune digits_mlp --set flip=False": "flip must be true or false, not 'False'",
     "tune digits_mlp --set batch_norm=no": "batch_norm must be true or false, not 'no'",
     "tune digits_mlp --set learning_rate=abc": "learning_rate cannot be 'abc', a str",
@@ -124,11 +124,10 @@ BAD = {
     "tune digits_mlp --gpus-per-trial 1.5": "--gpus-per-trial must be a share of one GPU or a whole number, not 1.5",
     "tune digits_mlp --output a_file": "a_file exists and is not an empty folder; give a new one",
     "tune digits_mlp --output damaged": "damaged holds a run; go on with it by `tautune resume`",
-    "tune mnist_cnn_grid --data-dir nowhere": "mnist is not in",
-    "tune optimizers_quadratic --trials 3": "only --set delay=… and --output apply to it",
+    "tune mnist_cnn_grid --data-dir nowhere": "there is no folder nowhere to look for mnist in",
     "tune nowhere.py": "there is no study file nowhere.py",
     "tune a_study.py": "a_study.py must set STUDY to a tautune.TuningStudy, not int",
-    "resume other": "other holds no run.json; give a folder that `tautune tune --output` wrote",
+    "resume other": "other holds no run.json; give a folder that a run of tautune wrote",
     "extend other --trials 3": "other holds no run.json",
     "results damaged": "run.json is not JSON",
     "results old": "old was written by another version of tautune (0.0.9): its format is 1, and this one reads 2",
@@ -137,7 +136,6 @@ BAD = {
     "predict other x.png": "there is no other/model.pt; make it with `tautune refit other`",
     "predict broken x.png": "broken/model.pt is damaged, or not a model of tautune",
     "tune digits_mlp --time-budget inf": "--time-budget must be above 0, and finite, not inf",
-    "tune optimizers_quadratic --folds 3": "only --set delay=… and --output apply to it",
     "extend partial --trials 2": "run.json is damaged: a part of it is missing",
     "results partial": "run.json is damaged: a part of it is missing",
     "board nowhere": "there is no folder nowhere",
@@ -191,6 +189,7 @@ def test_options_of_the_sweep_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     import torch
 
     from tautune.runners import sweep
+    from tautune.trainables.theory.momentum import Momentum
 
     asked = []
     monkeypatch.setattr(sweep, "run_sweep", lambda job, output, **_: asked.append((job, output)))
@@ -204,7 +203,7 @@ def test_options_of_the_sweep_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert (job.first_guess, job.departures, job.budget, output) == (5.0, False, 77, tmp_path)
     settings = job.settings(sharpness=2.0)
     assert len(settings) == 10
-    assert all(s.shifted and s.momentum == 0.9 and s.mini_batch == 64 and not s.departures for s in settings)
+    assert all(s.momentum == Momentum(0.9, shifted=True) and s.mini_batch == 64 and not s.departures for s in settings)
     assert settings[0].delay == 4
     assert settings[0].first_guess == pytest.approx(5 * 0.48729 / 2, rel=1e-5)
     assert job.resources["GPU"] > 0

@@ -47,8 +47,8 @@ def test_a_damaged_table_is_named(tmp_path: Path, line: str) -> None:
 def test_a_folder_is_one_grids_and_one_runs(tmp_path: Path) -> None:
     with GridFolder(tmp_path, CONFIGURATION) as folder:
         folder.keep_run(runs=[])
-        with pytest.raises(InputError, match="another grid is writing"):
-            GridFolder(tmp_path, CONFIGURATION)
+        with pytest.raises(InputError, match="is being written by another run"), GridFolder(tmp_path, CONFIGURATION):
+            pass
     with pytest.raises(InputError, match="holds a grid with steps = 100, not 200; give another folder"):
         GridFolder(tmp_path, CONFIGURATION | {"steps": 200})
     with GridFolder(tmp_path, CONFIGURATION) as folder:

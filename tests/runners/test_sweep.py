@@ -17,6 +17,7 @@ import pytest
 import ray
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
 
 from tautune import search_spaces
 from tautune.analysis.thresholds import Thresholds
@@ -111,7 +112,7 @@ def test_two_sweeps_do_not_write_one_folder(tmp_path: Path) -> None:
     run(replace(SWEEP, delays=(1,)), tmp_path)
     with (tmp_path / ".lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="another sweep is writing"):
+        with pytest.raises(InputError, match="is being written by another run"):
             run(replace(SWEEP, delays=(2,)), tmp_path)
     run(replace(SWEEP, delays=(2,)), tmp_path)
 
@@ -173,6 +174,18 @@ def test_mini_batches_have_an_uncertainty_from_their_seeds(tmp_path: Path) -> No
     assert point.seeds == 3
     assert point.measured == pytest.approx(sum(rates) / 3)
     assert point.uncertainty > (max(rates) - min(rates)) / 4 > 0
+
+
+def test_what_is_measured_is_the_study_that_was_given_and_not_the_registered_one_of_its_name(tmp_path: Path) -> None:
+    def twice() -> tuple[Tensor, Tensor]:
+        inputs, targets = quadratic.data()
+        return 2 * inputs, targets
+
+    for name in ("quadratic", "one_that_nobody_registered"):
+        study = replace(quadratic.STUDY, name=name, data=twice)
+        thresholds, _ = run(Sweep(study=study, delays=(0,), departures=False), tmp_path / name)
+        assert thresholds.sharpness == pytest.approx(16)
+        assert thresholds.points[0].measured == pytest.approx(2 / 16, rel=1e-3)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])  # SIGTERM: test_grid

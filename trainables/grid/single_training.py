@@ -9,7 +9,6 @@ from torch.nn.utils import vector_to_parameters
 
 from tautune.trainables.delay.queue import delayed_sgd
 from tautune.trainables.grid.point import Outcome, Point, Task, loss_limit, outcome
-from tautune.trainables.theory.momentum import Momentum
 
 
 class SingleTraining:
@@ -32,7 +31,7 @@ class SingleTraining:
             problem.parameters,
             point.learning_rate,
             point.delay,
-            Momentum(point.momentum, point.shifted),
+            point.kind,
             storage=course.storage,
         )
         self.batches = problem.batches(course.mini_batch, point.seed)
