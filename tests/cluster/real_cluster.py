@@ -50,13 +50,13 @@ class Cluster:
         """The laptop's, without what this machine sets for its own runs."""
         foreign = ("RAY_", "TAUTUNE_", "OPENBLAS_", "NVPL_", "OMP_", "MKL_")
         plain = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        return plain | {"HOME": str(self.laptop), "COLUMNS": "160"}
+        return plain | {"HOME": str(self.laptop), "COLUMNS": "160", "PYTHONPATH": str(ROOT)}
 
-    def tautune(self, *arguments: str, timeout: float = 200, **changes: str) -> Done:
-        """Runs a command on the laptop; `changes` are of its environment."""
+    def tautune(self, *arguments: str, timeout: float = 200, cwd: Path = ROOT, **changes: str) -> Done:
+        """Runs a command on the laptop, in a folder; `changes` are those of its environment."""
         return subprocess.run(
             [sys.executable, "-m", "tautune", *arguments],
-            cwd=ROOT,
+            cwd=cwd,
             env=self.environment() | changes,
             capture_output=True,
             text=True,
@@ -65,8 +65,8 @@ class Cluster:
         )
 
     def submit(self, name: str, *command: str, follow: bool = False, working_dir: Path = ROOT) -> Done:
-        options = ["--cluster", str(self.file), "--name", name, "--working-dir", str(working_dir)]
-        done = self.tautune("submit", *options, *(["--follow"] if follow else []), "--", *command)
+        options = ["--cluster", str(self.file), "--name", name, *(["--follow"] if follow else [])]
+        done = self.tautune("submit", *options, "--", *command, cwd=working_dir)
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 

@@ -54,7 +54,7 @@ def finished(folder: Path) -> int:
 
 
 def faulty_run(cluster: Cluster, name: str, folder: Path, *, epochs: int, cpus: float) -> Path:
-    """Submits it from a folder full of names like ours, with so much of a CPU a trial; returns where its results are."""
+    """Submits it from a folder full of names like ours, with so much of a CPU a trial; returns its results."""
     add_names_like_ours(folder)
     write_slow_study(folder, epoch_seconds=EPOCH_SECONDS)
     options = ("--trials", str(TRIALS), "--max-epochs", str(epochs), "--search", "random", "--scheduler", "none")
