@@ -17,7 +17,7 @@ from tautune.trainables.classifier.augmentation import flip, shift
 from tautune.trainables.classifier.datasets import Images
 from tautune.trainables.classifier.normalization import Normalization
 from tautune.trainables.classifier.schedules import SCHEDULES, factor
-from tautune.trainables.delay.queue import GradientQueue, ShiftedMomentumSGD
+from tautune.trainables.delay import GradientQueue, ShiftedMomentumSGD
 from tautune.trainables.theory.stability import check_delay, check_momentum
 
 DIVERGED_LOSS = 1e6

@@ -19,7 +19,7 @@ times its first loss (or above this, if that is below 1). Its loss is recorded a
 
 
 class Momentum(Enum):
-    """How past gradients go into an update; see `tautune.trainables.delay.queue.ShiftedMomentumSGD`."""
+    """How past gradients go into an update; see `tautune.trainables.delay.shifted_momentum.ShiftedMomentumSGD`."""
 
     NONE = "none"
     DAMPENED = "dampened"
