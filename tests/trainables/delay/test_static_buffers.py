@@ -163,9 +163,7 @@ def replayed(make: Callable[[torch.optim.Optimizer], Any]) -> list[Tensor]:
 
 def test_gradients_that_are_written_unseen_are_refused_unless_they_are_copied() -> None:
     expected = replayed(lambda o: ClonedGradients(o, DELAY))
-    assert torch.equal(
-        torch.stack(replayed(lambda o: GradientQueue(o, DELAY, copy=True))), torch.stack(expected)
-    )
+    assert torch.equal(torch.stack(replayed(lambda o: GradientQueue(o, DELAY, copy=True))), torch.stack(expected))
     with pytest.raises(ValueError, match="pass copy=True"):
         replayed(lambda o: GradientQueue(o, DELAY))
 
