@@ -43,7 +43,7 @@ class GridFolder(RunFolder):
                     continue
                 τ, η, m, shifted, seed, loss, accuracy, diverged, steps = cells
                 point = Point(int(τ), float(η), float(m), shifted == "1", int(seed))
-                found[point] = Outcome(float(loss), float(accuracy), diverged == "1", int(steps))
+                found[point] = Outcome(float(loss), float(accuracy) if accuracy else None, diverged == "1", int(steps))
             except ValueError:
                 raise InputError(
                     f"{self.table} is damaged in line {number}; remove it, or give another folder"
@@ -73,8 +73,9 @@ class GridFolder(RunFolder):
 
 
 def _cells(point: Point, outcome: Outcome) -> list[str]:
-    """Numbers with all their digits; true is 1 and false 0."""
-    return [repr(int(v)) if isinstance(v, bool) else repr(v) for v in (*point, *outcome)]
+    """Numbers with all their digits; true is 1, false 0, and None an empty cell."""
+    values = (*point, *outcome)
+    return ["" if v is None else repr(int(v)) if isinstance(v, bool) else repr(v) for v in values]
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:

@@ -262,7 +262,7 @@ class _KeepDescent(tune.Callback):
 def _measure(sweep: Sweep, shared: Json, minimum: Minimum, folder: SweepFolder, progress: SweepProgress) -> _Results:
     kept = _Results(sweep, minimum, folder, len(shared["problem"].inputs), progress)
     trainable = tune.with_parameters(DelayTrial, **shared, minimum=minimum.state_dict(), begun=dict(kept.records))
-    settings = _missing(sweep, minimum, folder)
+    settings = [settings.as_json() for settings in _missing(sweep, minimum, folder)]
     slots = ray.cluster_resources().get("CPU", 1) / sweep.resources["CPU"]
     results = tune.Tuner(
         tune.with_resources(trainable, sweep.resources),
@@ -273,7 +273,7 @@ def _measure(sweep: Sweep, shared: Json, minimum: Minimum, folder: SweepFolder, 
     ).fit()
     for result in results:
         if result.error:
-            delay = result.config["settings"].delay
+            delay = result.config["settings"]["delay"]
             raise trial_failed(f"the trial of delay {delay}", result.error, result.path)
     return kept
 
@@ -299,7 +299,7 @@ def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep
 
 def _dirname(trial: Any) -> str:
     settings = trial.config["settings"]
-    return f"delay={settings.delay}_seed={settings.seed}"
+    return f"delay={settings['delay']}_seed={settings['seed']}"
 
 
 def _read_checkpoint(checkpoint: tune.Checkpoint) -> Json:

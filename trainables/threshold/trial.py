@@ -10,7 +10,7 @@ from ray import tune
 from tautune.trainables.theory.problem import Problem, ProblemParts
 from tautune.trainables.threshold.measurement import Measurement
 from tautune.trainables.threshold.minimum import Descent, Minimum, MinimumNotReached
-from tautune.trainables.threshold.record import MeasurementRecord
+from tautune.trainables.threshold.record import MeasurementRecord, Settings
 
 
 def _on(device: str, parts: ProblemParts) -> Problem:
@@ -63,7 +63,8 @@ class MinimumTrial(tune.Trainable):
 class DelayTrial(tune.Trainable):
     """Measures one delay; one step is one learning rate. A result's `record` is the `MeasurementRecord` so far.
 
-    Config: settings (a `Settings`). Through `tune.with_parameters` come `problem`, `device`, `minimum` (its
+    Config: settings (`Settings.as_json()`: in place of an object, Tune would show the driver and TensorBoard a
+    placeholder). Through `tune.with_parameters` come `problem`, `device`, `minimum` (its
     `state_dict`) and `begun`, earlier measurements to go on from, by (delay, seed).
     """
 
@@ -83,7 +84,7 @@ class DelayTrial(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Reuses the actor: the data and the network stay, a measurement begins by moving the network."""
-        settings = new_config["settings"]
+        settings = Settings.from_json(new_config["settings"])
         self.measurement = Measurement(self.problem, self.minimum, settings)
         if record := self.begun.get((settings.delay, settings.seed)):
             self.measurement.load(record)
