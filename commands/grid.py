@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from tautune._grid import carry_out
+from tautune.commands.checking import checked
 from tautune.commands.grid_display import GridDisplay
 from tautune.commands.options import (
     DEFAULT_DELAYS,
@@ -69,6 +70,7 @@ def grid(
             points_per_trial=together,
             bfloat16_queue=bfloat16_queue,
         )
+    checked()
     display = GridDisplay(Console(stderr=as_json), STARTED)
     with parameters(InputError):
         summary = carry_out(wanted, output_folder(output, wanted.folder_name), display)

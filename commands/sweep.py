@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from tautune._sweep import carry_out
+from tautune.commands.checking import checked
 from tautune.commands.options import (
     DEFAULT_DELAYS,
     Delays,
@@ -69,6 +70,7 @@ def sweep(
             tolerance=tolerance,
             budget=budget,
         )
+    checked()
     display = SweepDisplay(Console(), STARTED)
     with parameters(InputError):
         display.ended(carry_out(wanted, output_folder(output, wanted.folder_name), display))

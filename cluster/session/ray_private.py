@@ -172,3 +172,15 @@ def trials_without_environment() -> Iterator[None]:
     finally:
         for name, value in usual.items():
             setattr(cache, name, value)
+
+
+def address_found_by_ray() -> str | None:
+    """Returns HOST:PORT of the cluster that RAY_ADDRESS=auto means; None where this Ray cannot be asked.
+
+    Raises ConnectionError if there is none, or more than one.
+    """
+    services = _find("ray._private.services", "canonicalize_bootstrap_address_or_die")
+    if services is None:
+        moved("_private.services.canonicalize_bootstrap_address_or_die", "RAY_ADDRESS=auto may wait for minutes")
+        return None
+    return str(services.canonicalize_bootstrap_address_or_die("auto"))

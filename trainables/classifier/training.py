@@ -18,7 +18,7 @@ from tautune.trainables.classifier.datasets import Images
 from tautune.trainables.classifier.hyperparameters import TrainingConfig
 from tautune.trainables.classifier.normalization import Normalization
 from tautune.trainables.classifier.schedules import factor
-from tautune.trainables.delay.queue import GradientQueue, ShiftedMomentumSGD
+from tautune.trainables.delay import GradientQueue, ShiftedMomentumSGD
 
 DIVERGED_LOSS = 1e6
 """Loss above which a training has diverged, as it has where the loss is not a number."""
