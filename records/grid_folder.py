@@ -5,7 +5,7 @@ import io
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.files import write_bytes
@@ -28,7 +28,7 @@ class GridFolder(RunFolder):
 
     @property
     def table(self) -> Folder:
-        """points.csv"""
+        """The table of the points, points.csv."""
         return self.path / "points.csv"
 
     def rows(self) -> "dict[Point, Outcome]":
@@ -82,7 +82,12 @@ def _row(cells: list[str]) -> "tuple[Point, Outcome]":
 
     τ, η, m, shifted, seed, loss, accuracy, diverged, steps = cells
     point = Point(int(τ), float(η), float(m), shifted == "1", int(seed))
-    return point, Outcome(float(loss), float(accuracy), diverged == "1", int(steps))
+    return point, Outcome(float(loss), _or_none(accuracy), diverged == "1", int(steps))
+
+
+def _or_none(cell: str) -> Any:
+    """Returns the number, or None for an empty cell: a regression has no accuracy."""
+    return float(cell) if cell else None
 
 
 def _cells(point: "Point", outcome: "Outcome") -> list[str]:

@@ -79,8 +79,15 @@ def check_kind(folder: Folder, kind: Kind) -> None:
 def holds_files(folder: Folder) -> bool:
     """Tells whether the folder holds anything but what a killed run of tautune may leave there."""
     with reading(folder):
-        names = [file.name for file in folder.iterdir()] if folder.exists() else []
+        names = _names(folder) if folder.exists() else []
     return any(name != LOCK_FILE and not name.startswith(PROBE) and not name.endswith(PART) for name in names)
+
+
+def _names(folder: Folder) -> list[str]:
+    if isinstance(folder, Path):
+        return [file.name for file in folder.iterdir()]
+    inside = (path.rstrip("/") for path in folder.fs.ls(folder.path, detail=False))
+    return [path.rpartition("/")[2] for path in inside if path != folder.path.rstrip("/")]  # some list themselves
 
 
 def check_writable(folder: Folder) -> None:

@@ -18,26 +18,29 @@ SCHEMES = {"s3": "s3fs", "gs": "gcsfs"}
 """Scheme of a bucket → the package that reaches it. Each is an optional dependency named after the scheme."""
 
 RESULTS_AT = "results: "
-"""Begins the line in which a run on a cluster says where it writes."""
+"""Start of the line in which a run on a cluster says where it writes."""
 
 
 def folder_at(text: str) -> Folder:
-    """The folder of that name. A relative one lies in $TAUTUNE_STORAGE, if that is set.
+    """Returns the folder of that name. A relative one lies in $TAUTUNE_STORAGE, if that is set.
 
     Raises:
-        InputError: an unknown scheme, a package that is not installed, or a bucket that cannot be reached.
+        InputError: the scheme is unknown, its package is not installed, or the bucket cannot be reached.
     """
     if "://" in text:
         return _in_bucket(text)
     storage = os.environ.get("TAUTUNE_STORAGE")
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(f"{text}: there is no such user, and so no home folder; give another folder") from None
     if not storage or path.is_absolute():
         return path
     return storage_root() / text
 
 
 def storage_root() -> Folder:
-    """$TAUTUNE_STORAGE. Raises InputError if it cannot be used."""
+    """Returns the folder that $TAUTUNE_STORAGE names. Raises InputError if it cannot be used."""
     text = os.environ["TAUTUNE_STORAGE"]
     if "://" not in text and not Path(text).is_absolute():
         raise InputError(f"TAUTUNE_STORAGE must be s3://…, gs://… or an absolute path, not {text}")
@@ -45,7 +48,10 @@ def storage_root() -> Folder:
 
 
 def output_folder(given: str | None, name: str) -> Folder:
-    """Of a new run: the one given, else results/NAME, or with $TAUTUNE_STORAGE one there that is new each time."""
+    """Returns the folder for a new run.
+
+    It is the one given, or else results/NAME, or else, where $TAUTUNE_STORAGE is set, one there with a new name.
+    """
     if given is not None:
         return run_folder(given)
     if not os.environ.get("TAUTUNE_STORAGE"):
@@ -54,7 +60,7 @@ def output_folder(given: str | None, name: str) -> Folder:
 
 
 def run_folder(given: str) -> Folder:
-    """The folder that a command writes; on a cluster it says where, and `tautune fetch` reads that."""
+    """Returns the folder that a command writes. On a cluster it prints where that is, for `tautune fetch` to read."""
     folder = folder_at(given)
     if os.environ.get("TAUTUNE_STORAGE") or os.environ.get("RAY_ADDRESS"):
         print(f"{RESULTS_AT}{folder.absolute()}", flush=True)
@@ -62,7 +68,7 @@ def run_folder(given: str) -> Folder:
 
 
 def results_folder(given: str | None) -> Folder:
-    """Where results are looked for: the folder given, else all of them."""
+    """Returns where results are looked for: in the folder given, or else in all of them."""
     if given is not None:
         return folder_at(given)
     return storage_root() if os.environ.get("TAUTUNE_STORAGE") else Path("results")
@@ -102,12 +108,12 @@ def reason(error: BaseException) -> str:
 
 
 def reading(path: Folder) -> "contextlib.AbstractContextManager[None]":
-    """A context that raises InputError, "PATH cannot be read: …", where the storage refuses a read."""
+    """Returns a context that raises InputError, "PATH cannot be read: …", where the storage refuses a read."""
     return _access(path, "read", InputError)
 
 
 def writing(path: Folder, error: type[Exception] = InputError) -> "contextlib.AbstractContextManager[None]":
-    """A context that raises `error`, "PATH cannot be written: …", where the storage refuses a write."""
+    """Returns a context that raises `error`, "PATH cannot be written: …", where the storage refuses a write."""
     return _access(path, "written", error)
 
 
@@ -129,7 +135,7 @@ def make(folder: Folder) -> None:
 
 
 def ray_storage(folder: Folder) -> dict[str, Any]:
-    """Tune's `storage_path` and `storage_filesystem`: a bucket is reached by the same library, endpoint and rights."""
+    """Returns Tune's `storage_path` and `storage_filesystem`, which reach a bucket with the credentials we use."""
     if isinstance(folder, Path):
         return {"storage_path": str(folder)}
     from pyarrow.fs import FSSpecHandler, PyFileSystem
@@ -138,7 +144,7 @@ def ray_storage(folder: Folder) -> dict[str, Any]:
 
 
 def restored_tuner(experiment: Folder, trainable: Any) -> Any:
-    """Tune's `Tuner` of an experiment that was stopped."""
+    """Returns Tune's `Tuner` of an experiment that was stopped."""
     from ray import tune
 
     storage = ray_storage(experiment)
@@ -147,7 +153,7 @@ def restored_tuner(experiment: Folder, trainable: Any) -> Any:
 
 @contextlib.contextmanager
 def read_locally(folder: Folder, pattern: str) -> Iterator[Path]:
-    """A local folder with the files of `folder` that match."""
+    """Yields a local folder with the files of `folder` that match the pattern."""
     if isinstance(folder, Path):
         yield folder
         return
@@ -161,7 +167,7 @@ def read_locally(folder: Folder, pattern: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def written_locally(folder: Folder) -> Iterator[Path]:
-    """A local folder whose files are in `folder` at the end, for what writes to a disk only."""
+    """Yields a local folder whose files are in `folder` at the end, for a library that writes only to a disk."""
     if isinstance(folder, Path):
         yield folder
         return

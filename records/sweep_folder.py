@@ -53,7 +53,8 @@ def read_records(folder: Folder) -> Iterator[MeasurementRecord]:
 
 def read_record(file: Folder) -> MeasurementRecord:
     """Returns the measurement in a file. Raises InputError if it is damaged."""
+    values = read_json(file)
     try:
-        return MeasurementRecord.from_json(read_json(file))
-    except (KeyError, TypeError, AttributeError):
+        return MeasurementRecord.from_json(values)
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise InputError(f"{file} is damaged: a part of it is missing; remove it, and it is measured anew") from None

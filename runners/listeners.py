@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tautune.trainables.threshold.record import MeasurementRecord
+from tautune.trainables.threshold.record import Key, MeasurementRecord
 
 if TYPE_CHECKING:
     from tautune.analysis.grids import GridSummary
     from tautune.analysis.thresholds import Thresholds
 
 
-Key = tuple[int, int]
-"""(delay, seed)"""
 Records = Mapping[Key, MeasurementRecord]
 
 

@@ -19,6 +19,7 @@ from tautune.runners.tuning import CHECKPOINTS, has_state, make_trainable
 from tautune.runners.tuning_job import Tuning, check_feasible, load_data, tuning_of
 from tautune.trainables.classifier.classifier_training import ClassifierTraining
 from tautune.trainables.classifier.datasets import ImageData
+from tautune.trainables.classifier.normalization import are_tokens
 from tautune.trainables.classifier.training import evaluate
 
 Json = dict[str, Any]
@@ -71,6 +72,7 @@ def _evaluate(tuning: Tuning, best: Json, data: ImageData, state: Json, folder: 
         "shape": list(data.train.shape),
         "classes": data.classes,
         "class_names": list(data.class_names),
+        "tokens": are_tokens(data.train.pixels),
         "training": {k: state[k] for k in ("model", "epochs", "mean", "deviation")},
     }
     buffer = io.BytesIO()
@@ -90,6 +92,7 @@ def _on_all(tuning: Tuning, best: Json, data: ImageData) -> ClassifierTraining:
         classes=data.classes,
         horizon=tuning.max_epochs,
         seed=tuning.seed,
+        normalize=tuning.study.normalize,
     )
 
 

@@ -20,11 +20,11 @@ from tautune.records.minimum_cache import MinimumCache
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import ray_storage
 from tautune.records.sweep_folder import SweepFolder
-from tautune.runners.listeners import Key, SweepListener
+from tautune.runners.listeners import SweepListener
 from tautune.runners.sweep_plan import SweepPlan
 from tautune.trainables.theory.problem import ProblemParts
 from tautune.trainables.threshold.minimum import Minimum
-from tautune.trainables.threshold.record import MeasurementRecord, Settings
+from tautune.trainables.threshold.record import Key, MeasurementRecord
 from tautune.trainables.threshold.trial import DelayTrial, MinimumTrial
 
 Json = dict[str, Any]
@@ -129,19 +129,22 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
         problem=ProblemParts.of(plan.problem),
         device=plan.device,
         minimum=plan.minimum.state_dict(),
+        settings={(s.delay, s.seed): s for s in settings},
         begun=dict(keeper.records),
     )
+    measurements = [{"delay": s.delay, "seed": s.seed} for s in settings]  # what Tune is given it also shows
     slots = ray.cluster_resources().get("CPU", 1) / plan.resources["CPU"]
     results = tune.Tuner(
         tune.with_resources(trainable, plan.resources),
-        param_space={"settings": tune.grid_search(settings)},
+        param_space={"measurement": tune.grid_search(measurements)},
         # Where there is room for all, the first actors to be up do not take the work of other hosts'.
         tune_config=tune.TuneConfig(reuse_actors=len(settings) > slots, trial_dirname_creator=_dirname),
         run_config=_run_config(folder, [keeper], keep=1),
     ).fit()
     for result in results:
         if result.error:
-            raise trial_failed(f"the trial of delay {result.config['settings'].delay}", result.error, result.path)
+            delay = result.config["measurement"]["delay"]
+            raise trial_failed(f"the trial of delay {delay}", result.error, result.path)
 
 
 class _MeasurementKeeper(tune.Callback):
@@ -186,8 +189,7 @@ def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep
 
 
 def _dirname(trial: Any) -> str:
-    settings: Settings = trial.config["settings"]
-    return f"delay={settings.delay}_seed={settings.seed}"
+    return "delay={delay}_seed={seed}".format(**trial.config["measurement"])
 
 
 def _read_checkpoint(checkpoint: tune.Checkpoint) -> Json:

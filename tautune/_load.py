@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tautune.records.errors import InputError
 from tautune.records.files import read_json
@@ -70,7 +70,7 @@ def _load_grid(folder: Folder) -> GridSummary:
         raise InputError(f"{file} is damaged; the same `tautune grid` writes it anew") from None
 
 
-def _content(file: Folder) -> dict[str, object]:
+def _content(file: Folder) -> dict[str, Any]:
     if not file.is_file():
         raise InputError(f"{file} is not there yet: the run was stopped before it; the same command goes on with it")
     return read_json(file)

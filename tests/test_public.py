@@ -53,7 +53,7 @@ def test_type_checkers_see_the_same_names() -> None:
 
 def test_a_name_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(AttributeError, match="'tautune' has no attribute 'swep'; it has .*sweep"):
-        _ = tautune.swep  # type: ignore[attr-defined]
+        _ = tautune.swep
 
 
 def test_importing_it_loads_neither_torch_nor_ray_and_touches_nothing(tmp_path: Path) -> None:

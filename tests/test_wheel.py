@@ -65,12 +65,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(command: list[str], folder: Path) -> str:
-    """Runs a command as a user would, without this tree on Python's path; returns what it printed."""
-    surroundings = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "RAY_ADDRESS")}
-    done = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+def surroundings() -> dict[str, str]:
+    """Returns a user's environment variables, without this tree on Python's path."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "RAY_ADDRESS")}
+
+
+def run(command: list[str], folder: Path, code: int = 0) -> str:
+    """Runs a command in the user's folder; returns what it printed."""
+    done = subprocess.run(command, cwd=folder, env=surroundings(), capture_output=True, text=True, check=False)
+    assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + (done.stderr if code else "")
 
 
 def pip(arguments: list[str]) -> None:
@@ -101,14 +105,11 @@ def test_what_needs_no_ray(programs: Path, folder: Path) -> None:
 
 
 def test_a_script_of_the_users(programs: Path, folder: Path) -> None:
-    script = folder / "script.py"
-    script.write_text(
-        "import tautune, tautune.trainables.delay.queue, tautune.analysis, tautune.runners.sweep\n"
-        "from pathlib import Path\n"
-        "print(Path(tautune.trainables.__file__).parents[1])\n"
-    )
-    place = Path(run([str(programs / "python"), str(script)], folder).strip())
-    assert place.is_relative_to(programs.parent)
+    script = "import tautune; print(f'{tautune.threshold(3):.4f}', tautune.GradientQueue.__name__, tautune.__file__)"
+    (folder / "script.py").write_text(script)
+    threshold, name, file = run([str(programs / "python"), "script.py"], folder).split()
+    assert (threshold, name) == ("0.4450", "GradientQueue")
+    assert Path(file).is_relative_to(programs.parent)
 
 
 @pytest.mark.wheel
@@ -117,9 +118,44 @@ def test_sweeps_and_grids(programs: Path, folder: Path) -> None:
     tautune = str(programs / "tautune")
     run([tautune, "sweep", "quadratic", "--delays", "0,1", "--output", "swept"], folder)
     assert {"thresholds.json", "thresholds.png", "run.json"} <= {file.name for file in (folder / "swept").iterdir()}
+    script = (
+        "import tautune\n"
+        "tautune.sweep('quadratic', delays=[0, 2], departures=False, output='swept')\n"
+        "print(*tautune.load('swept').to_frame().delay)\n"
+    )
+    (folder / "script.py").write_text(script)
+    assert run([str(programs / "python"), "script.py"], folder).split() == ["0", "1", "2"]
     run([tautune, "grid", "quadratic", "--delays", "0,1", "--learning-rates", "2", "--steps", "5",
          "--output", "grid"], folder)  # fmt: skip
     assert len((folder / "grid" / "points.csv").read_text().splitlines()) == 1 + 2 * 2
+    assert "http://127.0.0.1:" in board(programs, folder, "swept")
+
+
+def board(programs: Path, folder: Path, results: str) -> str:
+    """Returns what `tautune board` says until TensorBoard answers, and ends it."""
+    command = [str(programs / "tautune"), "board", results, "--port", "0"]
+    process = subprocess.Popen(command, cwd=folder, env=surroundings(), stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if "http://" in line:
+            break
+    process.terminate()
+    process.wait()
+    return said
+
+
+@pytest.mark.wheel
+@pytest.mark.timeout(300)
+def test_clusters(programs: Path, folder: Path) -> None:
+    tautune = str(programs / "tautune")
+    run([tautune, "doctor"], folder)
+    for command in ("jobs --cluster", "logs job --cluster", "stop job --cluster", "fetch job results/job --cluster",
+                    "up", "down"):  # fmt: skip
+        assert "no cluster file other.yaml" in run([tautune, *command.split(), "other.yaml"], folder, code=2)
+    submit = [tautune, "submit", "--cluster", "other.yaml", "--", "sweep", "digits"]
+    assert "no cluster file other.yaml" in run(submit, folder, code=2)
 
 
 @pytest.mark.wheel

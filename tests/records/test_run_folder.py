@@ -26,7 +26,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "results"
 def make_run(kind: str, path: Path) -> RunFolder:
     folders = {"sweep": (SweepFolder, SWEEP), "grid": (GridFolder, GRID), "tuning": (TuningFolder, TUNING)}
     make, configuration = folders[kind]
-    folder: RunFolder = make(path, configuration)  # type: ignore[operator]
+    folder: RunFolder = make(path, configuration)
     with folder:
         folder.begin(started="now")
     return folder
@@ -132,7 +132,7 @@ def test_a_folder_says_what_it_holds_and_no_other_kind_of_run_uses_it(kind: str,
             make_run(other, tmp_path / "out")
         with pytest.raises(InputError, match=f"holds a {kind}, not a {other}; give another folder"):
             check_output(tmp_path / "out", other)  # type: ignore[arg-type]
-    assert check_output(tmp_path / "out", kind) == tmp_path / "out"  # type: ignore[arg-type]
+    assert check_output(tmp_path / "out", kind) == tmp_path / "out"
     assert (tmp_path / "out" / "run.json").read_text() == before
 
 

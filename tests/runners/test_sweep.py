@@ -20,11 +20,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from tautune import search_spaces
+from tautune._sweep import carry_out
 from tautune.analysis.thresholds import Thresholds
+from tautune.commands.sweep_display import SweepDisplay
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.minimum_cache import MinimumCache
-from tautune.runners.sweep import Sweep, run_sweep
+from tautune.runners.sweep import Sweep
 from tautune.search_spaces import quadratic
+from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.threshold.minimum import content_hash
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
@@ -34,7 +37,9 @@ SWEEP = Sweep(study=quadratic.STUDY, delays=(0, 1, 4))
 
 def run(sweep: Sweep, output: Path) -> tuple[Thresholds, str]:
     text = io.StringIO()
-    thresholds = run_sweep(sweep, output, console=Console(file=text, width=200), started=time.monotonic())
+    display = SweepDisplay(Console(file=text, width=200), time.monotonic())
+    thresholds = carry_out(sweep, output, display)
+    display.ended(thresholds)
     return thresholds, text.getvalue()
 
 
@@ -135,7 +140,9 @@ def test_rays_servers_listen_on_loopback_alone_and_ask_for_a_token() -> None:
         assert admitted or "InvalidAuthToken" in client.stderr
 
 
-@pytest.mark.parametrize("change", [{"momentum": 0.5}, {"resolution": 0.01}, {"study": search_spaces.find("digits")}])
+@pytest.mark.parametrize(
+    "change", [{"momentum": Momentum(0.5)}, {"resolution": 0.01}, {"study": search_spaces.find("digits")}]
+)
 def test_a_folder_of_another_sweep_is_refused_and_left_alone(
     change: dict[str, Any], finished: tuple[Path, Thresholds, str]
 ) -> None:

@@ -151,7 +151,7 @@ DOMAINS = {
         "when choice in [1]: categorical Uniform {'categories': [<tests.search_spaces.test_space.Thing object>]}",
     ),
 }
-"""All that Ray Tune's sample API offers with the text that a resumed run compares; those without steps are as of 0.1."""
+"""All that Ray Tune's sample API offers, with the text that a resumed run compares."""
 
 
 @pytest.mark.parametrize("name", DOMAINS)

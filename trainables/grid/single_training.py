@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import vector_to_parameters
 
-from tautune.trainables.delay.queue import delayed_sgd
+from tautune.trainables.delay.sgd import delayed_sgd
 from tautune.trainables.grid.point import Outcome, Point, Task, loss_limit, outcome
 
 

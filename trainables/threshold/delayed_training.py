@@ -5,7 +5,7 @@ import math
 import numpy as np
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from tautune.trainables.delay.queue import delayed_sgd
+from tautune.trainables.delay.sgd import delayed_sgd
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.threshold.growth import Growth, envelope_rate, oscillation_rate
 from tautune.trainables.threshold.minimum import Minimum

@@ -10,6 +10,8 @@ from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.threshold.search import Sample, Threshold
 
 Json = dict[str, Any]
+Key = tuple[int, int]
+"""(delay, seed), by which the measurements of a sweep are told apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +70,8 @@ class MeasurementRecord:
     """Name of the machine that measured it."""
 
     @property
-    def key(self) -> tuple[int, int]:
-        """Returns (delay, seed), by which the measurements of a sweep are told apart."""
+    def key(self) -> Key:
+        """Returns (delay, seed)."""
         return self.settings.delay, self.settings.seed
 
     def as_json(self) -> Json:

@@ -1,6 +1,7 @@
 """The sweep's Ray Tune trainables: train to the minimum, then measure one delay a trial."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from ray import tune
 from tautune.trainables.theory.problem import Problem, ProblemParts
 from tautune.trainables.threshold.measurement import Measurement
 from tautune.trainables.threshold.minimum import Descent, Minimum, MinimumNotReached
-from tautune.trainables.threshold.record import MeasurementRecord
+from tautune.trainables.threshold.record import Key, MeasurementRecord, Settings
 
 
 def _on(device: str, parts: ProblemParts) -> Problem:
@@ -63,8 +64,8 @@ class MinimumTrial(tune.Trainable):
 class DelayTrial(tune.Trainable):
     """Measures one delay; one step is one learning rate. A result's `record` is the `MeasurementRecord` so far.
 
-    Config: settings (a `Settings`). Through `tune.with_parameters` come `problem`, `device`, `minimum` (its
-    `state_dict`) and `begun`, earlier measurements to go on from, by (delay, seed).
+    Config: measurement (its delay and seed). Through `tune.with_parameters` come `problem`, `device`, `minimum` (its
+    `state_dict`) and, by (delay, seed), the `settings` of every measurement and those `begun` earlier, to go on from.
     """
 
     def setup(
@@ -74,18 +75,19 @@ class DelayTrial(tune.Trainable):
         problem: ProblemParts,
         device: str,
         minimum: dict[str, Any],
-        begun: dict[tuple[int, int], MeasurementRecord] | None = None,
+        settings: Mapping[Key, Settings],
+        begun: Mapping[Key, MeasurementRecord],
     ) -> None:
-        self.begun = begun or {}
+        self.settings, self.begun = settings, begun
         self.problem = _on(device, problem)
         self.minimum = Minimum(**minimum).to(device)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Reuses the actor: the data and the network stay, a measurement begins by moving the network."""
-        settings = new_config["settings"]
-        self.measurement = Measurement(self.problem, self.minimum, settings)
-        if record := self.begun.get((settings.delay, settings.seed)):
+        key = new_config["measurement"]["delay"], new_config["measurement"]["seed"]
+        self.measurement = Measurement(self.problem, self.minimum, self.settings[key])
+        if record := self.begun.get(key):
             self.measurement.load(record)
         return True
 
