@@ -217,4 +217,5 @@ def address_found_by_ray() -> str | None:
     if services is None:
         moved("_private.services.canonicalize_bootstrap_address_or_die", "RAY_ADDRESS=auto may wait for minutes")
         return None
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns where there are several, and takes the latest
     return str(services.canonicalize_bootstrap_address_or_die("auto"))

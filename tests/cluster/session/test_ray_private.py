@@ -16,20 +16,17 @@ from tautune.cluster.session import ray_private
 ray_private._find = lambda *names: None
 from tautune.cluster.session.session import ray_session
 
-for _ in range(2):
-    with ray_session(in_workers=["wave"]):
-        import ray, ray.tune
+with ray_session(in_workers=["wave"]):
+    import ray, ray.tune
 
-        class Trial(ray.tune.Trainable):
-            def step(self):
-                return {"done": True, "key": os.environ.get("AWS_SECRET_ACCESS_KEY")}
+    class Trial(ray.tune.Trainable):
+        def step(self):
+            return {"done": True, "key": os.environ.get("AWS_SECRET_ACCESS_KEY")}
 
-        node = ray._private.worker._global_node
-        run = ray.tune.RunConfig(storage_path=sys.argv[1], verbose=0)
-        [result] = ray.tune.Tuner(Trial, run_config=run).fit()
-        address = ray.get_runtime_context().gcs_address
-        logs = node.get_logs_dir_path()
-    break
+    run = ray.tune.RunConfig(storage_path=sys.argv[1], verbose=0)
+    [result] = ray.tune.Tuner(Trial, run_config=run).fit()
+    address = ray.get_runtime_context().gcs_address
+    logs = ray._private.worker._global_node.get_logs_dir_path()
 print(json.dumps({"key": result.metrics["key"], "address": address, "logs": logs}))
 """
 
