@@ -20,7 +20,7 @@ def connect(address: str, **options: Any) -> None:
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not (host and port.isdecimal()) and address != "auto":
-        raise InputError(f"RAY_ADDRESS must be HOST:PORT, ray://HOST:PORT or auto, not {address}")
+        raise InputError(f"RAY_ADDRESS={address}: it must be HOST:PORT, ray://HOST:PORT or auto")
     try:
         where = address_found_by_ray() if address == "auto" else f"{host}:{port}"
         if where is not None:

@@ -6,7 +6,9 @@ What keeps others out, the token and the loopback address, has no such second wa
 
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +17,7 @@ from importlib import import_module
 from typing import Any
 
 from tautune.cluster.session.keys import keys_in_a_file
+from tautune.cluster.session.signals import interrupt
 
 _LOG = logging.getLogger("tautune")
 _said: set[str] = set()
@@ -23,7 +26,7 @@ OPEN = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """The variable that, despite its name, decides on Linux too whether Ray binds to all addresses or to loopback."""
 NODE_METHODS = ("start_monitor", "start_api_server", "start_log_monitor", "start_ray_processes", "get_gcs_client")
 IMPATIENT = {"raylet_client_connect_timeout_milliseconds": 50, "raylet_client_num_connect_attempts": 200}
-"""Ray's processes try one another every 50 milliseconds: with Ray's own setting every other start lasts a second more."""
+"""Ray's processes try one another every 50 ms: with Ray's own settings, every other start lasts a second longer."""
 
 
 def moved(name: str, consequence: str) -> None:
@@ -91,6 +94,37 @@ def processes_of_their_own() -> Iterator[None]:
         yield
     finally:
         services.ConsolePopen = usual
+
+
+@contextmanager
+def sigterm_waits() -> Iterator[None]:
+    """Keeps SIGTERM waiting while `ray.init` connects inside, and then makes it Ctrl-C.
+
+    Ray's library puts a handler of its own there meanwhile, which prints a page about C++ and ends the process.
+    """
+    worker = _find("ray._private.worker", "connect")
+    if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
+        yield
+        return
+    if worker is None:
+        moved("_private.worker.connect", "SIGTERM while Ray starts ends in Ray's words")
+        yield
+        return
+    usual = worker.connect
+
+    def connect(*arguments: Any, **options: Any) -> Any:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            return usual(*arguments, **options)
+        finally:
+            signal.signal(signal.SIGTERM, interrupt)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    worker.connect = connect
+    try:
+        yield
+    finally:
+        worker.connect = usual
 
 
 @contextmanager
@@ -183,4 +217,5 @@ def address_found_by_ray() -> str | None:
     if services is None:
         moved("_private.services.canonicalize_bootstrap_address_or_die", "RAY_ADDRESS=auto may wait for minutes")
         return None
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns where there are several, and takes the latest
     return str(services.canonicalize_bootstrap_address_or_die("auto"))

@@ -12,6 +12,16 @@ import sys
 import time
 from pathlib import Path
 
+PACKAGES = {
+    "ip": "iproute2",
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
+    "rsync": "rsync",
+    "unshare": "util-linux",
+    "pgrep": "procps",
+    "curl": "curl",
+}
+"""The programs that hosts are made of, and Debian's packages of them."""
 SUBNET = "10.213.77"
 BRIDGE = "tautune0"
 
@@ -20,13 +30,10 @@ def why_not() -> str:
     """Why hosts cannot be made here; empty if they can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "needs root on Linux"
-    missing = [
-        name
-        for name in ("ip", "sshd", "ssh", "rsync", "unshare", "pgrep", "curl")
-        if not shutil.which(name, path=_PATH)
-    ]
+    missing = [name for name in PACKAGES if not shutil.which(name, path=_PATH)]
     if missing:
-        return f"needs {', '.join(missing)}"
+        packages = " ".join(sorted({PACKAGES[name] for name in missing}))
+        return f"needs {', '.join(missing)} (Debian: apt-get install {packages})"
     if Path(sys.prefix).is_relative_to("/tmp"):
         return "needs a clone outside /tmp, of which every host has its own"
     try:

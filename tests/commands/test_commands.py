@@ -274,7 +274,7 @@ def test_a_cache_that_cannot_be_written_is_named(
     ("address", "said"),
     [
         ("127.0.0.1:1", "RAY_ADDRESS=127.0.0.1:1: no cluster answers there"),
-        ("ray://", "RAY_ADDRESS must be HOST:PORT, ray://HOST:PORT or auto, not ray://"),
+        ("ray://", "RAY_ADDRESS=ray://: it must be HOST:PORT, ray://HOST:PORT or auto"),
     ],
 )
 def test_a_cluster_that_does_not_answer_is_named(address: str, said: str, tmp_path: Path) -> None:
