@@ -1,7 +1,6 @@
 """The commands of tuning: tune, resume, extend, results, refit, predict."""
 
 import json
-import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -12,28 +11,41 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune.records.errors import InputError, user_input
+from tautune.runners.methods import SCHEDULERS, SEARCHES
+from tautune.search_spaces.names import check_name
 
 STARTED = time.monotonic()
-"""Of the command, or very nearly."""
-IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
-"""What a tuning takes longest to import."""
+"""When the command started, or very nearly."""
 
 tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
-DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")]
+DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.", show_default=False)]
+
+
+def _from_study(text: str, **options: Any) -> Any:
+    """Returns an option whose default is the study's."""
+    return typer.Option(help=text, show_default="the study's", **options)
+
+
+def _choice(option: str, names: tuple[str, ...], text: str) -> Any:
+    """Returns an option that is one of some names; the error for another one names the nearest of them."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None:
+            with user_input():
+                check_name(option, value, names)
+        return value
+
+    return _from_study(text, metavar=f"[{'|'.join(names)}]", callback=check)
 
 
 @tuning_commands.command()
 def tune(
     study: Annotated[str, typer.Argument(help="One of `tautune studies`, or your own: path/to/my_study.py.")],
-    search: Annotated[
-        str | None, typer.Option(help="grid, random, hyperopt, optuna-tpe, gp or cmaes [default: the study's].")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="none, asha, hyperband, median, pbt or pb2 [default: the study's].")
-    ] = None,
-    trials: Annotated[int | None, typer.Option(help="Configurations to try [default: the study's].")] = None,
-    max_epochs: Annotated[int | None, typer.Option(help="Epochs of a trial at most [default: the study's].")] = None,
+    search: Annotated[str | None, _choice("--search", SEARCHES, "How configurations are chosen.")] = None,
+    scheduler: Annotated[str | None, _choice("--scheduler", SCHEDULERS, "What ends a trial before its epochs.")] = None,
+    trials: Annotated[int | None, _from_study("Configurations to try.")] = None,
+    max_epochs: Annotated[int | None, _from_study("Epochs of a trial at most.")] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Fix a hyperparameter: --set delay=8. May be repeated."),
@@ -41,87 +53,60 @@ def tune(
     folds: Annotated[int, typer.Option(min=1, help="Cross-validate each configuration on so many folds.")] = 1,
     repeats: Annotated[int, typer.Option(min=1, help="Splits, or divisions into folds, to average over.")] = 1,
     examples: Annotated[
-        int | None, typer.Option(min=1, help="Training images at most, a fixed stratified part [default: the study's].")
+        int | None, _from_study("Training images at most, a fixed stratified part.", min=1)
     ] = None,
     concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once at most.")] = None,
     time_budget: Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")] = None,
-    cpus_per_trial: Annotated[float, typer.Option(help="CPU cores a trial takes.")] = 1,
-    gpus_per_trial: Annotated[float, typer.Option(help="GPUs a trial takes; fractions share one.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of the search and of the initial weights.")] = 0,
-    split_seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of the splits, the same for every --seed.")] = 0,
+    cpus_per_trial: Annotated[float, typer.Option(help="CPU cores that a trial takes.")] = 1,
+    gpus_per_trial: Annotated[float, typer.Option(help="GPUs that a trial takes; fractions share one.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the search and of the initial weights.")] = 0,
+    split_seed: Annotated[
+        int, typer.Option(min=0, max=2**31, help="Seed of the splits: runs with other --seed share their splits.")
+    ] = 0,
     data_dir: DataDir = None,
     output: Annotated[
-        str | None, typer.Option(help="New folder of the results, or s3://…, gs://… [default: results/STUDY].")
+        str | None,
+        typer.Option(help="New folder for the results, or s3://…, gs://…", show_default="results/STUDY"),
     ] = None,
 ) -> None:
     """Search STUDY's space for the configuration of the best validation accuracy."""
-    for option, value in {"--trials": trials, "--max-epochs": max_epochs, "--time-budget": time_budget}.items():
-        if value is not None and not 0 < value < math.inf:
-            raise InputError(f"{option} must be above 0, and finite, not {value:g}")
-    if cpus_per_trial <= 0:
-        raise InputError(f"--cpus-per-trial must be above 0, not {cpus_per_trial:g}")
-    if gpus_per_trial < 0 or (gpus_per_trial > 1 and gpus_per_trial % 1):
-        raise InputError(f"--gpus-per-trial must be a share of one GPU or a whole number, not {gpus_per_trial:g}")
     fixed = _parse_set(set_ or [])
-    from tautune.cluster.session.session import IN_TUNING, ray_session
+    from tautune._tune import tune as run_tune
 
-    with ray_session(meanwhile=IMPORTS, in_workers=IN_TUNING):
-        from tautune import search_spaces
-        from tautune.records.storage import output_folder
-        from tautune.runners.tuning import run_tuning
-        from tautune.runners.tuning_job import Tuning
-
-        if study in search_spaces.PATHS:
-            others = (search, scheduler, trials, max_epochs, examples, concurrent, time_budget, data_dir)
-            plain = (folds, repeats, cpus_per_trial, gpus_per_trial, seed, split_seed) == (1, 1, 1, 0, 0, 0)
-            _compare_paths(study, fixed, plain and others == (None,) * len(others), output)
-            return
-        with user_input():
-            chosen = search_spaces.find_tuning(study).setting(fixed)
-        if trials is not None and (search or chosen.search) == "grid":
-            raise InputError("--trials does not go with --search grid, which tries every configuration")
-        tuning = Tuning(
-            study=chosen,
-            search=search or chosen.search,
-            scheduler=scheduler or chosen.scheduler,
-            trials=trials or chosen.trials,
-            max_epochs=max_epochs or chosen.max_epochs,
-            folds=folds,
-            repeats=repeats,
-            examples=examples or chosen.examples,
-            concurrent=concurrent,
-            time_budget=time_budget,
-            cpus_per_trial=cpus_per_trial,
-            gpus_per_trial=gpus_per_trial,
-            seed=seed,
-            split_seed=split_seed,
-            data_dir=data_dir.resolve() if data_dir else None,
-            fixed=fixed,
-        )
-        run_tuning(tuning, output_folder(output, chosen.name), console=Console(), started=STARTED)
+    run_tune(
+        study,
+        search=search,
+        scheduler=scheduler,
+        trials=trials,
+        max_epochs=max_epochs,
+        fixed=fixed,
+        folds=folds,
+        repeats=repeats,
+        examples=examples,
+        concurrent=concurrent,
+        time_budget=time_budget,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        seed=seed,
+        split_seed=split_seed,
+        data_dir=data_dir,
+        output=output,
+        progress=_progress(),
+    )
 
 
-def _compare_paths(study: str, fixed: dict[str, Any], nothing_else: bool, output: str | None) -> None:
-    from tautune import search_spaces
-    from tautune.records.storage import output_folder
-    from tautune.runners.path import compare_paths
-    from tautune.trainables.theory.stability import check_delay
+def _progress() -> Any:
+    from tautune.commands.tuning_progress import TuningProgress
 
-    if set(fixed) - {"delay"} or not nothing_else:
-        raise InputError(f"{study} compares optimizers on a function: only --set delay=… and --output apply to it")
-    delay = fixed.get("delay", 0)
-    with user_input():
-        check_delay(delay)
-    compare_paths(search_spaces.PATHS[study], output_folder(output, study), delay=delay, console=Console())
+    return TuningProgress(Console(), started=STARTED)
 
 
 @tuning_commands.command()
 def resume(folder: Folder) -> None:
     """Go on with a tuning that was stopped, or whose machine was lost."""
-    from tautune.records.storage import run_folder
-    from tautune.runners.tuning import resume_tuning
+    from tautune._tune import resume as run_resume
 
-    resume_tuning(run_folder(folder), console=Console(), started=STARTED)
+    run_resume(folder, progress=_progress())
 
 
 @tuning_commands.command()
@@ -130,10 +115,9 @@ def extend(
     trials: Annotated[int, typer.Option(min=1, help="Configurations to try more.")],
 ) -> None:
     """Try more configurations, with what the search has learned."""
-    from tautune.records.storage import run_folder
-    from tautune.runners.tuning import extend_tuning
+    from tautune._tune import extend as run_extend
 
-    extend_tuning(run_folder(folder), trials, console=Console(), started=STARTED)
+    run_extend(folder, trials, progress=_progress())
 
 
 @tuning_commands.command()
@@ -141,18 +125,21 @@ def results(
     folder: Folder,
     top: Annotated[int, typer.Option(min=1, help="Configurations to show.")] = 10,
     sort: Annotated[
-        str, typer.Option(help="A column of trials.csv or a hyperparameter; -NAME for descending.")
-    ] = "-validation_accuracy",
+        str | None,
+        typer.Option(help="A column of trials.csv or a hyperparameter; -NAME for descending.", show_default="the best"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the best configurations that were found."""
+    from tautune.commands.tuning_tables import results_table
     from tautune.records.storage import folder_at
     from tautune.records.tuning_folder import read_tuning
-    from tautune.runners.trial_table import read_rows, results_table, sorted_rows
+    from tautune.runners.trials import read_rows, sorted_rows
 
     path = folder_at(folder)
     read_tuning(path)
-    rows = sorted_rows(read_rows(path), sort)
+    rows = read_rows(path)
+    rows = sorted_rows(rows, sort) if sort else rows
     if as_json:
         for row in rows[:top]:
             print(json.dumps(row))
@@ -163,17 +150,16 @@ def results(
 @tuning_commands.command()
 def refit(
     folder: Folder,
-    again: Annotated[bool, typer.Option("--again", help="Although the test images were used before.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Do so although the test images were used before.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Train the best configuration on all training images; evaluate it once on the test images."""
-    from tautune.records.storage import run_folder
-    from tautune.runners.refit import refit as run_refit
+    from tautune._tune import refit as run_refit
 
-    console, path = Console(), run_folder(folder)
-    test = run_refit(path, data_dir=data_dir, again=again, console=console)
-    console.print(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images", highlight=False)
-    console.print(f"{path}: model.pt, test.json", soft_wrap=True, highlight=False)
+    display = _progress()
+    test = run_refit(folder, again=again, data_dir=data_dir, progress=display)
+    display.say(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images")
+    display.say(f"{folder}: model.pt, test.json")
 
 
 @tuning_commands.command()
@@ -182,11 +168,10 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="Image files, or .npy arrays of the model's input shape.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Tell the class of images, by the refitted model with its normalization."""
-    from tautune.records.storage import folder_at
-    from tautune.runners.prediction import predict as run_predict
+    """Say which class each image is of, by the model that `tautune refit` trained."""
+    from tautune._tune import predict as run_predict
 
-    predictions = run_predict(folder_at(folder), images)
+    predictions = run_predict(folder, images)
     if as_json:
         for prediction in predictions:
             print(json.dumps(asdict(prediction)))
@@ -202,7 +187,7 @@ def _no_number(text: str) -> None:
 
 
 def _parse_set(texts: list[str]) -> dict[str, Any]:
-    """NAME=VALUE, the value as JSON where it is JSON (8, 0.1, true, null) and as a word where it is not."""
+    """Returns the values by name: each text is NAME=VALUE, the value JSON (8, 0.1, true, null) or else a word."""
     found: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
