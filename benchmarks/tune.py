@@ -21,7 +21,8 @@ from rich.console import Console
 
 from benchmarks.record import keep
 from benchmarks.timing import compared, in_turn, run_module
-from tautune.trainables.classifier.datasets import IDX_FILES, LOADERS, MNIST_KINDS, mnist_folder
+from tautune.trainables.classifier.data_files import IDX_FILES, MNIST_KINDS, mnist_folder
+from tautune.trainables.classifier.datasets import load
 
 STUDY = "fashion_mnist_grid"
 Accuracies = dict[tuple[float, int], float]
@@ -34,7 +35,7 @@ def ours(folder: Path) -> float:
 
 def unpack(folder: Path) -> Path:
     """The data set as torchvision wants it, made before the programs start."""
-    LOADERS["fashion_mnist"](None)  # found, or downloaded, and checked
+    load("fashion_mnist")  # found, or downloaded, and checked
     found = mnist_folder(MNIST_KINDS["fashion_mnist"])
     assert found is not None
     raw = folder / "FashionMNIST" / "raw"

@@ -164,11 +164,11 @@ def board(
 @app.command()
 def studies() -> None:
     """List the studies."""
-    from tautune import search_spaces
+    from tautune.search_spaces.catalogue import CATALOGUE
 
     table = Table("study", "for", "what it is")
-    for name, study in sorted((search_spaces.STABILITY | search_spaces.TUNING | search_spaces.PATHS).items()):
-        table.add_row(name, "sweep, grid" if name in search_spaces.STABILITY else "tune", study.description)
+    for name, entry in sorted(CATALOGUE.items()):
+        table.add_row(name, ", ".join(entry.commands), entry.description)
     Console().print(table)
 
 

@@ -151,8 +151,8 @@ def doctor(
 
 def _check_data(names: list[str]) -> None:
     from tautune.search_spaces.names import check_name
-    from tautune.trainables.classifier.datasets import LOADERS
+    from tautune.trainables.classifier.data_files import DATA_NAMES
 
     with user_input():
         for name in names:
-            check_name("--data", name, LOADERS)
+            check_name("--data", name, DATA_NAMES)

@@ -11,6 +11,7 @@ from tautune.records.storage import Folder
 from tautune.records.tuning_folder import read_best, read_tuning
 from tautune.runners.methods import POPULATION, SCHEDULERS, SEARCHES, Kind, check_methods
 from tautune.runners.trials import read_rows
+from tautune import search_spaces
 from tautune.search_spaces.catalogue import CATALOGUE, Entry, check_fixed, check_study
 from tautune.search_spaces.names import check_name
 from tautune.trainables.classifier.data_files import DataError, check_data, is_here
@@ -116,7 +117,7 @@ def is_checked(study: object, options: Options) -> bool:
 
 def check_findable(study: str, folder: Folder) -> None:
     """Raises InputError if the study of a tuning cannot be found by the name or file that run.json has."""
-    if study not in CATALOGUE and not study.endswith(".py"):
+    if study not in (*CATALOGUE, *search_spaces.REGISTERED) and not study.endswith(".py"):
         raise InputError(
             f"{folder} is a tuning of the study {study!r}, which came from Python; "
             "go on from Python, with study=… and that study"

@@ -7,9 +7,10 @@ import torch
 
 from tautune.records.errors import InputError
 from tautune.runners.tuning_job import Tuning
-from tautune.search_spaces.space import active, domain_of, ends
+from tautune.search_spaces.space import example
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.datasets import DataError, ImageData, load
+from tautune.trainables.classifier.data_files import DataError
+from tautune.trainables.classifier.datasets import ImageData, load
 from tautune.trainables.classifier.hyperparameters import model_part
 from tautune.trainables.classifier.models import build
 from tautune.trainables.classifier.splits import Split, splits
@@ -43,8 +44,7 @@ def try_model(study: TuningStudy, data: ImageData) -> None:
     Raises:
         InputError: that fails; if the model is the user's own, the message begins with its traceback.
     """
-    config = active(study.space, {name: (ends(domain_of(entry)) or [0])[0] for name, entry in study.space.items()})
-    own = model_part(config)
+    own = model_part(example(study.space))
     try:
         with torch.random.fork_rng(devices=[]):
             build(study.model, data.train.shape, data.classes, own)

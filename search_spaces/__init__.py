@@ -1,56 +1,53 @@
-"""The studies by name, one small file each."""
+"""The studies by name, one small file each. Their modules are imported only when they are asked for."""
 
-from pathlib import Path
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from tautune.search_spaces import (
-    digits,
-    digits_mlp,
-    fashion_mnist_cnn,
-    fashion_mnist_cnn_grid,
-    fashion_mnist_grid,
-    fashion_mnist_pbt,
-    mnist_cnn_grid,
-    optimizers,
-    optimizers_quadratic,
-    quadratic,
-)
-from tautune.search_spaces.names import check_name
-from tautune.search_spaces.path_study import PathStudy
-from tautune.search_spaces.stability_study import StabilityStudy
-from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.search_spaces.user_study import load_user_study
+from tautune.search_spaces.catalogue import CATALOGUE, MEASURED, TUNED, Command, check_study
 
-STABILITY: dict[str, StabilityStudy] = {study.name: study for study in (digits.STUDY, quadratic.STUDY)}
-TUNING: dict[str, TuningStudy] = {
-    study.name: study
-    for study in (
-        digits_mlp.STUDY,
-        fashion_mnist_cnn.STUDY,
-        fashion_mnist_cnn_grid.STUDY,
-        fashion_mnist_grid.STUDY,
-        fashion_mnist_pbt.STUDY,
-        mnist_cnn_grid.STUDY,
-        optimizers.STUDY,
-    )
-}
-PATHS: dict[str, PathStudy] = {study.name: study for study in (optimizers_quadratic.STUDY,)}
+if TYPE_CHECKING:
+    from tautune.search_spaces.stability_study import StabilityStudy
+    from tautune.search_spaces.tuning_study import TuningStudy
+
+REGISTERED: dict[str, "StabilityStudy | TuningStudy"] = {}
+"""Further studies by name, which are found first; tests put theirs here."""
 
 
-def find(name: str) -> StabilityStudy:
-    """The study for `tautune sweep`. Raises ValueError, with the nearest names, if there is none."""
-    check_name("study", name, STABILITY)
-    return STABILITY[name]
-
-
-def find_tuning(name: str) -> TuningStudy:
-    """The study for `tautune tune`: one of ours, or the one in a file NAME.py.
+def find(name: str, command: Command = "sweep") -> "StabilityStudy":
+    """Returns the StabilityStudy of that name, or the one in the file NAME.py.
 
     Raises:
-        ValueError: there is none; or the file is not a study.
+        ValueError: there is none, with the nearest names; it is a TuningStudy; or the file cannot be used.
     """
+    from tautune.search_spaces.stability_study import StabilityStudy
+
+    study = _load(name, command)
+    if not isinstance(study, StabilityStudy):
+        raise ValueError(f"{name} is a TuningStudy: use `tautune {TUNED[0]}`")
+    return study
+
+
+def find_tuning(name: str) -> "TuningStudy":
+    """Returns the TuningStudy of that name, or the one in the file NAME.py.
+
+    Raises:
+        ValueError: there is none, with the nearest names; it is a StabilityStudy; or the file cannot be used.
+    """
+    from tautune.search_spaces.tuning_study import TuningStudy
+
+    study = _load(name, TUNED[0])
+    if not isinstance(study, TuningStudy):
+        raise ValueError(f"{name} is a StabilityStudy: use {' or '.join(f'`tautune {c}`' for c in MEASURED)}")
+    return study
+
+
+def _load(name: str, command: Command) -> "StabilityStudy | TuningStudy":
+    if name in REGISTERED:
+        return REGISTERED[name]
+    check_study(name, command)
     if name.endswith(".py"):
-        return load_user_study(Path(name))
-    check_name("study", name, TUNING | PATHS)
-    if name in PATHS:
-        raise ValueError(f"study {name} compares optimizers on a function: it has no space to search")
-    return TUNING[name]
+        from tautune.search_spaces.user_study import load_user_study
+
+        return load_user_study(name)
+    study: StabilityStudy | TuningStudy = import_module(f"tautune.search_spaces.{CATALOGUE[name].module}").STUDY
+    return study

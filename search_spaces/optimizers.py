@@ -3,7 +3,7 @@
 from ray import tune
 
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.training import OPTIMIZERS
+from tautune.trainables.classifier.hyperparameters import OPTIMIZER_NAMES
 
 STUDY = TuningStudy(
     name="optimizers",
@@ -11,7 +11,7 @@ STUDY = TuningStudy(
     data="digits",
     model="mlp",
     space={
-        "optimizer": tune.choice(list(OPTIMIZERS)),
+        "optimizer": tune.choice(list(OPTIMIZER_NAMES)),
         "learning_rate": tune.choice([0.001, 0.01, 0.1, 1.0, 10.0]),
         "batch_size": 32,
         "units": 128,

@@ -3,13 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tautune.search_spaces.catalogue import check_hyperparameters
 from tautune.search_spaces.names import check_name
 from tautune.search_spaces.space import Space, active, check_space, domain_of, ends
-from tautune.trainables.classifier.datasets import LOADERS, ImageData
-from tautune.trainables.classifier.models import MODELS, Model, names_of, per_layer
-from tautune.trainables.classifier.training import TRAINING_NAMES, TrainingConfig
+from tautune.trainables.classifier.data_files import DATA_NAMES
+from tautune.trainables.classifier.hyperparameters import (
+    NETWORKS,
+    TRAINING_NAMES,
+    check_network_values,
+    check_training_value,
+    names_of,
+    per_layer,
+)
+
+if TYPE_CHECKING:
+    from tautune.trainables.classifier.datasets import ImageData
+    from tautune.trainables.classifier.models import Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +34,10 @@ class TuningStudy:
 
     name: str
     description: str
-    data: str | Callable[[], ImageData]
-    """One of `tautune.trainables.classifier.datasets.LOADERS`, or a function that returns the data."""
-    model: str | Model
-    """One of `tautune.trainables.classifier.models.MODELS`, or (shape, classes, **hyperparameters) → network."""
+    data: "str | Callable[[], ImageData]"
+    """cifar10, digits, fashion_mnist or mnist, or a function that returns the data."""
+    model: "str | Model"
+    """mlp, cnn, vgg11 or resnet, or a function (shape, classes, **hyperparameters) → network."""
     space: Space
     """Hyperparameter → a Ray Tune domain (`tune.loguniform`, `tune.randint`, `tune.choice` …), a `When` or a value."""
     search: str = "hyperopt"
@@ -42,18 +53,18 @@ class TuningStudy:
 
     def __post_init__(self) -> None:
         if isinstance(self.data, str):
-            check_name("data", self.data, LOADERS)
+            check_name("data", self.data, DATA_NAMES)
         if isinstance(self.model, str):
-            check_name("model", self.model, MODELS)
-        own = names_of(MODELS[self.model] if isinstance(self.model, str) else self.model)
+            check_name("model", self.model, NETWORKS)
+        own = names_of(self.model)
         check_space(self.space)
-        for name in self.space:
-            stem, _ = per_layer(name, own)
-            if "**" not in own:
-                check_name("hyperparameter", stem, [*TRAINING_NAMES, *own])
-        for name in set(self.space) & set(TRAINING_NAMES):
-            for value in ends(domain_of(self.space[name])):
-                _check_value(name, value)
+        check_hyperparameters(own, self.space)
+        for name, entry in self.space.items():
+            for value in ends(domain_of(entry)):
+                if name in TRAINING_NAMES:
+                    check_training_value(name, value)
+                elif isinstance(self.model, str):
+                    check_network_values(**{per_layer(name, own)[0]: value})
         if not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must be in (0, 1), not {self.validation_share!r}")
 
@@ -64,10 +75,3 @@ class TuningStudy:
     def setting(self, values: dict[str, Any]) -> "TuningStudy":
         """The same study with some hyperparameters fixed. Raises ValueError as the study does."""
         return replace(self, space=self.space | values)
-
-
-def _check_value(name: str, value: Any) -> None:
-    try:
-        TrainingConfig(**{name: value})
-    except TypeError:
-        raise ValueError(f"{name} cannot be {value!r}, a {type(value).__name__}") from None

@@ -12,7 +12,7 @@ from ray import cloudpickle
 from tautune.search_spaces.tuning_study import TuningStudy
 
 
-def load_user_study(path: Path) -> TuningStudy:
+def load_user_study(name: str) -> TuningStudy:
     """The TuningStudy that the file calls STUDY.
 
     The file's functions and classes travel to the trials with the study, wherever these run.
@@ -20,8 +20,7 @@ def load_user_study(path: Path) -> TuningStudy:
     Raises:
         ValueError: no such file, no STUDY in it, or it raised; the message then ends with its own traceback.
     """
-    if not path.is_file():
-        raise ValueError(f"there is no study file {path}")
+    path = Path(name)
     name = f"tautune_study_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

@@ -166,17 +166,15 @@ def check_command(arguments: list[str], working_dir: Path) -> None:
 
 def _check_values(command: str, given: Json) -> None:
     """What can be told of a study and of delays without the cluster."""
-    from tautune import search_spaces
     from tautune.commands.options import parse_delays
+    from tautune.search_spaces.catalogue import check_study
 
     if "delays" in given:
         parse_delays(given["delays"])
     study = given.get("study", "")
     with user_input():
-        if command in ("sweep", "grid"):
-            search_spaces.find(study)
-        elif command == "tune" and not study.endswith(".py") and study not in search_spaces.PATHS:
-            search_spaces.find_tuning(study)
+        if command in ("sweep", "grid") or (command == "tune" and not study.endswith(".py")):
+            check_study(study, command)
 
 
 def run_name(arguments: list[str]) -> str:

@@ -105,7 +105,7 @@ def test_every_search_and_scheduler_ends_with_a_best_that_it_saw(
         assert {(row["config/learning_rate"], row["config/units"]) for row in rows} == {
             (rate, units) for rate in ("0.01", "0.1") for units in ("8", "16")
         }
-        monkeypatch.setitem(search_spaces.TUNING, "small", GRID)
+        monkeypatch.setitem(search_spaces.REGISTERED, "small", GRID)
         with pytest.raises(InputError, match="is a grid: all of its configurations were tried"):
             extend_tuning(tmp_path / "out", 2, console=SILENT, started=0)
     if scheduler in ("pbt", "pb2"):
@@ -196,7 +196,7 @@ def test_the_searcher_is_told_of_a_divergence_and_turns_away(tmp_path: Path) -> 
 def test_refit_uses_all_training_images_and_the_test_images_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(search_spaces.TUNING, "small", SMALL)
+    monkeypatch.setitem(search_spaces.REGISTERED, "small", SMALL)
     folder = tmp_path / "out"
     best, _ = run(job(SMALL, "random", "none", trials=2, max_epochs=5), folder)
     test = refit(folder, data_dir=None, again=False, console=SILENT)
@@ -227,7 +227,7 @@ def test_refit_uses_all_training_images_and_the_test_images_once(
 @pytest.mark.usefixtures("local_ray")
 def test_refit_after_a_population_follows_the_line_of_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = replace(SMALL, space=SMALL.space | {"learning_rate": tune.loguniform(1e-4, 1e-1)})
-    monkeypatch.setitem(search_spaces.TUNING, "small", study)
+    monkeypatch.setitem(search_spaces.REGISTERED, "small", study)
     best, _ = run(job(study, "random", "pbt", max_epochs=8), tmp_path / "out")
     test = refit(tmp_path / "out", data_dir=None, again=False, console=SILENT)
     expected = [entry for entry in best["history"] if entry["epoch"] < best["epochs"]]
@@ -239,7 +239,7 @@ def test_refit_after_a_population_follows_the_line_of_the_best(tmp_path: Path, m
 def test_an_extension_goes_on_with_what_the_search_and_asha_know(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(search_spaces.TUNING, "small", SMALL)
+    monkeypatch.setitem(search_spaces.REGISTERED, "small", SMALL)
     folder = tmp_path / "out"
     run(job(SMALL, "hyperopt", "asha", trials=5), folder)
     first = {row["trial"] for row in rows_of(folder)}
@@ -260,7 +260,7 @@ def test_an_extension_goes_on_with_what_the_search_and_asha_know(
     resume_tuning(folder, console=SILENT, started=time.monotonic())  # nothing is left
     assert rows_of(folder) == rows
     changed = replace(SMALL, space=SMALL.space | {"units_1": 32})
-    monkeypatch.setitem(search_spaces.TUNING, "small", changed)
+    monkeypatch.setitem(search_spaces.REGISTERED, "small", changed)
     with pytest.raises(InputError, match="another version of the study small: its space was"):
         refit(folder, data_dir=None, again=False, console=SILENT)
 
@@ -310,7 +310,7 @@ def test_trials_are_given_training_images_alone(tmp_path: Path, monkeypatch: pyt
 def test_a_spent_time_budget_is_no_interruption_and_a_resume_has_a_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(search_spaces.TUNING, "small", SMALL)
+    monkeypatch.setitem(search_spaces.REGISTERED, "small", SMALL)
     folder = tmp_path / "out"
     best, _ = run(job(SMALL, "random", "none", trials=3, max_epochs=1500, time_budget=10), folder)
     assert best["validation_accuracy"] > 0.5
@@ -330,7 +330,7 @@ def test_refit_has_no_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     study = replace(
         SMALL, space={"optimizer": "adam", "learning_rate": 1e-9, "units": 8, "patience": 1, "dropout": 0.9}
     )
-    monkeypatch.setitem(search_spaces.TUNING, "small", study)
+    monkeypatch.setitem(search_spaces.REGISTERED, "small", study)
     best, _ = run(job(study, "random", "none", trials=1, max_epochs=20), tmp_path / "out")
     write_json(tmp_path / "out" / "best.json", best | {"epochs": 6})  # later than its patience with random losses
     assert refit(tmp_path / "out", data_dir=None, again=False, console=SILENT)["epochs"] == 6

@@ -7,21 +7,18 @@ import torch
 from torch import Tensor
 
 from tautune.trainables.classifier.datasets import Images
+from tautune.trainables.classifier.hyperparameters import TRAINING_NAMES, TrainingConfig, model_part
 from tautune.trainables.classifier.models import Model, build
 from tautune.trainables.classifier.normalization import Normalization
 from tautune.trainables.classifier.splits import Split
 from tautune.trainables.classifier.training import (
-    TRAINING_NAMES,
     Epoch,
-    TrainingConfig,
     evaluate,
     make_optimizer,
-    model_part,
     train_epoch,
 )
 
 Config = dict[str, Any]
-MUTABLE = ("learning_rate", "momentum", "l1", "l2", "batch_size")
 """Hyperparameters that may change in the middle of a training, which is what population-based training does."""
 
 

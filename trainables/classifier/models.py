@@ -1,15 +1,15 @@
 """Networks for images, by name and hyperparameters. Shapes: inputs float [n, C, H, W], outputs logits [n, classes]."""
 
-import inspect
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
 
-T = TypeVar("T")
+from tautune.trainables.classifier.hyperparameters import check_network_values, gathered, names_of
+
 Shape = tuple[int, ...]
 """Of one input: (C, H, W) for images."""
 Model = Callable[..., nn.Module]
@@ -42,7 +42,8 @@ def mlp(
     batch_norm: bool = False,
 ) -> nn.Module:
     """Fully connected: `layers` hidden layers of `units` each, or of the widths that `units` lists."""
-    _check_flag("batch_norm", batch_norm)
+    check_network_values(layers=layers, units=units, dropout=dropout, batch_norm=batch_norm)
+    check_network_values(activation=activation, initialization=initialization)
     widths = (units,) * layers if isinstance(units, int) else tuple(units)
     if len(widths) != layers:
         raise ValueError(f"units must be {layers} widths for {layers} layers, not {len(widths)}")
@@ -52,7 +53,7 @@ def mlp(
         blocks.append(nn.Linear(before, after))
         if batch_norm:
             blocks.append(nn.BatchNorm1d(after))
-        blocks.append(_choose("activation", activation, ACTIVATIONS)())
+        blocks.append(ACTIVATIONS[activation]())
         if dropout:
             blocks.append(nn.Dropout(dropout))
     model = nn.Sequential(*blocks, nn.Linear((inputs, *widths)[-1], classes))
@@ -75,7 +76,8 @@ def cnn(
 
     The first two are followed by 2×2 pooling, the others as long as there are at least 2 pixels a side.
     """
-    _check_flag("batch_norm", batch_norm)
+    check_network_values(layers=layers, channels=channels, units=units, dropout=dropout, batch_norm=batch_norm)
+    check_network_values(activation=activation, initialization=initialization)
     depth, height, width = _image(shape)
     blocks: list[nn.Module] = []
     for layer in range(layers):
@@ -83,7 +85,7 @@ def cnn(
         blocks.append(nn.Conv2d(depth, wide, 3, padding=1))
         if batch_norm:
             blocks.append(nn.BatchNorm2d(wide))
-        blocks.append(_choose("activation", activation, ACTIVATIONS)())
+        blocks.append(ACTIVATIONS[activation]())
         if min(height, width) >= 2:
             blocks.append(nn.MaxPool2d(2))
             height, width = height // 2, width // 2
@@ -96,7 +98,7 @@ def cnn(
 
 def vgg11(shape: Shape, classes: int, *, dropout: float = 0.0, batch_norm: bool = True) -> nn.Module:
     """VGG-11 for 32×32 images: torchvision's convolutions, and one linear layer on the 512 features."""
-    _check_flag("batch_norm", batch_norm)
+    check_network_values(dropout=dropout, batch_norm=batch_norm)
     if shape != (3, 32, 32):
         raise ValueError(f"vgg11 takes images of shape (3, 32, 32), not {shape}")
     from torchvision.models.vgg import cfgs, make_layers  # two seconds' import, where it is needed only
@@ -107,8 +109,7 @@ def vgg11(shape: Shape, classes: int, *, dropout: float = 0.0, batch_norm: bool 
 
 def resnet(shape: Shape, classes: int, *, depth: int = 20, channels: int = 16) -> nn.Module:
     """The residual network of He et al. (2016) for CIFAR: 6n+2 layers in three stages, of torchvision's blocks."""
-    if depth < 8 or (depth - 2) % 6:
-        raise ValueError(f"depth must be 6n+2 (8, 14, 20, 32 …), not {depth}")
+    check_network_values(depth=depth, channels=channels)
     from torchvision.models.resnet import BasicBlock
 
     inputs, _, _ = _image(shape)
@@ -131,7 +132,7 @@ def resnet(shape: Shape, classes: int, *, depth: int = 20, channels: int = 16) -
 def _initialized(model: nn.Module, initialization: str | None) -> nn.Module:
     """Weights drawn anew, biases zero; torch's own where no initialization is named."""
     if initialization is not None:
-        fill = _choose("initialization", initialization, INITIALIZATIONS)
+        fill = INITIALIZATIONS[initialization]
         for module in model.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 fill(module.weight)
@@ -143,17 +144,6 @@ def _initialized(model: nn.Module, initialization: str | None) -> nn.Module:
 def _channels_last(model: nn.Module) -> nn.Module:
     """In the memory layout in which convolutions are fast: on a CPU a step takes two thirds to four fifths as long."""
     return model.to(memory_format=torch.channels_last)
-
-
-def _check_flag(name: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be true or false, not {value!r}")
-
-
-def _choose(name: str, value: str, choices: dict[str, T]) -> T:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-    return choices[value]
 
 
 def _image(shape: Shape) -> tuple[int, int, int]:
@@ -172,28 +162,7 @@ def build(model: str | Model, shape: Shape, classes: int, hyperparameters: dict[
     Hyperparameters units_1, units_2 … are the entries of one, units, that has a value for each layer.
 
     Raises:
-        ValueError: no such model, or hyperparameters that it cannot have.
+        ValueError: a built-in network cannot have these hyperparameters.
     """
-    function = _choose("model", model, MODELS) if isinstance(model, str) else model
+    function = MODELS[model] if isinstance(model, str) else model
     return function(shape, classes, **gathered(hyperparameters, names_of(function)))
-
-
-def names_of(model: Model) -> tuple[str, ...]:
-    """The hyperparameters that it takes; "**" among them if it takes any."""
-    parameters = list(inspect.signature(model).parameters.values())[2:]
-    return tuple("**" if p.kind is p.VAR_KEYWORD else p.name for p in parameters)
-
-
-def gathered(hyperparameters: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
-    """{units_2: 32, units_1: 64, dropout: 0} ↦ {units: (64, 32), dropout: 0}, if `known` has units and not units_1"""
-    found: dict[str, Any] = {}
-    for name, (whole, number) in sorted(((n, per_layer(n, known)) for n in hyperparameters), key=lambda pair: pair[1]):
-        value = hyperparameters[name]
-        found[whole] = (*found.get(whole, ()), value) if number else value
-    return found
-
-
-def per_layer(name: str, known: tuple[str, ...]) -> tuple[str, int]:
-    """(units, 2) for units_2, (dropout, 0) for dropout"""
-    stem, _, number = name.rpartition("_")
-    return (stem, int(number)) if number.isdecimal() and stem in known and name not in known else (name, 0)

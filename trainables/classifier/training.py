@@ -5,7 +5,7 @@ Batch, on-line and mini-batch training are the one loop at different batch sizes
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,80 +15,15 @@ from torch.optim import Optimizer
 
 from tautune.trainables.classifier.augmentation import flip, shift
 from tautune.trainables.classifier.datasets import Images
+from tautune.trainables.classifier.hyperparameters import TrainingConfig
 from tautune.trainables.classifier.normalization import Normalization
-from tautune.trainables.classifier.schedules import SCHEDULES, factor
+from tautune.trainables.classifier.schedules import factor
 from tautune.trainables.delay.queue import GradientQueue, ShiftedMomentumSGD
-from tautune.trainables.theory.stability import check_delay, check_momentum
 
 DIVERGED_LOSS = 1e6
 """A loss above this, or one that is not a number, is a training that has diverged."""
 CHECK_EVERY = 32
 """Steps between two looks at the losses, each of which waits for the device; a divergence wastes so many at most."""
-PRECISIONS = ("float32", "bfloat16")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """The hyperparameters that are not the model's.
-
-    Raises:
-        ValueError: one of them is out of its bounds.
-    """
-
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    """Of momentum, nesterov (undampened, as in torch) and shifted-momentum (dampened by 1-m); Adam's first β."""
-    beta2: float = 0.999
-    """Adam's second β."""
-    rho: float = 0.9
-    """The decay of RMSProp's and Adadelta's averages."""
-    delay: int = 0
-    """τ, in optimizer steps."""
-    batch_size: int = 64
-    epochs: int | None = None
-    """Fewer than the tuning's --max-epochs, if given."""
-    schedule: str = "constant"
-    """One of `tautune.trainables.classifier.schedules.SCHEDULES`, over all of the epochs."""
-    warmup: float = 0.0
-    """Share of the steps in which the learning rate rises to its value."""
-    l1: float = 0.0
-    """Weight of Σ|w| over the weights, biases and normalization layers left out."""
-    l2: float = 0.0
-    """Weight of Σw²/2 over the same."""
-    flip: bool = False
-    """Mirror half of the training images."""
-    shift: int = 0
-    """Move training images by up to so many pixels."""
-    patience: int | None = None
-    """Epochs without a lower validation loss after which training stops; it goes on to its end if not given."""
-    precision: str = "float32"
-    """bfloat16 is mixed: the weights, their gradients and the optimizer stay in float32."""
-
-    def __post_init__(self) -> None:
-        _among("optimizer", self.optimizer, OPTIMIZERS)
-        _among("schedule", self.schedule, SCHEDULES)
-        _among("precision", self.precision, PRECISIONS)
-        check_delay(self.delay)
-        check_momentum(self.momentum)
-        for name in ("beta2", "rho", "warmup"):
-            _check(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in [0, 1)")
-        _check("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "above 0")
-        for name in ("l1", "l2"):
-            _check(name, getattr(self, name), 0 <= getattr(self, name) < math.inf, "at least 0")
-        for name in ("batch_size", "epochs", "patience"):
-            value = getattr(self, name)
-            _check(name, value, value is None or (_is_integer(value) and value >= 1), "an integer of at least 1")
-        _check("flip", self.flip, isinstance(self.flip, bool), "true or false")
-        _check("shift", self.shift, _is_integer(self.shift) and self.shift >= 0, "an integer of at least 0")
-
-
-TRAINING_NAMES = tuple(field.name for field in fields(TrainingConfig))
-
-
-def model_part(config: dict[str, Any]) -> dict[str, Any]:
-    """Of a configuration of training and model together, what the model takes."""
-    return {name: value for name, value in config.items() if name not in TRAINING_NAMES}
 
 
 Parameters = Iterable[Any]
@@ -225,17 +160,3 @@ def evaluate(model: nn.Module, images: Images, normalize: Normalization) -> tupl
     loss = cross_entropy(outputs, images.targets).item()
     accuracy = (outputs.argmax(dim=1) == images.targets).double().mean().item()
     return (loss if math.isfinite(loss) else math.inf), accuracy
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _check(name: str, value: object, holds: bool, rule: str) -> None:
-    if not holds:
-        raise ValueError(f"{name} must be {rule}, not {value!r}")
-
-
-def _among(name: str, value: str, choices: Iterable[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

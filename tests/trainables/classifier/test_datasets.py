@@ -8,8 +8,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from tautune.trainables.classifier import datasets
-from tautune.trainables.classifier.datasets import DataError, ImageData, Images
+from tautune.trainables.classifier import data_files, datasets
+from tautune.trainables.classifier.data_files import DataError
+from tautune.trainables.classifier.datasets import ImageData, Images
 from tautune.trainables.classifier.normalization import Normalization
 
 
@@ -53,10 +54,10 @@ def test_idx_files_are_read_as_they_were_written(tmp_path: Path, monkeypatch: py
     array = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
     write_idx(tmp_path, "x.gz", array)
     published = hashlib.md5((tmp_path / "x.gz").read_bytes()).hexdigest()
-    assert np.array_equal(datasets._read_idx(tmp_path / "x.gz", published), array)
+    assert np.array_equal(data_files.read_idx(tmp_path / "x.gz", published), array)
     (tmp_path / "x.gz").write_bytes((tmp_path / "x.gz").read_bytes()[:-5])
     with pytest.raises(DataError, match="is not the published file"):
-        datasets._read_idx(tmp_path / "x.gz", published)
+        data_files.read_idx(tmp_path / "x.gz", published)
 
 
 def test_data_not_found_say_where_they_were_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,27 +69,43 @@ def test_data_not_found_say_where_they_were_looked_for(tmp_path: Path, monkeypat
     monkeypatch.setattr(
         torchvision.datasets, "MNIST", type("MNIST", (torchvision.datasets.MNIST,), {"__init__": offline})
     )
+    given = tmp_path / "given"
+    with pytest.raises(DataError, match="there is no folder .*given to look for mnist in"):
+        datasets.load("mnist", given)
+    given.mkdir()
     monkeypatch.setenv("TAUTUNE_DATA", str(tmp_path / "own"))
     monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "shared"))
     monkeypatch.setenv("TAUTUNE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(DataError, match="could not be downloaded: no network; .*--data-dir") as raised:
-        datasets.load("mnist", tmp_path / "given")
+        datasets.load("mnist", given)
     for place in ("given", "own", "shared/datasets", "cache/data"):
         assert str(tmp_path / place) in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", datasets.MNIST_KINDS)
+def test_cifar10_lies_where_torchvision_puts_it(tmp_path: Path) -> None:
+    from torchvision.datasets import CIFAR10
+
+    assert data_files.CIFAR10_FOLDER == CIFAR10.base_folder
+    (tmp_path / CIFAR10.base_folder).mkdir()
+    assert data_files.is_here("cifar10", tmp_path)
+    with pytest.raises(
+        DataError, match="is not the published data; its MD5s: data_batch_1 c99cafc152244af753f735de768cd75f"
+    ):
+        datasets.load("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("name", data_files.MNIST_KINDS)
 def test_files_and_classes_are_torchvisions(name: str) -> None:
     import torchvision
 
-    kind = datasets.MNIST_KINDS[name]
+    kind = data_files.MNIST_KINDS[name]
     published = getattr(torchvision.datasets, kind.torchvision)
-    assert list(zip(datasets.IDX_FILES, kind.checksums, strict=True)) == published.resources
+    assert list(zip(data_files.IDX_FILES, kind.checksums, strict=True)) == published.resources
     assert list(kind.class_names) == published.classes
 
 
-FASHION = next((f for f in datasets.search_folders(None) if (f / "fashion-mnist").is_dir()), None)
+FASHION = next((f for f in data_files.search_folders(None) if (f / "fashion-mnist").is_dir()), None)
 
 
 @pytest.mark.skipif(FASHION is None, reason="needs Debian's dataset-fashion-mnist")

@@ -8,13 +8,13 @@ from torch import nn
 
 from tautune.trainables.classifier import datasets
 from tautune.trainables.classifier.datasets import Images
+from tautune.trainables.classifier.hyperparameters import TrainingConfig
 from tautune.trainables.classifier.models import mlp
 from tautune.trainables.classifier.normalization import Normalization
 from tautune.trainables.classifier.training import (
     CHECK_EVERY,
     OPTIMIZERS,
     Epoch,
-    TrainingConfig,
     evaluate,
     make_optimizer,
     outputs_of,
@@ -174,5 +174,5 @@ def test_images_are_indexed_together() -> None:
 def test_images_and_targets_must_fit() -> None:
     with pytest.raises(ValueError, match="there are 3 images, but 2 targets"):
         Images(torch.zeros(3, 1, 2, 2), torch.zeros(2))
-    with pytest.raises(ValueError, match="pixels must be bytes or floating point, not torch.int64"):
-        Images(torch.zeros(3, 1, 2, 2).long(), torch.zeros(3))
+    with pytest.raises(ValueError, match="pixels must be bytes, integers or floating point, not torch.complex64"):
+        Images(torch.zeros(3, 1, 2, 2, dtype=torch.complex64), torch.zeros(3))

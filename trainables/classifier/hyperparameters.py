@@ -1,0 +1,170 @@
+"""The hyperparameters of training and of the built-in networks: their names, and the values they may have.
+
+Nothing here imports torch or Ray, so that a mistyped value is reported at once.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from tautune.trainables.classifier.schedules import SCHEDULES
+from tautune.trainables.theory.stability import check_delay, check_momentum
+
+OPTIMIZER_NAMES = (
+    *("sgd", "momentum", "nesterov", "shifted-momentum"),
+    *("adagrad", "rmsprop", "adadelta", "adam", "adamw"),
+)
+PRECISIONS = ("float32", "bfloat16")
+ACTIVATION_NAMES = ("relu", "tanh", "sigmoid", "gelu", "silu")
+INITIALIZATION_NAMES = ("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal")
+NETWORKS: dict[str, tuple[str, ...]] = {
+    "mlp": ("layers", "units", "activation", "initialization", "dropout", "batch_norm"),
+    "cnn": ("layers", "channels", "units", "activation", "initialization", "dropout", "batch_norm"),
+    "vgg11": ("dropout", "batch_norm"),
+    "resnet": ("depth", "channels"),
+}
+"""The built-in networks, each with its own hyperparameters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """The hyperparameters of training, which every network has.
+
+    Raises:
+        ValueError: one of them is out of its bounds.
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    """Of momentum, nesterov (undampened, as in torch) and shifted-momentum (dampened by 1-m); Adam's first β."""
+    beta2: float = 0.999
+    """Adam's second β."""
+    rho: float = 0.9
+    """The decay of RMSProp's and Adadelta's averages."""
+    delay: int = 0
+    """τ, in optimizer steps."""
+    batch_size: int = 64
+    """Examples in a mini-batch; all training examples make one batch where there are fewer."""
+    epochs: int | None = None
+    """Epochs to train for, where that is fewer than the tuning's --max-epochs."""
+    schedule: str = "constant"
+    """One of `tautune.trainables.classifier.schedules.SCHEDULES`, over all of the epochs."""
+    warmup: float = 0.0
+    """Share of the steps in which the learning rate rises to its value."""
+    l1: float = 0.0
+    """Weight of Σ|w| over the weights, biases and normalization layers left out."""
+    l2: float = 0.0
+    """Weight of Σw²/2 over the same weights."""
+    flip: bool = False
+    """Whether half of the training images are mirrored."""
+    shift: int = 0
+    """Pixels by which training images are moved at most."""
+    patience: int | None = None
+    """Epochs without a lower validation loss after which training stops; without it, training never stops early."""
+    precision: str = "float32"
+    """bfloat16 is mixed precision: the weights, their gradients and the optimizer stay in float32."""
+
+    def __post_init__(self) -> None:
+        _among("optimizer", self.optimizer, OPTIMIZER_NAMES)
+        _among("schedule", self.schedule, SCHEDULES)
+        _among("precision", self.precision, PRECISIONS)
+        check_delay(self.delay)
+        check_momentum(self.momentum)
+        for name in ("beta2", "rho", "warmup"):
+            _check(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in [0, 1)")
+        _check("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "above 0")
+        for name in ("l1", "l2"):
+            _check(name, getattr(self, name), 0 <= getattr(self, name) < math.inf, "at least 0")
+        for name in ("batch_size", "epochs", "patience"):
+            value = getattr(self, name)
+            _check(name, value, value is None or (_is_integer(value) and value >= 1), "an integer of at least 1")
+        _check("flip", self.flip, isinstance(self.flip, bool), "true or false")
+        _check("shift", self.shift, _is_integer(self.shift) and self.shift >= 0, "an integer of at least 0")
+
+
+TRAINING_NAMES = tuple(field.name for field in fields(TrainingConfig))
+MUTABLE = ("learning_rate", "momentum", "l1", "l2", "batch_size")
+"""The hyperparameters that may change while training goes on, as population-based training does."""
+
+
+def check_training_value(name: str, value: Any) -> None:
+    """Raises ValueError if the hyperparameter of training, alone, cannot have that value."""
+    try:
+        TrainingConfig(**{name: value})
+    except TypeError:
+        raise ValueError(f"{name} cannot be {value!r}, a {type(value).__name__}") from None
+
+
+def _is_width(value: object) -> bool:
+    return _is_integer(value) and value >= 1
+
+
+def _is_widths(value: object) -> bool:
+    return _is_width(value) or (isinstance(value, tuple | list) and all(_is_width(width) for width in value))
+
+
+_NETWORK_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "layers": (lambda v: _is_integer(v) and v >= 0, "an integer of at least 0"),
+    "units": (_is_widths, "an integer of at least 1, or one for each layer"),
+    "channels": (_is_width, "an integer of at least 1"),
+    "depth": (lambda v: _is_integer(v) and v >= 8 and (v - 2) % 6 == 0, "6n+2 (8, 14, 20, 32 …)"),
+    "activation": (lambda v: v in ACTIVATION_NAMES, f"one of {', '.join(ACTIVATION_NAMES)}"),
+    "initialization": (
+        lambda v: v is None or v in INITIALIZATION_NAMES,
+        f"one of {', '.join(INITIALIZATION_NAMES)}, or null for torch's own",
+    ),
+    "dropout": (lambda v: isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1, "in [0, 1]"),
+    "batch_norm": (lambda v: isinstance(v, bool), "true or false"),
+}
+
+
+def check_network_values(**values: Any) -> None:
+    """Raises ValueError if a built-in network cannot have one of these hyperparameters."""
+    for name, value in values.items():
+        holds, rule = _NETWORK_RULES[name]
+        _check(name, value, holds(value), rule)
+
+
+def model_part(config: dict[str, Any]) -> dict[str, Any]:
+    """Returns what the model takes of a configuration of training and model together."""
+    return {name: value for name, value in config.items() if name not in TRAINING_NAMES}
+
+
+def names_of(model: str | Callable[..., Any]) -> tuple[str, ...]:
+    """Returns the hyperparameters that a built-in network or a function takes; "**" among them if it takes any."""
+    if isinstance(model, str):
+        return NETWORKS[model]
+    parameters = list(inspect.signature(model).parameters.values())[2:]
+    return tuple("**" if p.kind is p.VAR_KEYWORD else p.name for p in parameters)
+
+
+def per_layer(name: str, known: tuple[str, ...]) -> tuple[str, int]:
+    """Returns (units, 2) for units_2, and (dropout, 0) for dropout."""
+    stem, _, number = name.rpartition("_")
+    return (stem, int(number)) if number.isdecimal() and stem in known and name not in known else (name, 0)
+
+
+def gathered(hyperparameters: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+    """Maps {units_2: 32, units_1: 64, dropout: 0} to {units: (64, 32), dropout: 0}, if `known` has units."""
+    found: dict[str, Any] = {}
+    for name, (whole, number) in sorted(((n, per_layer(n, known)) for n in hyperparameters), key=lambda pair: pair[1]):
+        value = hyperparameters[name]
+        found[whole] = (*found.get(whole, ()), value) if number else value
+    return found
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check(name: str, value: object, holds: bool, rule: str) -> None:
+    if not holds:
+        raise ValueError(f"{name} must be {rule}, not {value!r}")
+
+
+def _among(name: str, value: str, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
