@@ -52,9 +52,7 @@ def tune(
     ] = None,
     folds: Annotated[int, typer.Option(min=1, help="Cross-validate each configuration on so many folds.")] = 1,
     repeats: Annotated[int, typer.Option(min=1, help="Splits, or divisions into folds, to average over.")] = 1,
-    examples: Annotated[
-        int | None, _from_study("Training images at most, a fixed stratified part.", min=1)
-    ] = None,
+    examples: Annotated[int | None, _from_study("Training images at most, a fixed stratified part.", min=1)] = None,
     concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once at most.")] = None,
     time_budget: Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")] = None,
     cpus_per_trial: Annotated[float, typer.Option(help="CPU cores that a trial takes.")] = 1,

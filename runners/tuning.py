@@ -96,9 +96,7 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     trials = Trials(folder.path, tuning.study.space, plan.experiment, tuning.samples)
     callback = TrialCallback(trials, tuning.study, listener, budget=tuning.time_budget)
     trainable = make_trainable(tuning, plan.data, plan.splits)
-    folder.begin(
-        experiment=plan.experiment, started=now(), trials=tuning.trials, resumed=plan.resumed, **provenance()
-    )
+    folder.begin(experiment=plan.experiment, started=now(), trials=tuning.trials, resumed=plan.resumed, **provenance())
     results: Any = []
     with callback:
         tuner = make_tuner(tuning, trainable, folder, plan.experiment, callback, resumed=plan.resumed)

@@ -163,14 +163,18 @@ def _check_file(path: Path) -> None:
 
 def check_fixed(name: str, values: Mapping[str, Any]) -> None:
     """Raises ValueError if `--set` cannot fix these hyperparameters in the built-in TuningStudy of that name."""
-    model = CATALOGUE[name].model
-    assert model is not None
-    check_hyperparameters(NETWORKS[model], values)
+    entry = CATALOGUE[name]
+    assert entry.model is not None
+    own = NETWORKS[entry.model]
+    check_hyperparameters(own, values)
     for hyperparameter, value in values.items():
         if hyperparameter in TRAINING_NAMES:
             check_training_value(hyperparameter, value)
         else:
-            check_network_values(**{per_layer(hyperparameter, NETWORKS[model])[0]: value})
+            check_network_values(**{per_layer(hyperparameter, own)[0]: value})
+    layers, widths = values.get("layers", 1), [n for n in entry.choices if per_layer(n, own)[1]]
+    if widths and not 1 <= layers <= len(widths) and "units" not in values:
+        raise ValueError(f"units must be {layers} widths for {layers} layers, not {len(widths)}")
 
 
 def check_hyperparameters(own: tuple[str, ...], names: Mapping[str, Any]) -> None:

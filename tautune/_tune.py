@@ -167,9 +167,7 @@ def _ray_while_importing(study: object, asked: Options) -> Iterator[None]:
         yield
 
 
-def resume(
-    path: Place, *, study: "TuningStudy | None" = None, progress: bool | TuningListener = False
-) -> TuningResult:
+def resume(path: Place, *, study: "TuningStudy | None" = None, progress: bool | TuningListener = False) -> TuningResult:
     """Goes on with a tuning that was stopped, or whose machine was lost, from the trials' checkpoints.
 
     Args:

@@ -121,3 +121,5 @@ def test_values_to_be_fixed_are_checked_as_the_study_would() -> None:
             check_fixed("digits_mlp", {name: value})
         with pytest.raises(ValueError, match=message):
             search_spaces.find_tuning("digits_mlp").setting({name: value})
+    with pytest.raises(ValueError, match="units must be 9 widths for 9 layers, not 3"):
+        check_fixed("digits_mlp", {"layers": 9})

@@ -86,12 +86,10 @@ def test_data_not_found_say_where_they_were_looked_for(tmp_path: Path, monkeypat
 def test_cifar10_lies_where_torchvision_puts_it(tmp_path: Path) -> None:
     from torchvision.datasets import CIFAR10
 
-    assert data_files.CIFAR10_FOLDER == CIFAR10.base_folder
+    assert CIFAR10.base_folder == data_files.CIFAR10_FOLDER
     (tmp_path / CIFAR10.base_folder).mkdir()
     assert data_files.is_here("cifar10", tmp_path)
-    with pytest.raises(
-        DataError, match="is not the published data; its MD5s: data_batch_1 c99cafc152244af753f735de768cd75f"
-    ):
+    with pytest.raises(DataError, match="is not the published data; its MD5s: data_batch_1 c99cafc152244af7"):
         datasets.load("cifar10", tmp_path)
 
 
