@@ -36,14 +36,14 @@ def _choice(option: str, names: tuple[str, ...], text: str) -> Any:
                 check_name(option, value, names)
         return value
 
-    return _from_study(text, metavar=f"[{'|'.join(names)}]", callback=check)
+    return _from_study(f"{text}: {', '.join(names[:-1])} or {names[-1]}.", metavar="NAME", callback=check)
 
 
 @tuning_commands.command()
 def tune(
     study: Annotated[str, typer.Argument(help="One of `tautune studies`, or your own: path/to/my_study.py.")],
-    search: Annotated[str | None, _choice("--search", SEARCHES, "How configurations are chosen.")] = None,
-    scheduler: Annotated[str | None, _choice("--scheduler", SCHEDULERS, "What ends a trial before its epochs.")] = None,
+    search: Annotated[str | None, _choice("--search", SEARCHES, "How configurations are chosen")] = None,
+    scheduler: Annotated[str | None, _choice("--scheduler", SCHEDULERS, "What ends a trial early")] = None,
     trials: Annotated[int | None, _from_study("Configurations to try.")] = None,
     max_epochs: Annotated[int | None, _from_study("Epochs of a trial at most.")] = None,
     set_: Annotated[

@@ -22,7 +22,7 @@ from tautune.trainables.classifier.trial import ClassifierTrial
 
 Json = dict[str, Any]
 CHECKPOINTS = 4
-"""Checkpoints kept of each trial: the experiment's state is some ten seconds old, and must not name one that is gone."""
+"""Checkpoints kept of each trial: the experiment's state is some seconds old, and must not name one that is gone."""
 
 
 def make_trainable(tuning: Tuning, data: ImageData, splits: list[Split], **changes: Any) -> Any:

@@ -15,6 +15,7 @@ from tautune.records.files import write_bytes, write_json
 from tautune.records.provenance import provenance
 from tautune.records.storage import Folder, ray_storage, restored_tuner
 from tautune.records.tuning_folder import TuningFolder, read_best
+from tautune.runners.old_names import readable_pickles
 from tautune.runners.ray_tuner import CHECKPOINTS, has_state, make_trainable
 from tautune.runners.trials import name_of
 from tautune.runners.tuning_data import load_data
@@ -72,8 +73,9 @@ def run_refit(plan: RefitPlan, folder: TuningFolder, listener: TuningListener) -
     state = folder.path / f"refit-{name_of(best)}-{best['epochs']}"
     token = _LISTENER.set(listener)
     try:
-        tuner = restored_tuner(state, trainable) if has_state(state) else _new_tuner(best, trainable, state)
-        (result,) = tuner.fit()
+        with readable_pickles():
+            tuner = restored_tuner(state, trainable) if has_state(state) else _new_tuner(best, trainable, state)
+            (result,) = tuner.fit()
     finally:
         _LISTENER.reset(token)
     if result.error:

@@ -51,7 +51,7 @@ class Trials:
         """
         self.folder, self.names, self.experiment = folder, list(names), experiment
         self.rows: dict[str, Json] = {row["trial"]: row for row in read_rows(folder)}
-        self.total = new + sum(row["experiment"] != experiment for row in self.rows.values())
+        self.total: int = new + sum(row["experiment"] != experiment for row in self.rows.values())
         self._last_number = _last_number(folder, list(self.rows.values()))
         self._written = time.monotonic()
 
@@ -128,7 +128,8 @@ class Trials:
     def nothing_works(self) -> bool:
         """Whether at least three trials failed and none did anything else."""
         states = [row["state"] for row in self.rows.values()]
-        return states.count("failed") >= 3 and all(state in ("failed", "running", "interrupted") for state in states)
+        others = (state not in ("failed", "running", "interrupted") for state in states)
+        return states.count("failed") >= 3 and not any(others)
 
     def ranked(self) -> list[Json]:
         """Returns the rows, the best first; diverged and failed trials come last."""
@@ -173,7 +174,7 @@ def failure_file(folder: Folder, row: Json) -> Folder:
 
 def _last_number(folder: Folder, rows: list[Json]) -> int:
     """Returns the highest number that any trial has had, those included that never reported."""
-    begun = [int(place.name) for place in folder.glob("trials*/*") if place.name.isdecimal()]
+    begun = [int(place.name) for place in folder.glob("trials*/*") if place.name.isdecimal() and len(place.name) < 8]
     return max([len(rows), *begun, *(row.get("number") or 0 for row in rows)])
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
+from tautune import search_spaces
 from tautune.records.errors import InputError, user_input
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import read_best, read_tuning
 from tautune.runners.methods import POPULATION, SCHEDULERS, SEARCHES, Kind, check_methods
 from tautune.runners.trials import read_rows
-from tautune import search_spaces
 from tautune.search_spaces.catalogue import CATALOGUE, Entry, check_fixed, check_study
 from tautune.search_spaces.names import check_name
 from tautune.trainables.classifier.data_files import DataError, check_data, is_here
@@ -92,8 +92,10 @@ def check_named(study: str, options: Options) -> None:
 
 
 def _kinds(entry: Entry, fixed: Json) -> dict[str, Kind]:
-    kinds: dict[str, Kind] = dict.fromkeys(entry.ranges, "range") | dict.fromkeys(entry.choices, "choice")
-    return kinds | dict.fromkeys(fixed, "value")
+    kinds: dict[str, Kind] = dict.fromkeys(entry.ranges, "range")
+    kinds |= dict.fromkeys(entry.choices, "choice")
+    kinds |= dict.fromkeys(fixed, "value")
+    return kinds
 
 
 def _check_division(study: str, data: str, options: Options) -> None:

@@ -81,7 +81,7 @@ class Tuning:
         return len(combinations(self.study.space)) if self.search == "grid" else self.trials
 
     def configuration(self) -> Json:
-        """Returns all of it as plain JSON, for run.json and for a later `resume`, which compares its study with that."""
+        """Returns all of it as plain JSON, for run.json; a later `resume` compares its study with that."""
         study = self.study
         return {
             "kind": "tuning",

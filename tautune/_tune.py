@@ -1,6 +1,5 @@
 """Tuning from Python: `tune`, and what goes on with a folder that it wrote."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ if TYPE_CHECKING:  # pandas, torch and Ray Tune take seconds to import
 
 IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
 """What a tuning takes longest to import."""
-Place = str | os.PathLike[str]
+Place = str | Folder
 """A folder of this machine, or s3://…, gs://…"""
 
 
@@ -129,7 +128,7 @@ def tune(
 
 
 def _tune(study: "TuningStudy | Place", asked: Options, output: Place | None, listener: TuningListener) -> TuningResult:
-    wanted = os.fspath(study) if isinstance(study, str | os.PathLike) else study
+    wanted = str(study) if isinstance(study, str | Path) else study
     folder = _check(wanted, asked, output)
     with _ray_while_importing(wanted, asked):
         from tautune.runners.tuning import check_cluster, conclude, plan_tuning, run
@@ -151,7 +150,7 @@ def _check(study: "TuningStudy | str", asked: Options, output: Place | None) -> 
     if isinstance(study, str):
         tuning_checks.check_named(study, asked)
     if output is not None:
-        return check_new(output_folder(os.fspath(output), ""))
+        return check_new(output_folder(str(output), ""))
     if isinstance(study, str) and tuning_checks.is_built_in(study):
         return check_new(output_folder(None, study))
     return None
@@ -176,7 +175,7 @@ def resume(path: Place, *, study: "TuningStudy | None" = None, progress: bool | 
     Raises:
         ValueError, RuntimeError: as in `tune`.
     """
-    listener, folder = _listener(progress), run_folder(os.fspath(path))
+    listener, folder = _listener(progress), run_folder(str(path))
     run_json = tuning_checks.read_findable(folder, has_study=study is not None)
     if not tuning_checks.is_whole(folder, run_json):
         with TuningFolder(folder) as held:
@@ -200,7 +199,7 @@ def extend(
     Raises:
         ValueError, RuntimeError: as in `tune`.
     """
-    listener, folder = _listener(progress), run_folder(os.fspath(path))
+    listener, folder = _listener(progress), run_folder(str(path))
     run_json = tuning_checks.read_findable(folder, has_study=study is not None)
     tuning_checks.check_extensible(folder, run_json)
     with TuningFolder(folder) as held:
@@ -239,7 +238,7 @@ def refit(
     Raises:
         ValueError, RuntimeError: as in `tune`.
     """
-    listener, folder = _listener(progress), run_folder(os.fspath(path))
+    listener, folder = _listener(progress), run_folder(str(path))
     tuning_checks.check_refit(folder, again=again, has_study=study is not None)
     with TuningFolder(folder) as held:
         from tautune.runners.refit import conclude_refit, plan_refit, run_refit
@@ -259,7 +258,7 @@ def predict(path: Place, images: list[Path], *, study: "TuningStudy | None" = No
         images: image files, or .npy arrays of the model's input shape.
         study: as in `resume`.
     """
-    folder = folder_at(os.fspath(path))
+    folder = folder_at(str(path))
     tuning_checks.check_prediction(folder, images)
     from tautune.runners.prediction import predict as run_predict
 

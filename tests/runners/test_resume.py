@@ -1,7 +1,6 @@
 """Tunings that are stopped and killed as users and machines do it, and what `resume` makes of them."""
 
 import csv
-import io
 import json
 import os
 import signal
@@ -12,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from tautune._tune import extend, resume
 from tautune.records.errors import InputError
-from tautune.runners.tuning import extend_tuning, resume_tuning
 from tests.cluster.slow_study import write_slow_study
 
 TRIALS, EPOCHS = 8, 25
@@ -78,8 +76,8 @@ def test_a_killed_tuning_is_resumed(tmp_path: Path) -> None:
     assert "finished" in {row["state"] for row in before}
     assert len(before) < TRIALS
     with pytest.raises(InputError, match="stopped before its end; go on with `tautune resume"):
-        extend_tuning(tmp_path / "out", 2, console=Console(file=io.StringIO()), started=0)
-    resume_tuning(tmp_path / "out", console=Console(file=io.StringIO()), started=time.monotonic())
+        extend(tmp_path / "out", 2)
+    resume(tmp_path / "out")
     check_whole(tmp_path / "out", before)
 
 
@@ -95,5 +93,5 @@ def test_ctrl_c_says_how_to_go_on_and_loses_no_trial(tmp_path: Path) -> None:
     assert error.splitlines()[-1] == f"tautune: stopped; `tautune resume {tmp_path / 'out'}` goes on with it"
     before = rows_of(tmp_path / "out")
     assert 2 <= len(before) < TRIALS
-    resume_tuning(tmp_path / "out", console=Console(file=io.StringIO()), started=time.monotonic())
+    resume(tmp_path / "out")
     check_whole(tmp_path / "out", before)

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,17 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from tautune import search_spaces
+from tautune._tune import extend, refit, resume
+from tautune._tune import tune as tautune_tune
+from tautune.commands.tuning_progress import TuningProgress
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.files import write_json
 from tautune.runners import prediction
 from tautune.runners.prediction import predict
-from tautune.runners.refit import refit
 from tautune.runners.searches import hyperopt_space
-from tautune.runners.trial_table import sorted_rows
-from tautune.runners.tuning import extend_tuning, resume_tuning, run_tuning
-from tautune.runners.tuning_job import Tuning
+from tautune.runners.trials import sorted_rows
+from tautune.runners.tuning_checks import Options
+from tautune.runners.tuning_job import make_tuning
 from tautune.search_spaces import digits_mlp
 from tautune.search_spaces.space import When
 from tautune.search_spaces.tuning_study import TuningStudy
@@ -36,7 +36,6 @@ from tautune.trainables.classifier.datasets import ImageData
 from tautune.trainables.classifier.normalization import Normalization
 from tautune.trainables.classifier.trial import DIVERGED_VALIDATION_LOSS
 
-SILENT = Console(file=io.StringIO())
 SMALL = TuningStudy(
     name="small",
     description="",
@@ -57,15 +56,14 @@ STEPS = 18
 EXPLOSIVE = replace(SMALL, space={"learning_rate": tune.choice([1e-2, 1e8]), "optimizer": "sgd"})
 
 
-def job(study: TuningStudy, search: str, scheduler: str, **options: Any) -> Tuning:
-    defaults: dict[str, Any] = {"trials": 4, "max_epochs": 3}
-    return Tuning(study=study, search=search, scheduler=scheduler, **defaults | options)
-
-
-def run(job: Tuning, output: Path) -> tuple[dict[str, Any], str]:
+def run(study: TuningStudy, search: str, scheduler: str, output: Path, **options: Any) -> tuple[dict[str, Any], str]:
     text = io.StringIO()
-    best = run_tuning(job, output, console=Console(file=text, width=200), started=time.monotonic())
-    return best, text.getvalue()
+    defaults: dict[str, Any] = {"max_epochs": 3} | ({} if search == "grid" else {"trials": 4})
+    display = TuningProgress(Console(file=text, width=200))
+    result = tautune_tune(
+        study, search=search, scheduler=scheduler, output=output, progress=display, **defaults | options
+    )
+    return result.best, text.getvalue()
 
 
 def rows_of(output: Path) -> list[dict[str, str]]:
@@ -87,10 +85,8 @@ COMBINATIONS = [
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize(("search", "scheduler"), COMBINATIONS)
-def test_every_search_and_scheduler_ends_with_a_best_that_it_saw(
-    search: str, scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    best, printed = run(job(GRID if search == "grid" else SMALL, search, scheduler), tmp_path / "out")
+def test_every_search_and_scheduler_ends_with_a_best_that_it_saw(search: str, scheduler: str, tmp_path: Path) -> None:
+    best, printed = run(GRID if search == "grid" else SMALL, search, scheduler, tmp_path / "out")
     rows = rows_of(tmp_path / "out")
     assert len(rows) == 4
     accuracies = [float(row["validation_accuracy"]) for row in rows]
@@ -105,9 +101,8 @@ def test_every_search_and_scheduler_ends_with_a_best_that_it_saw(
         assert {(row["config/learning_rate"], row["config/units"]) for row in rows} == {
             (rate, units) for rate in ("0.01", "0.1") for units in ("8", "16")
         }
-        monkeypatch.setitem(search_spaces.REGISTERED, "small", GRID)
         with pytest.raises(InputError, match="is a grid: all of its configurations were tried"):
-            extend_tuning(tmp_path / "out", 2, console=SILENT, started=0)
+            extend(tmp_path / "out", 2, study=GRID)
     if scheduler in ("pbt", "pb2"):
         assert all(0.5 <= float(row["config/momentum"]) <= 0.95 for row in rows)
         assert all(row["epochs_trained"] == "3" for row in rows)
@@ -116,7 +111,7 @@ def test_every_search_and_scheduler_ends_with_a_best_that_it_saw(
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 def test_tensorboard_has_every_trial_whole_though_most_were_stopped(tmp_path: Path) -> None:
-    run(job(SMALL, "random", "asha", trials=5, max_epochs=9), tmp_path / "out")
+    run(SMALL, "random", "asha", tmp_path / "out", trials=5, max_epochs=9)
     rows = rows_of(tmp_path / "out")
     assert len({row["state"] for row in rows}) == 2
     for row in rows:
@@ -136,7 +131,7 @@ def test_tensorboard_has_every_trial_whole_though_most_were_stopped(tmp_path: Pa
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 def test_folds_and_repeats_are_averaged(tmp_path: Path) -> None:
-    best, printed = run(job(SMALL, "random", "none", trials=2, folds=3, repeats=2, examples=300), tmp_path / "out")
+    best, printed = run(SMALL, "random", "none", tmp_path / "out", trials=2, folds=3, repeats=2, examples=300)
     assert best["validation_accuracy_deviation"] > 0
     assert "±" in printed
     run_json = json.loads((tmp_path / "out" / "run.json").read_text())
@@ -148,7 +143,7 @@ def test_folds_and_repeats_are_averaged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("search", "scheduler"), [("random", "asha"), ("random", "pbt"), ("hyperopt", "none")])
 def test_a_diverged_trial_ends_at_once_and_is_never_the_best(search: str, scheduler: str, tmp_path: Path) -> None:
     options = {"trials": 8, "max_epochs": 4, "seed": 1}
-    best, _ = run(job(EXPLOSIVE, search, scheduler, **options), tmp_path / "out")
+    best, _ = run(EXPLOSIVE, search, scheduler, tmp_path / "out", **options)
     assert best["config"]["learning_rate"] == 1e-2
     diverged = [row for row in rows_of(tmp_path / "out") if float(row["config/learning_rate"]) > 1]
     assert diverged
@@ -166,7 +161,7 @@ def test_a_diverged_trial_ends_at_once_and_is_never_the_best(search: str, schedu
 @pytest.mark.usefixtures("local_ray")
 def test_resources_that_no_node_has_are_told_at_the_start_and_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="asks for 1000 CPU and 0 GPU; the largest node has"):
-        run(job(SMALL, "random", "none", cpus_per_trial=1000), tmp_path / "out")
+        run(SMALL, "random", "none", tmp_path / "out", cpus_per_trial=1000)
     assert not (tmp_path / "out").exists()
 
 
@@ -175,7 +170,7 @@ def test_resources_that_no_node_has_are_told_at_the_start_and_leave_nothing(tmp_
 def test_where_everything_diverges_there_is_no_best(tmp_path: Path) -> None:
     study = replace(EXPLOSIVE, space={"learning_rate": 1e8, "optimizer": "sgd"})
     with pytest.raises(RunFailed, match="every trial diverged"):
-        run(job(study, "random", "none", trials=2), tmp_path / "out")
+        run(study, "random", "none", tmp_path / "out", trials=2)
     assert len(rows_of(tmp_path / "out")) == 2
 
 
@@ -184,7 +179,7 @@ def test_where_everything_diverges_there_is_no_best(tmp_path: Path) -> None:
 def test_the_searcher_is_told_of_a_divergence_and_turns_away(tmp_path: Path) -> None:
     space = {"learning_rate": tune.choice([1e-2, 1e8]), "units": tune.choice([4, 8, 16]), "optimizer": "sgd"}
     study = replace(EXPLOSIVE, space=space)
-    _, printed = run(job(study, "hyperopt", "none", trials=24, max_epochs=1, concurrent=1), tmp_path / "out")
+    _, printed = run(study, "hyperopt", "none", tmp_path / "out", trials=24, max_epochs=1, concurrent=1)
     diverged = ["diverged" in line for line in printed.splitlines() if " of 24:" in line]
     assert len(diverged) == 24
     assert any(diverged[:12])
@@ -193,13 +188,10 @@ def test_the_searcher_is_told_of_a_divergence_and_turns_away(tmp_path: Path) -> 
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-def test_refit_uses_all_training_images_and_the_test_images_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(search_spaces.REGISTERED, "small", SMALL)
+def test_refit_uses_all_training_images_and_the_test_images_once(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    best, _ = run(job(SMALL, "random", "none", trials=2, max_epochs=5), folder)
-    test = refit(folder, data_dir=None, again=False, console=SILENT)
+    best, _ = run(SMALL, "random", "none", folder, trials=2, max_epochs=5)
+    test = refit(folder, study=SMALL)
     assert test["training_images"] == 1437
     assert test["test_images"] == 360
     assert test["test_accuracy"] > 0.5
@@ -209,7 +201,7 @@ def test_refit_uses_all_training_images_and_the_test_images_once(
     assert model["config"] == best["config"]
     torch.testing.assert_close(model["training"]["mean"], Normalization.of(data.train.pixels).mean)
     with pytest.raises(InputError, match="its test images were used; --again"):
-        refit(folder, data_dir=None, again=False, console=SILENT)
+        refit(folder, study=SMALL)
     files = []
     for number in range(30):
         pixels = data.test.pixels[number, 0].numpy()
@@ -225,26 +217,22 @@ def test_refit_uses_all_training_images_and_the_test_images_once(
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-def test_refit_after_a_population_follows_the_line_of_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refit_after_a_population_follows_the_line_of_the_best(tmp_path: Path) -> None:
     study = replace(SMALL, space=SMALL.space | {"learning_rate": tune.loguniform(1e-4, 1e-1)})
-    monkeypatch.setitem(search_spaces.REGISTERED, "small", study)
-    best, _ = run(job(study, "random", "pbt", max_epochs=8), tmp_path / "out")
-    test = refit(tmp_path / "out", data_dir=None, again=False, console=SILENT)
+    best, _ = run(study, "random", "pbt", tmp_path / "out", max_epochs=8)
+    test = refit(tmp_path / "out", study=study)
     expected = [entry for entry in best["history"] if entry["epoch"] < best["epochs"]]
     assert test["history"] == expected
 
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-def test_an_extension_goes_on_with_what_the_search_and_asha_know(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(search_spaces.REGISTERED, "small", SMALL)
+def test_an_extension_goes_on_with_what_the_search_and_asha_know(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    run(job(SMALL, "hyperopt", "asha", trials=5), folder)
+    run(SMALL, "hyperopt", "asha", folder, trials=5)
     first = {row["trial"] for row in rows_of(folder)}
     rungs = json.loads((folder / "rungs.json").read_text())
-    extend_tuning(folder, 4, console=SILENT, started=time.monotonic())
+    extend(folder, 4, study=SMALL)
     rows = rows_of(folder)
     assert len(rows) == 9
     assert first < {row["trial"] for row in rows}
@@ -257,12 +245,11 @@ def test_an_extension_goes_on_with_what_the_search_and_asha_know(
     assert len(searcher._hpopt_trials.trials) == 9
     run_json = json.loads((folder / "run.json").read_text())
     assert [r["experiment"] for r in run_json["runs"]] == ["trials", "trials-2"]
-    resume_tuning(folder, console=SILENT, started=time.monotonic())  # nothing is left
+    resume(folder, study=SMALL)  # nothing is left
     assert rows_of(folder) == rows
     changed = replace(SMALL, space=SMALL.space | {"units_1": 32})
-    monkeypatch.setitem(search_spaces.REGISTERED, "small", changed)
     with pytest.raises(InputError, match="another version of the study small: its space was"):
-        refit(folder, data_dir=None, again=False, console=SILENT)
+        refit(folder, study=changed)
 
 
 @pytest.mark.ray
@@ -270,7 +257,7 @@ def test_an_extension_goes_on_with_what_the_search_and_asha_know(
 def test_configurations_that_raise_are_named_and_the_others_kept(tmp_path: Path) -> None:
     study = replace(SMALL, model="cnn", space={"layers": tune.choice([1, 2]), "channels": tune.choice([4, 0])})
     with pytest.raises(RunFailed, match=r"(?s)Traceback.* 2 of 4 trials failed; above is trial .*channels=0"):
-        run(job(study, "grid", "none", max_epochs=1), tmp_path / "out")
+        run(study, "grid", "none", tmp_path / "out", max_epochs=1)
     states = [row["state"] for row in rows_of(tmp_path / "out")]
     assert sorted(states) == ["failed", "failed", "finished", "finished"]
     assert (tmp_path / "out" / "best.json").exists()
@@ -296,7 +283,7 @@ def test_trials_are_given_training_images_alone(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(tune, "with_parameters", spy)
     with pytest.raises(Given):
-        run(job(replace(SMALL, data=marked), "random", "none", trials=1, max_epochs=1), tmp_path / "out")
+        run(replace(SMALL, data=marked), "random", "none", tmp_path / "out", trials=1, max_epochs=1)
     assert given["pixels"].shape == (1437, 1, 8, 8)
     assert set(given["pixels"][:, 0, 0, 0].tolist()) == {1}
     ((training, validation),) = given["splits"]
@@ -307,17 +294,14 @@ def test_trials_are_given_training_images_alone(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-def test_a_spent_time_budget_is_no_interruption_and_a_resume_has_a_new_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(search_spaces.REGISTERED, "small", SMALL)
+def test_a_spent_time_budget_is_no_interruption_and_a_resume_has_a_new_one(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    best, _ = run(job(SMALL, "random", "none", trials=3, max_epochs=1500, time_budget=10), folder)
+    best, _ = run(SMALL, "random", "none", folder, trials=3, max_epochs=1500, time_budget=10)
     assert best["validation_accuracy"] > 0.5
     first = json.loads((folder / "run.json").read_text())["runs"][-1]
     assert first["stopped_by_budget"]
     assert "finished" in first
-    resume_tuning(folder, console=SILENT, started=time.monotonic())
+    resume(folder, study=SMALL)
     last = json.loads((folder / "run.json").read_text())["runs"][-1]
     assert last["training_epochs"] > first["training_epochs"]
     assert "finished" in last
@@ -326,14 +310,13 @@ def test_a_spent_time_budget_is_no_interruption_and_a_resume_has_a_new_one(
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-def test_refit_has_no_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refit_has_no_patience(tmp_path: Path) -> None:
     study = replace(
         SMALL, space={"optimizer": "adam", "learning_rate": 1e-9, "units": 8, "patience": 1, "dropout": 0.9}
     )
-    monkeypatch.setitem(search_spaces.REGISTERED, "small", study)
-    best, _ = run(job(study, "random", "none", trials=1, max_epochs=20), tmp_path / "out")
+    best, _ = run(study, "random", "none", tmp_path / "out", trials=1, max_epochs=20)
     write_json(tmp_path / "out" / "best.json", best | {"epochs": 6})  # later than its patience with random losses
-    assert refit(tmp_path / "out", data_dir=None, again=False, console=SILENT)["epochs"] == 6
+    assert refit(tmp_path / "out", study=study)["epochs"] == 6
 
 
 def test_pictures_are_brought_to_the_models_kind(tmp_path: Path) -> None:
@@ -391,4 +374,4 @@ def test_what_makes_no_sense_is_refused_with_the_reason(
     search: str, scheduler: str, space: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        job(digits_mlp.STUDY.setting(space), search, scheduler)
+        make_tuning(digits_mlp.STUDY, Options(search=search, scheduler=scheduler, fixed=space))
