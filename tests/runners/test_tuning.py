@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from tautune._tune import extend, refit, resume
+from tautune._tune import extend, refit, resume, tuning_result
 from tautune._tune import tune as tautune_tune
 from tautune.commands.tuning_progress import TuningProgress
 from tautune.records.errors import InputError, RunFailed
@@ -25,7 +27,7 @@ from tautune.records.files import write_json
 from tautune.runners import prediction
 from tautune.runners.prediction import predict
 from tautune.runners.searches import hyperopt_space
-from tautune.runners.trials import sorted_rows
+from tautune.runners.tensorboard_log import BEST
 from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_job import make_tuning
 from tautune.search_spaces import digits_mlp
@@ -114,17 +116,23 @@ def test_tensorboard_has_every_trial_whole_though_most_were_stopped(tmp_path: Pa
     run(SMALL, "random", "asha", tmp_path / "out", trials=5, max_epochs=9)
     rows = rows_of(tmp_path / "out")
     assert len({row["state"] for row in rows}) == 2
+    assert sorted(row["number"] for row in rows) == list("12345")
+    assert any(row["epochs"] != row["epochs_trained"] for row in rows)
     for row in rows:
-        events = EventAccumulator(str(tmp_path / "out" / "trials" / row["trial"])).Reload()
+        events = EventAccumulator(str(tmp_path / "out" / "trials" / f"{int(row['number']):02d}")).Reload()
         accuracies = events.Scalars("validation_accuracy")
         assert [event.step for event in accuracies] == list(range(1, int(row["epochs_trained"]) + 1))
         assert max(event.value for event in accuracies) == pytest.approx(float(row["validation_accuracy"]))
+        for name in BEST:  # of which HParams shows the last
+            assert events.Scalars(f"best/{name}")[-1].value == pytest.approx(float(row[name]))
         assert len(events.Scalars("learning_rate")) == len(accuracies)
         content = events.summary_metadata
         start = HParamsPluginData.FromString(content["_hparams_/session_start_info"].plugin_data.content)
         hyperparameters = start.session_start_info.hparams
         assert hyperparameters["learning_rate"].number_value == pytest.approx(float(row["config/learning_rate"]))
         assert hyperparameters["optimizer"].string_value == "nesterov"
+        shown = HParamsPluginData.FromString(content["_hparams_/experiment"].plugin_data.content).experiment
+        assert {metric.name.tag for metric in shown.metric_infos} == {*(f"best/{name}" for name in BEST), "diverged"}
         assert "_hparams_/session_end_info" in content
 
 
@@ -245,6 +253,8 @@ def test_an_extension_goes_on_with_what_the_search_and_asha_know(tmp_path: Path)
     assert len(searcher._hpopt_trials.trials) == 9
     run_json = json.loads((folder / "run.json").read_text())
     assert [r["experiment"] for r in run_json["runs"]] == ["trials", "trials-2"]
+    assert sorted(int(row["number"]) for row in rows) == list(range(1, 10))
+    assert sorted(place.name for place in (folder / "trials-2").iterdir() if place.is_dir()) == ["06", "07", "08", "09"]
     resume(folder, study=SMALL)  # nothing is left
     assert rows_of(folder) == rows
     changed = replace(SMALL, space=SMALL.space | {"units_1": 32})
@@ -310,6 +320,29 @@ def test_a_spent_time_budget_is_no_interruption_and_a_resume_has_a_new_one(tmp_p
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
+def test_in_a_thread_a_spent_budget_ends_the_run_and_it_can_be_resumed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def in_thread(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(call, *arguments, **options).result()
+
+    options = {"search": "random", "scheduler": "none", "trials": 2, "max_epochs": 800, "time_budget": 6}
+    result = in_thread(tautune_tune, SMALL, output=tmp_path / "out", **options)
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["runs"][-1]["stopped_by_budget"]
+    first = dict(zip(result.trials["number"], result.trials["epochs_run"], strict=True))
+    result = in_thread(resume, result.path, study=SMALL)
+    assert tuning_result(result.path).best == result.best
+    second = dict(zip(result.trials["number"], result.trials["epochs_run"], strict=True))
+    assert sum(second.values()) > sum(first.values())
+    assert set(first) <= set(second)
+    assert capfd.readouterr().out == ""
+    with pytest.raises(InputError, match="which came from Python; go on from Python, with study="):
+        resume(result.path)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
 def test_refit_has_no_patience(tmp_path: Path) -> None:
     study = replace(
         SMALL, space={"optimizer": "adam", "learning_rate": 1e-9, "units": 8, "patience": 1, "dropout": 0.9}
@@ -346,17 +379,6 @@ def test_pictures_are_brought_to_the_models_kind(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(InputError, match=message):
             prediction._read(tmp_path / name, (1, 8, 8))
-
-
-def test_rows_are_sorted_by_any_column() -> None:
-    rows = [
-        {"config": {"units": u, "kind": k}, "validation_loss": loss, **dict.fromkeys(("state",), "finished")}
-        for u, k, loss in ((8, "b", 0.3), (16, "a", 0.1), (4, None, 0.2))
-    ]
-    assert [r["config"]["units"] for r in sorted_rows(rows, "-units")] == [16, 8, 4]
-    assert [r["config"]["kind"] for r in sorted_rows(rows, "kind")] == ["a", "b", None]
-    with pytest.raises(InputError, match="there is no column 'unit'; did you mean units"):
-        sorted_rows(rows, "unit")
 
 
 @pytest.mark.parametrize(
