@@ -59,7 +59,7 @@ def tuning_result(path: Place) -> TuningResult:
 
 
 def tune(
-    study: "TuningStudy | Place",
+    study: "TuningStudy | str | Path",
     *,
     trials: int | None = None,
     search: str | None = None,
@@ -75,7 +75,7 @@ def tune(
     gpus_per_trial: float = 0,
     seed: int = 0,
     split_seed: int = 0,
-    data_dir: Place | None = None,
+    data_dir: str | Path | None = None,
     output: Place | None = None,
     progress: bool | TuningListener = False,
 ) -> TuningResult:
@@ -127,8 +127,10 @@ def tune(
     return _tune(study, asked, output, _listener(progress))
 
 
-def _tune(study: "TuningStudy | Place", asked: Options, output: Place | None, listener: TuningListener) -> TuningResult:
-    wanted = str(study) if isinstance(study, str | Path) else study
+def _tune(
+    study: "TuningStudy | str | Path", asked: Options, output: Place | None, listener: TuningListener
+) -> TuningResult:
+    wanted = str(study) if isinstance(study, Path) else study
     folder = _check(wanted, asked, output)
     with _ray_while_importing(wanted, asked):
         from tautune.runners.tuning import check_cluster, conclude, plan_tuning, run
@@ -221,7 +223,7 @@ def refit(
     path: Place,
     *,
     again: bool = False,
-    data_dir: Place | None = None,
+    data_dir: str | Path | None = None,
     study: "TuningStudy | None" = None,
     progress: bool | TuningListener = False,
 ) -> dict[str, Any]:
