@@ -1,12 +1,15 @@
 # make demo   sets up .venv and measures the stability thresholds of the digits network
 # make test   sets up .venv and runs the tests
-# make test-cluster  starts a real cluster of three hosts on this machine
-# make check  `make test` with ruff and mypy before
+# make test-wheel    builds the wheel and runs it in a folder whose files are called like our rooms
+# make test-cluster  starts a real cluster of three hosts on this machine and runs its tests
+# make lint   runs ruff, the check of the imports, and mypy
+# make check  runs lint and test
+# make bench, accuracy, classifiers  measure the figures in README.md
 PYTHON ?= python3
 BIN := .venv/bin
 export RAY_AUTH_MODE := token
 
-.PHONY: demo test test-cluster check bench accuracy classifiers board lock clean
+.PHONY: demo test test-cluster test-wheel lint check bench accuracy classifiers board lock clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
@@ -14,21 +17,27 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/pytest
 
-# Three hosts on this machine; needs root on Linux, sshd and rsync, else it is skipped.
+# Needs root on Linux, sshd and rsync; otherwise the tests are skipped.
 test-cluster: .venv/installed
 	$(BIN)/pytest -m cluster -rs
 
-check: .venv/installed
+test-wheel: .venv/installed
+	$(BIN)/pytest -m wheel
+
+lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
-	$(BIN)/pytest
 
-# tautune beside what a user would run instead: less than half an hour on two idle cores. Fashion-MNIST as below.
+check: lint test
+
+# Times tautune beside what a user would run instead: less than half an hour on two idle cores. Needs Fashion-MNIST, as
+# `classifiers` does.
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
 
-# The README's table of relative errors: about ten minutes on two cores.
+# Measures the README's table of relative errors: about ten minutes on two cores.
 ACCURACY := benchmarks/results
 accuracy: .venv/installed
 	$(BIN)/tautune sweep digits --output $(ACCURACY)/digits
@@ -36,7 +45,7 @@ accuracy: .venv/installed
 	$(BIN)/tautune sweep digits --momentum 0.9 --shifted --output $(ACCURACY)/digits-shifted-0.9
 	$(BIN)/tautune sweep digits --mini-batch 256 --output $(ACCURACY)/digits-batch-256
 
-# What tuning reaches on Fashion-MNIST (Debian: apt-get install dataset-fashion-mnist): two hours on two cores.
+# Measures what tuning reaches: two hours on two cores. Needs Fashion-MNIST (Debian: apt-get install dataset-fashion-mnist).
 classifiers: .venv/installed
 	$(BIN)/python -m benchmarks.classifiers
 
@@ -46,9 +55,9 @@ board: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
 	PYTHON=$(PYTHON) cluster/providers/setup.sh
 
-# Names and versions of everything, for every platform; needs uv.
+# Writes the names and versions of everything, for every platform; needs uv. What is locked stays as it is if it can.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

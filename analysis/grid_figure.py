@@ -9,7 +9,7 @@ from tautune.analysis.grids import GridSummary
 
 
 def grid_figure(grid: GridSummary) -> Figure:
-    """Final loss over τ and η, grey where a seed diverged, with theory's threshold at the initial sharpness."""
+    """Draws the final loss over τ and η, grey where a seed diverged, and theory's initial threshold."""
     figure = Figure(figsize=(7.5, 5.2), layout="constrained")
     axes = figure.subplots()
     columns = np.arange(len(grid.delays) + 1) - 0.5
@@ -35,12 +35,11 @@ def grid_figure(grid: GridSummary) -> Figure:
 
 
 def _title(grid: GridSummary) -> str:
-    momentum = f"{'shifted ' if grid.shifted else ''}momentum {grid.momentum:g}" if grid.momentum else "no momentum"
-    return f"{grid.study}, {momentum}: training from random weights"
+    return f"{grid.study}, {str(grid.momentum) or 'no momentum'}: training from random weights"
 
 
 def _edges(rates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of the cells around each learning rate, half-way between neighbours on a logarithmic axis."""
+    """Returns the edges of the cells around each learning rate, half-way between neighbours on a logarithmic axis."""
     logs = np.log(rates)
     between = (logs[1:] + logs[:-1]) / 2
     first = 2 * logs[0] - between[0] if len(between) else logs[0] - 0.5

@@ -1,15 +1,22 @@
 """From the points of a delay × learning-rate grid to conclusions: what trains, and how well, at every delay.
 
-Plain records; `analysis/grid_figure.py` draws them.
+Everything here is a plain record; `analysis/grid_figure.py` draws it.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tautune.trainables.theory import stability
+from tautune.trainables.theory.momentum import Momentum
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from tautune.records.storage import Folder
 
 Json = dict[str, Any]
 
@@ -33,9 +40,10 @@ class DelayRow:
 
 @dataclass(frozen=True, kw_only=True)
 class GridSummary:
+    """The conclusions of a grid."""
+
     study: str
-    momentum: float
-    shifted: bool
+    momentum: Momentum
     sharpness: float
     """λ at the initial weights of the study's first seed: theory's line is threshold/λ."""
     delays: NDArray[np.int64]
@@ -47,10 +55,51 @@ class GridSummary:
     diverged: NDArray[np.float64]
     """[D, R]: share of the seeds that diverged; NaN where there is no point."""
     rows: tuple[DelayRow, ...]
+    """One for each delay, in ascending order."""
+    path: "Folder | None" = None
+    """The folder that holds the results, if there is one."""
+
+    @property
+    def best(self) -> DelayRow | None:
+        """Returns the delay whose best learning rate has the smallest loss; None where every training diverged."""
+        trained = [row for row in self.rows if row.best_loss is not None]
+        return min(trained, key=lambda row: row.best_loss or 0.0, default=None)
+
+    @property
+    def trials(self) -> "pd.DataFrame":
+        """Returns a row for each point that was trained, as in points.csv. Raises ValueError without a folder."""
+        import pandas as pd
+
+        if self.path is None:
+            raise ValueError("trials are read from a grid's folder, and this grid has none")
+        with (self.path / "points.csv").open() as file:
+            return pd.read_csv(file)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Returns a row for each delay: its best and its largest stable learning rate beside theory's threshold."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(row) for row in self.rows])
+
+    def plot(self) -> "Figure":
+        """Returns a heat map of the final loss over delay and learning rate, with theory's line."""
+        from tautune.analysis.grid_figure import grid_figure
+
+        return grid_figure(self)
 
     def as_json(self) -> Json:
-        names = ("study", "momentum", "shifted", "sharpness")
-        return {name: getattr(self, name) for name in names} | {"delays": [asdict(row) for row in self.rows]}
+        """Returns what grid.json holds."""
+        return {
+            "study": self.study,
+            "momentum": self.momentum.value,
+            "shifted": self.momentum.shifted,
+            "sharpness": self.sharpness,
+            "delays": [asdict(row) for row in self.rows],
+        }
+
+    def at(self, path: "Folder") -> "GridSummary":
+        """Returns the same conclusions with the folder that holds them."""
+        return replace(self, path=path)
 
 
 def conclude(
@@ -58,8 +107,7 @@ def conclude(
     outcomes: NDArray[np.void],
     *,
     study: str,
-    momentum: float,
-    shifted: bool,
+    momentum: Momentum,
     sharpness: float,
 ) -> GridSummary:
     """Gathers the points [N] (`POINTS`) and what came of them [N] (`OUTCOMES`)."""
@@ -89,13 +137,12 @@ def conclude(
                 largest_learning_rate=float(rates[trained[-1]]) if len(trained) else None,
                 diverged=int(outcomes["diverged"][own].sum()),
                 points=int(own.sum()),
-                theory=stability.max_stable_learning_rate(sharpness, delay, momentum, shifted=shifted),
+                theory=stability.max_stable_learning_rate(sharpness, delay, momentum),
             )
         )
     return GridSummary(
         study=study,
         momentum=momentum,
-        shifted=shifted,
         sharpness=sharpness,
         delays=delays,
         learning_rates=rates,

@@ -2,11 +2,7 @@
 
 from itertools import groupby
 
-import matplotlib
-
-matplotlib.use("Agg")  # a file, never a window
-
-import matplotlib.pyplot as plt
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -15,9 +11,9 @@ from tautune.trainables.theory import stability
 
 
 def thresholds_figure(thresholds: Thresholds) -> Figure:
-    """1/η at the threshold against 2τ+1, over its distance from theory; epochs to leave the minimum against η."""
+    """Draws 1/η at the threshold against 2τ+1, its distance from theory, and epochs to leave the minimum against η."""
     columns = 2 if thresholds.escapes else 1
-    figure = plt.figure(figsize=(6.25 * columns, 5.2), layout="constrained")
+    figure = Figure(figsize=(6.25 * columns, 5.2), layout="constrained")  # pyplot would open windows
     grid = figure.add_gridspec(2, columns, height_ratios=(3, 1))
     line, rest = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
     figure.suptitle(_title(thresholds))
@@ -30,18 +26,15 @@ def thresholds_figure(thresholds: Thresholds) -> Figure:
 
 
 def _title(thresholds: Thresholds) -> str:
-    momentum = f"{'shifted ' if thresholds.shifted else ''}momentum {thresholds.momentum:g}"
     batch = "full batch" if thresholds.mini_batch is None else f"mini-batches of {thresholds.mini_batch}"
-    return f"{thresholds.study}: {momentum if thresholds.momentum else 'no momentum'}, {batch}"
+    return f"{thresholds.study}: {str(thresholds.momentum) or 'no momentum'}, {batch}"
 
 
 def _inverse_learning_rate(axes: Axes, thresholds: Thresholds) -> None:
     top = max((p.delay for p in thresholds.points), default=1)
     delays = sorted({round(top * i / 200) for i in range(201)})
-    theory = [
-        1 / stability.max_stable_learning_rate(thresholds.sharpness, d, thresholds.momentum, shifted=thresholds.shifted)
-        for d in delays
-    ]
+    λ, momentum = thresholds.sharpness, thresholds.momentum
+    theory = [1 / stability.max_stable_learning_rate(λ, delay, momentum) for delay in delays]
     axes.plot([2 * d + 1 for d in delays], theory, color="0.6", label=f"theory, λ = {thresholds.sharpness:.4g}")
     axes.errorbar(
         [2 * p.delay + 1 for p in thresholds.points],
@@ -72,8 +65,8 @@ def _relative_error(axes: Axes, thresholds: Thresholds) -> None:
 
 
 def _epochs_to_leave(axes: Axes, thresholds: Thresholds) -> None:
-    """A curve through the mean over seeds at each learning rate; an open triangle where a run had not left."""
-    colours = plt.get_cmap("viridis")
+    """Draws a curve through the mean over seeds; an open triangle marks a training that had not left."""
+    colours = colormaps["viridis"]
     for i, point in enumerate(thresholds.points):
         colour = colours(0.9 * i / max(1, len(thresholds.points) - 1))
         axes.axvline(point.measured, color=colour, linestyle=":", linewidth=1)
@@ -96,7 +89,7 @@ def _epochs_to_leave(axes: Axes, thresholds: Thresholds) -> None:
 
 
 def _mean_curve(escapes: list[Escape]) -> tuple[list[float], list[float]]:
-    """(η, epochs): the mean over seeds, by their order, where every seed left."""
+    """Returns learning rates and epochs, each a mean over the seeds in their order, where every seed left."""
     seeds = [sorted(own, key=lambda e: -e.learning_rate) for _, own in groupby(escapes, key=lambda e: e.seed)]
     rates, epochs = [], []
     for runs in zip(*seeds, strict=False):

@@ -1,15 +1,21 @@
-"""From measurements to conclusions: the threshold at every delay beside theory's, and the line through them.
+"""The thresholds of a sweep: at every delay the measured one beside theory's, and the line through them.
 
-Plain records; `analysis/figures.py` draws them.
+Everything here is a plain record: `sweep_conclusion.py` makes it, `threshold_figure.py` draws it.
 """
 
-from dataclasses import dataclass
-from statistics import fmean, stdev
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tautune.trainables.theory import stability
+from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.threshold.record import MeasurementRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from tautune.records.storage import Folder
 
 Json = dict[str, Any]
 
@@ -19,20 +25,23 @@ class Point:
     """One delay: the largest stable learning rate, predicted and measured."""
 
     delay: int
+    """τ, in optimizer steps."""
     predicted: float
     """Theory's learning rate, threshold/λ."""
     measured: float
     uncertainty: float
-    """± learning rate: half the bracket's width; with mini-batches also the standard error over seeds."""
+    """± in learning rate: half the bracket's width, and with mini-batches the standard error over seeds too."""
     gradient_evaluations: int
-    """In passes over the data set."""
+    """What the measurement cost, in passes over the data set."""
     seeds: int
 
     @property
     def relative_error(self) -> float:
+        """Returns measured over predicted, less one."""
         return self.measured / self.predicted - 1
 
     def as_json(self) -> Json:
+        """Returns the point as thresholds.json has it."""
         return {
             "delay": self.delay,
             "predicted": self.predicted,
@@ -53,27 +62,68 @@ class Escape:
     learning_rate: float
     epochs: float
     left: bool
-    """False: it had not left when the budget, `epochs`, ended."""
+    """False where training had not left when the budget, `epochs`, ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """The conclusions of a sweep."""
+    """The largest stable learning rate at every delay: what a sweep, or `tautune.measure_thresholds`, concludes."""
 
     study: str
     sharpness: float
-    momentum: float
-    shifted: bool
+    """λ, the largest eigenvalue of the loss Hessian at the minimum."""
+    momentum: Momentum
     mini_batch: int | None
+    """Examples a step; None is the full batch."""
     points: tuple[Point, ...]
-    """By delay."""
+    """One for each delay whose threshold was found, in ascending order."""
     escapes: tuple[Escape, ...]
+    path: "Folder | None" = None
+    """The folder that holds the results, if there is one."""
+
+    @property
+    def best(self) -> Point | None:
+        """Returns the point that allows the largest learning rate; None if no threshold was found."""
+        return max(self.points, key=lambda point: point.measured, default=None)
+
+    @property
+    def trials(self) -> "pd.DataFrame":
+        """Returns a row for each delay and seed that was measured, from the files in `path`.
+
+        The columns are delay, seed, learning_rate, uncertainty, gradient_evaluations, learning_rates_tried, done, host.
+
+        Raises:
+            ValueError: the measurements were not kept in a folder.
+        """
+        import pandas as pd
+
+        from tautune.records.sweep_folder import read_records
+
+        if self.path is None:
+            raise ValueError("trials are read from a sweep's folder, and these thresholds have none; use to_frame()")
+        return pd.DataFrame([_trial(record) for record in read_records(self.path)])
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Returns a row for each point.
+
+        The columns are delay, predicted, measured, uncertainty, relative_error and gradient_evaluations.
+        """
+        import pandas as pd
+
+        columns = ("delay", "predicted", "measured", "uncertainty", "relative_error", "gradient_evaluations")
+        return pd.DataFrame([[getattr(point, name) for name in columns] for point in self.points], columns=columns)
+
+    def plot(self) -> "Figure":
+        """Returns a figure of 1/η at the threshold against 2τ+1 beside theory's line."""
+        from tautune.analysis.threshold_figure import thresholds_figure
+
+        return thresholds_figure(self)
 
     def fit(self) -> Json | None:
-        """The line 1/η = slope (2τ+1) + intercept through the measurements, and λ as the measurements have it.
+        """Returns the line 1/η = slope (2τ+1) + intercept through the measurements, and λ as they have it.
 
-        `sharpness` is the least-squares λ in 1/η = λ / threshold(τ), over all delays: theory's exact form. None
-        with fewer than two delays.
+        `sharpness` is the least-squares λ in 1/η = λ / threshold(τ), over all delays: theory's exact form. With fewer
+        than two delays there is no fit, and the answer is None.
         """
         if len(self.points) < 2:
             return None
@@ -94,81 +144,45 @@ class Thresholds:
         }
 
     def as_json(self) -> Json:
+        """Returns what thresholds.json holds."""
         return {
             "study": self.study,
             "sharpness": self.sharpness,
-            "momentum": self.momentum,
-            "shifted": self.shifted,
+            "momentum": self.momentum.value,
+            "shifted": self.momentum.shifted,
             "mini_batch": self.mini_batch,
             "points": [point.as_json() for point in self.points],
             "fit": self.fit(),
             "escapes": [vars(escape) for escape in self.escapes],
         }
 
+    @classmethod
+    def from_json(cls, content: Json, path: "Folder | None" = None) -> "Thresholds":
+        """Returns what `as_json` described. Raises KeyError or TypeError where a part is missing."""
+        points = [{k: v for k, v in point.items() if k != "relative_error"} for point in content["points"]]
+        return cls(
+            study=content["study"],
+            sharpness=content["sharpness"],
+            momentum=Momentum(content["momentum"], content["shifted"]),
+            mini_batch=content["mini_batch"],
+            points=tuple(Point(**point) for point in points),
+            escapes=tuple(Escape(**escape) for escape in content["escapes"]),
+            path=path,
+        )
 
-def conclude(
-    *,
-    study: str,
-    sharpness: float,
-    momentum: float,
-    shifted: bool,
-    mini_batch: int | None,
-    steps_per_epoch: int,
-    records: list[Json],
-) -> Thresholds:
-    """Gathers measurements (`Measurement.state_dict()`), several seeds a delay, those not finished included.
-
-    A delay without a threshold yet, and one of whose seeds has none, is left out.
-    """
-    by_delay: dict[int, list[Json]] = {}
-    for record in records:
-        by_delay.setdefault(record["settings"]["delay"], []).append(record)
-    points, escapes = [], []
-    for delay, measurements in sorted(by_delay.items()):
-        measurements.sort(key=lambda m: m["settings"]["seed"])
-        predicted = stability.max_stable_learning_rate(sharpness, delay, momentum, shifted=shifted)
-        if all(_bracketed(m) for m in measurements):
-            points.append(_point(delay, predicted, measurements))
-        for m in measurements:
-            for d in m["departures"]:
-                escapes.append(
-                    Escape(
-                        delay=delay,
-                        seed=m["settings"]["seed"],
-                        learning_rate=d["learning_rate"],
-                        epochs=d["steps"] / steps_per_epoch,
-                        left=d["left"],
-                    )
-                )
-    return Thresholds(
-        study=study,
-        sharpness=sharpness,
-        momentum=momentum,
-        shifted=shifted,
-        mini_batch=mini_batch,
-        points=tuple(points),
-        escapes=tuple(escapes),
-    )
+    def at(self, path: "Folder") -> "Thresholds":
+        """Returns the same conclusions with the folder that holds them."""
+        return replace(self, path=path)
 
 
-def _bracketed(measurement: Json) -> bool:
-    threshold = measurement["threshold"]
-    return bool(threshold) and (
-        measurement["done"]
-        or bool(measurement["departures"])
-        or 2 * threshold["uncertainty"] <= measurement["settings"]["resolution"] * threshold["learning_rate"]
-    )
-
-
-def _point(delay: int, predicted: float, measurements: list[Json]) -> Point:
-    rates = [m["threshold"]["learning_rate"] for m in measurements]
-    bracket = fmean(m["threshold"]["uncertainty"] for m in measurements)
-    error = stdev(rates) / len(rates) ** 0.5 if len(rates) > 1 else 0.0
-    return Point(
-        delay=delay,
-        predicted=predicted,
-        measured=fmean(rates),
-        uncertainty=float(np.hypot(bracket, error)),
-        gradient_evaluations=round(sum(m["gradient_evaluations"] for m in measurements)),
-        seeds=len(measurements),
-    )
+def _trial(record: MeasurementRecord) -> Json:
+    return {
+        "delay": record.settings.delay,
+        "seed": record.settings.seed,
+        "learning_rate": record.threshold.learning_rate if record.threshold else None,
+        "uncertainty": record.threshold.uncertainty if record.threshold else None,
+        "gradient_evaluations": record.gradient_evaluations,
+        "learning_rates_tried": len(record.samples),
+        "done": record.done,
+        "host": record.host,
+    }

@@ -1,4 +1,4 @@
-"""Every benchmark, one after another, and one table of what came of them.
+"""Runs every benchmark, one after another, and prints one table of the ratios.
 
 python -m benchmarks [sweep threshold step tune scale]
 """

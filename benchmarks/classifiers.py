@@ -1,9 +1,9 @@
-"""What tuning reaches on real images: each number that README gives of it, with the commands.
+"""Runs what README says about tuning on real images: each of its numbers comes from here.
 
     python -m benchmarks.classifiers [digits_mlp fashion_mnist fashion_mnist_pbt fashion_mnist_cnn_grid]
 
-Every run is a `tautune` command of its own into results/classifiers/, left alone if it is there already. What was
-found goes to benchmarks/results/: trials.csv, run.json and test.json of each run, and a summary for each question.
+Every run is a `tautune` command of its own that writes into results/classifiers/; a finished run is not repeated. Each
+run's trials.csv, run.json, best.json and test.json, and a summary for each question, are kept in benchmarks/results/.
 """
 
 import json
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 
 def tuned(name: str, *arguments: object, refit: bool = False) -> Json:
-    """Runs `tautune tune` (and `refit`) unless that was done, keeps its small files, returns what came of it."""
+    """Runs `tautune tune` (and `refit`) unless done already, keeps its small files and returns the result."""
     folder, command = RUNS / name, ["tune", *map(str, arguments)]
     if not (folder / "run.json").exists():
         _tautune(*command, "--output", str(folder))
@@ -52,7 +52,7 @@ def tuned(name: str, *arguments: object, refit: bool = False) -> Json:
 
 
 def epochs_to_reach(name: str, accuracy: float) -> int | None:
-    """Epochs that all trials together had trained when the first validation accuracy was that high."""
+    """Returns how many epochs all trials together had trained when the first reached that validation accuracy."""
     events = []
     for trial in (RUNS / name / "trials").iterdir():
         if trial.is_dir():
@@ -75,7 +75,7 @@ def digits_mlp() -> Json:
 
 
 def fashion_mnist() -> Json:
-    """The published 3 × 3 grid, and what HyperOpt + ASHA find with a fraction of its epochs."""
+    """Compares the published 3 × 3 grid with what HyperOpt + ASHA find in a fraction of its epochs."""
     grid = tuned("fashion_mnist_grid", "fashion_mnist_grid")
     searches = [tuned(f"fashion_mnist_cnn-{s}", "fashion_mnist_cnn", "--seed", s, refit=True) for s in SEEDS]
     return {
@@ -88,9 +88,9 @@ def fashion_mnist() -> Json:
 
 
 def fashion_mnist_pbt() -> Json:
-    """A population against the same number of random configurations left alone, on 10,000 training images.
+    """Compares a population with as many random configurations left alone, on 10,000 training images.
 
-    A population trains some epochs over again; those left alone have a fifth more epochs each, and so more in all.
+    A population trains some epochs twice; those left alone get a fifth more epochs each, and so train longer in all.
     """
     common = ("fashion_mnist_pbt", "--examples", 10_000)
     left = ("--scheduler", "none", "--max-epochs", 24)
@@ -107,7 +107,7 @@ def fashion_mnist_pbt() -> Json:
 
 
 def fashion_mnist_cnn_grid() -> Json:
-    """All 243 networks on 10,000 training images, and HyperOpt + ASHA over the same space."""
+    """Compares all 243 networks on 10,000 training images with HyperOpt + ASHA over the same space."""
     common = ("fashion_mnist_cnn_grid", "--examples", 10_000)
     search = ("--search", "hyperopt", "--scheduler", "asha", "--trials", SEARCHED)
     grid = tuned("fashion_mnist_cnn_grid", *common)
@@ -123,13 +123,13 @@ def fashion_mnist_cnn_grid() -> Json:
 
 
 SEARCHED = 50
-"""Configurations of the 243 that the search tries."""
+"""How many of the 243 configurations the search tries."""
 LONG = ("runs", "grid", "searches", "populations", "alone")
 QUESTIONS = {f.__name__: f for f in (digits_mlp, fashion_mnist, fashion_mnist_pbt, fashion_mnist_cnn_grid)}
 
 
 def reached(grid: Json, less: float, names: list[str]) -> Json:
-    """Epochs of each search to the grid's best accuracy less `less` (None: it never came there), and their share."""
+    """Returns each search's epochs until it came within `less` of the grid's best (None: never), and their share."""
     epochs = [epochs_to_reach(name, grid["validation_accuracy"] - less) for name in names]
     share = [count and count / grid["training_epochs"] for count in epochs]
     return {"epochs": epochs, "share_of_the_grids": share}

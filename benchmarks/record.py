@@ -1,4 +1,4 @@
-"""Keeps a benchmark's raw figures with the hardware and the versions they were measured on."""
+"""Keeps a benchmark's raw figures, with the hardware and the versions they were measured on."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def keep(name: str, figures: dict[str, Any], *, as_json: bool) -> None:
-    """Writes benchmarks/results/NAME.json; with `as_json` prints it, whole, instead of leaving that to the caller."""
+    """Writes benchmarks/results/NAME.json, and with `as_json` prints all of it as well."""
     result = {"benchmark": name, "date": now()} | figures | provenance()
     RESULTS.mkdir(exist_ok=True)
     write_json(RESULTS / f"{name}.json", result)

@@ -1,9 +1,9 @@
-"""Grids of 100 to 100,000 points: seconds a point, the driver's memory, size on disk, share of the processor's peak.
+"""Measures grids of 100 to 100,000 points: seconds per point, the driver's memory, disk space, share of the peak.
 
     python -m benchmarks.scale [--json] [--points 100,1000,10000,100000]
 
-Each is one `tautune grid digits` with trainings of 20 steps. Seconds of a point are those of the whole command, Ray's
-start included, and those beyond what the grid before took: what one more point costs, where it is more than the noise.
+Each grid is one `tautune grid digits` with trainings of 20 steps. Two times are given per point: the whole command's,
+Ray's start included, and what one more point costs, from the difference to the next smaller grid.
 """
 
 import subprocess
@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.record import keep
 from benchmarks.timing import environment
-from tautune.runners.grid import PRECISION
+from tautune.runners.grid_plan import PRECISION
 from tautune.search_spaces import digits
 from tautune.trainables.grid.plan import plan
 from tautune.trainables.grid.point import Course, Point, Task
@@ -33,7 +33,7 @@ COURSE = Course(steps=STEPS, mini_batch=32)
 
 
 def run_grid(points: int, folder: Path) -> dict[str, float]:
-    """One grid of 10 delays, half as many learning rates as that leaves, and two seeds."""
+    """Runs one grid: 10 delays, 2 seeds, and as many learning rates as make up the number of points."""
     delays = ",".join(map(str, range(DELAYS)))
     options = ["--delays", delays, "--learning-rates", f"0.001:0.4:{points // (2 * DELAYS)}", "--seeds", "2"]
     options += ["--steps", str(STEPS), "--mini-batch", "32", "--output", str(folder)]
@@ -61,7 +61,7 @@ def run_grid(points: int, folder: Path) -> dict[str, float]:
 
 
 def _peak_memory(process: int) -> int:
-    """Bytes that the process has had in memory at most; 0 once it is gone."""
+    """Returns the most bytes that the process has had in memory; 0 once it is gone."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
@@ -70,7 +70,7 @@ def _peak_memory(process: int) -> int:
 
 
 def peak_share() -> dict[str, float]:
-    """What share of one core's matrix-multiplication peak, in single precision, stacked training reaches."""
+    """Returns which share of a core's peak (matrix multiplication, single precision) stacked training reaches."""
     torch.set_num_threads(1)
     matrix = torch.randn(1024, 1024, dtype=PRECISION)
     peak = 2 * 1024**3 / min(_seconds(lambda: matrix @ matrix) for _ in range(10))
@@ -99,9 +99,9 @@ def _seconds(work: Any) -> float:
 
 def main(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    points: Annotated[str, typer.Option(help="Of each grid, multiples of 20.")] = "100,1000,10000,100000",
+    points: Annotated[str, typer.Option(help="Points of each grid, multiples of 20.")] = "100,1000,10000,100000",
 ) -> None:
-    """What a grid costs as it grows."""
+    """Measure what a grid costs as it grows."""
     with tempfile.TemporaryDirectory() as name:
         rows = [run_grid(int(number), Path(name) / number) for number in points.split(",")]
     for row in rows:

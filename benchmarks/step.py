@@ -1,9 +1,9 @@
-"""What the gradient queue adds to a training step: time and memory at several delays, beside the bare optimizer.
+"""Measures what the gradient queue adds to the bare optimizer's step, in time and memory, at several delays.
 
     python -m benchmarks.step [--json]
 
-Bare and queued steps take turns, block by block, in one process: the ratio is of the medians of the blocks. Memory is
-what the process's tensors hold after the steps, counted over all live tensors, in units of the model's gradient.
+Bare and queued steps take turns, block by block, in one process, and the ratio is the median over the blocks. Memory is
+what all live tensors of the process hold after the steps, in units of the model's gradient.
 """
 
 import gc
@@ -24,7 +24,7 @@ from tautune.trainables.delay.queue import GradientQueue
 
 DELAYS = (1, 8, 32, 128)
 PLACES = 5
-"""In memory: the queue is made anew so often. One of gigabytes may lie where a virtual machine's memory is slow."""
+"""How often the queue is made anew: one of several gigabytes may lie where a virtual machine's memory is slow."""
 Step = GradientQueue | torch.optim.Optimizer
 
 
@@ -43,7 +43,7 @@ class Training:
         self.optimizer: Step = optimizer if delay is None else GradientQueue(optimizer, delay)
 
     def run(self, steps: int) -> float:
-        """Seconds a step."""
+        """Returns seconds per step."""
         begun = time.perf_counter()
         for _ in range(steps):
             self.optimizer.zero_grad()
@@ -57,7 +57,7 @@ class Training:
 
 
 def tensor_bytes() -> int:
-    """Bytes of the storage of every live tensor."""
+    """Returns the bytes that all live tensors hold, each storage counted once."""
     gc.collect()
     storages = {}
     for thing in gc.get_objects():
@@ -71,7 +71,7 @@ def tensor_bytes() -> int:
 def run_in_turn(
     layers: tuple[int, ...], batch: int, delay: int, *, blocks: int, steps: int
 ) -> tuple[list[tuple[float, float]], float]:
-    """Seconds of a bare and of a queued step, block by block, and how many gradients the queue holds."""
+    """Returns the seconds of bare and queued steps, block by block, and how many gradients the queue holds."""
     before = tensor_bytes()
     bare = Training(layers, batch, None)
     bare.run(steps)
@@ -88,7 +88,7 @@ def run_in_turn(
 
 
 def compare(layers: tuple[int, ...], batch: int, delay: int, *, blocks: int, steps: int) -> dict[str, float]:
-    """Median seconds of a bare and a queued step, their ratio with its spread, and the queue's memory."""
+    """Returns median seconds of a bare and a queued step, their ratio with its spread, and the queue's memory."""
     runs = [run_in_turn(layers, batch, delay, blocks=blocks, steps=steps) for _ in range(PLACES)]
     seconds = [times for blocks_of_one, _ in runs for times in blocks_of_one]
     ratios = sorted(q / b for b, q in seconds)
@@ -105,7 +105,7 @@ def compare(layers: tuple[int, ...], batch: int, delay: int, *, blocks: int, ste
 
 
 def main(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Time and memory that the gradient queue adds to a step."""
+    """Measure the time and the memory that the gradient queue adds to a step."""
     small, large = (64, 32, 10), (1024, 2700, 2700, 10)
     rows = [compare(small, 32, delay, blocks=14, steps=200) for delay in DELAYS]
     rows += [compare(large, 64, delay, blocks=4, steps=4) for delay in DELAYS]

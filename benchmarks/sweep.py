@@ -1,9 +1,10 @@
-"""A delay × learning-rate grid, 8 × 16 points of 2,000 steps: tautune, a Ray Tune grid, and two loops without Ray.
+"""Times a grid of 8 delays × 16 learning rates, 2,000 steps each: tautune, a Ray Tune grid, and two loops without Ray.
 
     python -m benchmarks.sweep [--json] [--repetitions 3]
 
-The programs take turns, each from its start to its end, imports and Ray's start included. They train the same points
-with the same arithmetic, in single precision: the final losses are compared, and the benchmark fails where they differ.
+The programs take turns, each timed from its start to its end, imports and Ray's start included, and each uses every
+core. They train the same points with the same arithmetic, in single precision; the benchmark compares the final losses
+and fails where they differ.
 """
 
 import csv
@@ -23,12 +24,12 @@ from benchmarks.timing import compared, in_turn, run_module
 
 DELAYS = (0, 1, 2, 4, 8, 16, 32, 64)
 LEARNING_RATES = tuple(float(f"{rate:.6g}") for rate in np.geomspace(0.001, 0.3, 16))
-"""Few of the points diverge, and so end early."""
+"""Chosen so that few points diverge, which would end early."""
 PEERS = {"torch_loop": ["torch_loop"], "torch_loop_by_hand": ["torch_loop", "--by-hand"], "ray_grid": ["ray_grid"]}
 AGREE = 1e-6
-"""Relative difference of the final losses at most."""
+"""Largest relative difference of two final losses that counts as agreement."""
 CHAOTIC = 0.1
-"""Share of the points that may differ by more: near the threshold training is chaotic and amplifies rounding."""
+"""Share of the points that may differ by more: near the threshold, training is chaotic and amplifies rounding."""
 Rows = dict[tuple[int, float], dict[str, float]]
 
 
@@ -51,10 +52,10 @@ def rows_of(file: Path) -> Rows:
 
 
 def differences(rows: Rows, others: Rows) -> dict[str, float]:
-    """How far the losses of two programs are apart, relatively.
+    """Returns how far apart the losses of two programs are, relatively.
 
     Raises:
-        RuntimeError: they did not do the same.
+        RuntimeError: the programs trained different points, or do not agree.
     """
     if rows.keys() != others.keys():
         raise RuntimeError("the programs did not train the same points")
@@ -68,11 +69,11 @@ def differences(rows: Rows, others: Rows) -> dict[str, float]:
 def main(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     repetitions: Annotated[
-        int, typer.Option(min=1, help="Of each program, the Ray Tune grid excepted: five minutes.")
+        int, typer.Option(min=1, help="Runs of each program; the Ray Tune grid runs once, for five minutes.")
     ] = 3,
-    steps: Annotated[int, typer.Option(min=1, help="Of each training.")] = 2000,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each training.")] = 2000,
 ) -> None:
-    """Seconds of the whole grid."""
+    """Time the whole grid."""
     grid = [",".join(map(str, values)) for values in (DELAYS, LEARNING_RATES)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

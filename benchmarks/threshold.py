@@ -1,9 +1,10 @@
-"""What a stability threshold costs: bracketing and interpolation against the published grid of learning rates.
+"""Compares what a stability threshold costs: by bracketing and interpolation, and by the published grid.
 
     python -m benchmarks.threshold [--json]
 
-Both begin beside the same minimum of the digits network with the full batch. tautune is asked for 1 %, the grid is as
-fine as the published one, 8 %, and is given theory's threshold to lie around; tautune is not.
+Both begin beside the same minimum of the digits network, with the full batch and one thread. tautune is asked for 1 %.
+The grid of learning rates is as fine as the published one, 8 %, and is centred on theory's threshold; tautune begins
+without it.
 """
 
 import time
@@ -27,7 +28,7 @@ BLIND_GUESS = 0.01
 
 
 def known_minimum(problem: Problem) -> Minimum:
-    """From the cache of `tautune sweep`, or found now; it is not part of what is measured."""
+    """Returns the minimum from the cache of `tautune sweep`, or finds it; this is not part of what is timed."""
     cache = MinimumCache(content_hash(problem, tolerance=1e-6))
     minimum = cache.minimum()
     if not (minimum and minimum.holds(problem)):
@@ -59,7 +60,7 @@ def compare(problem: Problem, minimum: Minimum, delay: int) -> dict[str, Any]:
 
 
 def main(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Gradient evaluations and seconds to the threshold."""
+    """Count gradient evaluations and seconds to the threshold."""
     torch.set_num_threads(1)
     problem = digits.STUDY.problem()
     minimum = known_minimum(problem)

@@ -1,4 +1,4 @@
-"""Programs timed from their start to their end, in turn."""
+"""Times programs from their start to their end, in turn."""
 
 import os
 import statistics
@@ -13,15 +13,15 @@ ROOT = Path(__file__).parent.parent
 
 
 def environment() -> dict[str, str]:
-    """Of the programs: this source tree, one thread a process, as Ray gives its workers."""
+    """Returns the programs' environment: this source tree, and one thread a process, as Ray gives its workers."""
     return os.environ | {"PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "token", "OMP_NUM_THREADS": "1"}
 
 
 def run_module(module: str, *arguments: object) -> float:
-    """Seconds that `python -m module …` took, imports included.
+    """Returns the seconds that `python -m module …` took, imports included.
 
     Raises:
-        RuntimeError: it failed; with the end of what it printed.
+        RuntimeError: it failed; the message ends with the last of what it printed.
     """
     command = [sys.executable, "-m", module, *map(str, arguments)]
     begun = time.perf_counter()
@@ -35,7 +35,7 @@ def run_module(module: str, *arguments: object) -> float:
 def in_turn(
     programs: Mapping[str, Callable[[], float]], repetitions: int, once: Collection[str] = ()
 ) -> dict[str, list[float]]:
-    """Seconds of every program, by its name, one repetition after another; those in `once` in the first alone."""
+    """Returns the seconds of every program by its name; the programs take turns, and those in `once` run only once."""
     seconds: dict[str, list[float]] = {name: [] for name in programs}
     for repetition in range(repetitions):
         for name, program in programs.items():
@@ -45,7 +45,7 @@ def in_turn(
 
 
 def compared(seconds: Mapping[str, list[float]], ours: str = "tautune") -> dict[str, Any]:
-    """Ratios of the medians, peer over ours, and the medians, extremes and raw seconds they are from."""
+    """Returns the ratios of the medians, peer over ours, with the medians, the extremes and the raw seconds."""
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     return {
         "ratios": {name: median / medians[ours] for name, median in medians.items() if name != ours},

@@ -1,9 +1,10 @@
-"""Fashion-MNIST, learning rate × mini-batch 3 × 3, one epoch each: tautune, Ray Tune's tutorial, and a script.
+"""Times nine trainings on Fashion-MNIST, one epoch each: tautune, Ray Tune's tutorial, and a plain script.
 
     python -m benchmarks.tune [--json] [--repetitions 2]
 
-All train the same small CNN with Adam on 50,000 images and validate on 10,000. The programs take turns, each from its
-start to its end. Their random numbers differ, so that accuracies are compared by the spread over the combinations.
+All train the same small CNN at 3 learning rates × 3 mini-batches, with Adam on 50,000 images, and validate on 10,000.
+The programs take turns, each timed from its start to its end, on every core. Their random numbers differ; so accuracies
+are judged by their spread over the combinations.
 """
 
 import csv
@@ -34,7 +35,7 @@ def ours(folder: Path) -> float:
 
 
 def unpack(folder: Path) -> Path:
-    """The data set as torchvision wants it, made before the programs start."""
+    """Unpacks the data set as torchvision wants it, before the programs start."""
     load("fashion_mnist")  # found, or downloaded, and checked
     found = mnist_folder(MNIST_KINDS["fashion_mnist"])
     assert found is not None
@@ -58,9 +59,9 @@ def accuracies(file: Path) -> Accuracies:
 
 def main(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    repetitions: Annotated[int, typer.Option(min=1, help="Of each program.")] = 2,
+    repetitions: Annotated[int, typer.Option(min=1, help="Runs of each program.")] = 2,
 ) -> None:
-    """Seconds of the nine trainings."""
+    """Time the nine trainings."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = unpack(folder / "data")

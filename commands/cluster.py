@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tautune.records.errors import user_input
+from tautune.records.errors import InputError, user_input
 
 cluster_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 File = Annotated[Path, typer.Argument(metavar="CLUSTER.yaml", help="As for `ray up`.")]
@@ -41,6 +41,7 @@ def down(file: File = DEFAULT) -> None:
 
 @cluster_commands.command()
 def submit(
+    context: typer.Context,
     arguments: Annotated[
         list[str], typer.Argument(metavar="-- COMMAND ...", help="As in: -- sweep digits --delays 0,1")
     ],
@@ -53,11 +54,16 @@ def submit(
     """Run a tautune command on the cluster."""
     from tautune.cluster.remote.cluster_file import read_cluster_file
     from tautune.cluster.remote.jobs import submit as submit_job
+    from tautune.commands.submitted import check_command
 
+    folder = working_dir.resolve()
+    if not folder.is_dir():
+        raise InputError(f"--working-dir: there is no folder {folder}")
+    check_command(context.find_root().command, arguments, folder)
     submit_job(
         read_cluster_file(cluster),
         arguments,
-        working_dir=working_dir.resolve(),
+        working_dir=folder,
         requirements=requirements,
         name=name,
         follow=follow,
@@ -73,7 +79,8 @@ def jobs(
 ) -> None:
     """List the cluster's jobs."""
     from tautune.cluster.remote.cluster_file import read_cluster_file
-    from tautune.cluster.remote.jobs import jobs_table, list_jobs
+    from tautune.cluster.remote.jobs import list_jobs
+    from tautune.commands.cluster_tables import jobs_table
 
     records = list_jobs(read_cluster_file(cluster), every=every)
     if as_json:
@@ -129,9 +136,10 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Check all that a run needs; exit code 0 only if all of it holds."""
-    from tautune.cluster.doctor.doctor import examine_cluster, examine_here, verdicts_table
+    from tautune.cluster.doctor.doctor import examine_cluster, examine_here
     from tautune.cluster.doctor.examination import Findings, Wanted
     from tautune.cluster.remote.cluster_file import read_cluster_file
+    from tautune.commands.cluster_tables import verdicts_table
 
     _check_data(data or [])
     wanted = Wanted(

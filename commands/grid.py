@@ -1,4 +1,4 @@
-"""The command of delay × learning-rate grids."""
+"""The command that trains at every delay × learning rate."""
 
 import json
 import math
@@ -7,38 +7,41 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from tautune._grid import carry_out
+from tautune.commands.checking import checked
+from tautune.commands.grid_display import GridDisplay
 from tautune.commands.options import (
-    DELAYS,
-    check_device_name,
-    check_mini_batch,
-    check_shifted,
-    folder_name,
+    DEFAULT_DELAYS,
+    Delays,
+    Device,
+    MiniBatch,
+    MomentumOption,
+    Shifted,
+    StabilityStudyName,
+    parameters,
     parse_delays,
-    parse_device,
 )
-from tautune.commands.tuning import STARTED
-from tautune.records.errors import InputError, user_input
-from tautune.trainables.theory import stability
+from tautune.commands.started import STARTED
+from tautune.records.errors import InputError
+from tautune.records.storage import output_folder
+from tautune.runners.grid import Grid
+from tautune.trainables.theory.momentum import Momentum
 
-IMPORTS = ("torch", "pandas", "scipy.sparse.linalg")
-"""What a grid takes longest to import."""
-IN_WORKERS = ("tautune.trainables.grid.trial",)
-
-grid_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+grid_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@grid_commands.command()
+@grid_command.command()
 def grid(
-    study: Annotated[str, typer.Argument(help="One of `tautune studies`.")],
-    delays: Annotated[str, typer.Option(help="Delays τ, comma-separated.")] = DELAYS,
+    study: StabilityStudyName,
+    delays: Delays = DEFAULT_DELAYS,
     learning_rates: Annotated[
         str,
-        typer.Option(help="How many, around theory's thresholds; or themselves, 0.1,0.3; or a range, 1e-3:1:16."),
+        typer.Option(help="How many, around theory's thresholds; or a list, 0.1,0.3; or a range, 1e-3:1:16."),
     ] = "16",
-    steps: Annotated[int, typer.Option(help="Of each training.")] = 2000,
-    mini_batch: Annotated[int | None, typer.Option(help="Examples a step; the full batch if not given.")] = None,
-    momentum: Annotated[float, typer.Option(help="m in [0, 1), dampened by 1-m.")] = 0.0,
-    shifted: Annotated[bool, typer.Option("--shifted", help="Delay the velocity too.")] = False,
+    steps: Annotated[int, typer.Option(help="Optimizer steps of each training.")] = 2000,
+    mini_batch: MiniBatch = None,
+    momentum: MomentumOption = 0.0,
+    shifted: Shifted = False,
     seeds: Annotated[int, typer.Option(help="Initial weights and orders of the mini-batches to repeat with.")] = 1,
     points_per_trial: Annotated[
         str, typer.Option(help="Points that train together in a trial; auto measures what is fast.")
@@ -47,59 +50,37 @@ def grid(
         bool, typer.Option("--bfloat16-queue", help="Store the gradients that wait in bfloat16.")
     ] = False,
     output: Annotated[
-        str | None, typer.Option(help="Folder of the results, or s3://…, gs://… [default: results/grid-STUDY…].")
+        str | None, typer.Option(help="Folder of the results, or s3://…, gs://….", show_default="results/grid-STUDY…")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, instead of tables.")] = False,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Train STUDY from random weights, in single precision, at every delay × learning rate, many points together."""
-    wanted, rates = parse_delays(delays), _parse_rates(learning_rates)
-    for option, value in {"--steps": steps, "--seeds": seeds}.items():
-        if not 1 <= value <= 10**9:
-            raise InputError(f"{option} must be at least 1, not {value}")
-    together = _parse_points(points_per_trial)
-    with user_input():
-        stability.check_momentum(momentum)
-    check_shifted(shifted, momentum)
-    check_device_name(device)
-    from tautune.cluster.session.session import ray_session
-
-    with ray_session(meanwhile=IMPORTS, in_workers=IN_WORKERS):
-        from tautune import search_spaces
-
-        with user_input():
-            chosen = search_spaces.find(study)
-        check_mini_batch(mini_batch, study, len(chosen.data()[0]))
-        import torch
-
-        from tautune.records.storage import output_folder
-        from tautune.runners.grid import Grid, run_grid
-        from tautune.trainables.grid.point import Course
-
-        storage = torch.bfloat16 if bfloat16_queue else None
-        name = f"grid-{folder_name(study, momentum, shifted, mini_batch)}{'-bfloat16' if storage else ''}"
-        summary = run_grid(
-            Grid(
-                study=chosen,
-                delays=wanted,
-                learning_rates=rates,
-                course=Course(steps=steps, mini_batch=mini_batch, storage=storage),
-                momentum=momentum,
-                shifted=shifted,
-                seeds=seeds,
-                device=parse_device(device),
-                points_per_trial=together,
-            ),
-            output_folder(output, name),
-            console=Console(stderr=as_json),
-            started=STARTED,
+    wanted_delays, rates, together = parse_delays(delays), _parse_rates(learning_rates), _parse_points(points_per_trial)
+    with parameters():
+        wanted = Grid(
+            study=study,
+            delays=wanted_delays,
+            learning_rates=rates,
+            steps=steps,
+            mini_batch=mini_batch,
+            momentum=Momentum(momentum, shifted),
+            seeds=seeds,
+            device=device,
+            points_per_trial=together,
+            bfloat16_queue=bfloat16_queue,
         )
+    checked()
+    display = GridDisplay(Console(stderr=as_json), STARTED)
+    with parameters(InputError):
+        summary = carry_out(wanted, output_folder(output, wanted.folder_name), display)
+    display.ended(summary)
     if as_json:
         print(json.dumps(summary.as_json()))
 
 
 def _parse_rates(text: str) -> tuple[float, ...] | int:
-    """A number of learning rates, a list of them, or low:high:number on a logarithmic scale."""
+    """Returns a number of learning rates, those of a list, or those of a range low:high:number, logarithmically."""
     form = "--learning-rates must be a number of them, a list 0.1,0.3 or a range 1e-3:1:16"
     if text.isdecimal() and 1 <= int(text) <= 10**6:
         return int(text)

@@ -1,50 +1,45 @@
-"""Options that several commands have."""
+"""Options that several commands have, and how what is wrong with them is told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
 
 from tautune.records.errors import InputError
+from tautune.runners.sweep import DELAYS
 
-DELAYS = "0,1,2,4,8,16,32"
+DEFAULT_DELAYS = ",".join(map(str, DELAYS))
+Delays = Annotated[str, typer.Option(help="Delays τ in optimizer steps, separated by commas.")]
+MomentumOption = Annotated[float, typer.Option("--momentum", help="m in [0, 1), dampened by 1-m.")]
+Shifted = Annotated[bool, typer.Option("--shifted", help="Delay the velocity too.")]
+MiniBatch = Annotated[int | None, typer.Option(help="Examples a step.", show_default="the full batch")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+StabilityStudyName = Annotated[
+    str, typer.Argument(help="One of `tautune studies`, or a file of your own: path/to/my_study.py.")
+]
+
+
+@contextmanager
+def parameters(kind: type[ValueError] = ValueError) -> Iterator[None]:
+    """Raises InputError for an error of that kind, with mini_batch spelled --mini-batch where the message begins so."""
+    try:
+        yield
+    except kind as error:
+        name, _, rule = str(error).partition(" ")
+        known = name.isidentifier() and rule.startswith(("must be ", "must hold "))
+        raise InputError(f"--{name.replace('_', '-')} {rule}" if known else str(error)) from None
 
 
 def parse_delays(text: str) -> tuple[int, ...]:
+    """Returns the delays that a list with commas holds, each once, in ascending order."""
+    form = "--delays must be integers ≥ 0 with commas between, as in 0,1,2,4,8"
     pieces = [piece.strip() for piece in text.split(",") if piece.strip()]
     if not pieces:
-        raise InputError(f"--delays must be integers ≥ 0 with commas between, as in {DELAYS}, not {text!r}")
+        raise InputError(f"{form}, not {text!r}")
     for piece in pieces:
         if not piece.isdecimal():
-            raise InputError(f"--delays must be integers ≥ 0 with commas between, as in {DELAYS}; {piece!r} is not one")
+            raise InputError(f"{form}; {piece!r} is not one")
         if len(piece) > 6:
             raise InputError(f"--delays must be below a million; {piece[:20]} is not")
     return tuple(sorted({int(piece) for piece in pieces}))
-
-
-def check_device_name(name: str) -> None:
-    if name not in ("cpu", "cuda", "auto"):
-        raise InputError(f"--device must be cpu, cuda or auto, not {name!r}")
-
-
-def parse_device(name: str) -> str:
-    check_device_name(name)
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: torch sees no CUDA device here; use cpu or auto")
-    return name
-
-
-def folder_name(study: str, momentum: float, shifted: bool, mini_batch: int | None) -> str:
-    name = study
-    if momentum:
-        name += f"-{'shifted' if shifted else 'momentum'}-{momentum:g}"
-    return name + (f"-batch-{mini_batch}" if mini_batch else "")
-
-
-def check_shifted(shifted: bool, momentum: float) -> None:
-    if shifted and not momentum:
-        raise InputError("--shifted delays the velocity, which needs --momentum above 0")
-
-
-def check_mini_batch(mini_batch: int | None, study: str, examples: int) -> None:
-    if mini_batch is not None and not 1 <= mini_batch <= examples:
-        raise InputError(f"--mini-batch must be between 1 and the {examples} examples of {study}, not {mini_batch}")

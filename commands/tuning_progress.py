@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from tautune.commands.sweep_progress import show_hosts
+from tautune.commands.sweep_display import show_hosts
 from tautune.commands.tuning_tables import results_table
 from tautune.runners.trials import Json, Trials, name_of
 from tautune.runners.tuning_listener import TuningListener

@@ -3,20 +3,19 @@
 import torch
 from ray import tune
 from sklearn.datasets import load_breast_cancer
+from sklearn.model_selection import train_test_split
 from torch import nn
 
-from tautune.search_spaces.space import When
-from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.datasets import ImageData, Images
-from tautune.trainables.classifier.splits import splits
+from tautune import ImageData, Images, TuningStudy, When
 
 
 def data() -> ImageData:
-    """Any tensors: inputs [N, C, …] and classes [N]. A fifth, always the same, is kept for the one test at the end."""
-    inputs, targets = (torch.from_numpy(array) for array in load_breast_cancer(return_X_y=True))
-    everything = Images(inputs.float(), targets)
-    ((training, test),) = splits(targets, share=0.2)
-    return ImageData(everything[training], everything[test], class_names=("malignant", "benign"))
+    """Any tensors: inputs [N, …] and classes [N]. A fifth, always the same, is kept for the one test at the end."""
+    inputs, targets = load_breast_cancer(return_X_y=True)
+    parts = train_test_split(inputs, targets, test_size=0.2, stratify=targets, random_state=0)
+    training, test, training_targets, test_targets = (torch.from_numpy(part) for part in parts)
+    train = Images(training, training_targets)
+    return ImageData(train, Images(test, test_targets), class_names=("malignant", "benign"))
 
 
 class Residual(nn.Module):

@@ -1,11 +1,11 @@
-"""The ways a command ends badly."""
+"""The ways in which a run ends badly, each with its exit code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used; the message says what, where, and what would be valid. Exit code 2."""
+    """What the user gave cannot be used. The message says what, where, and what would be valid. Exit code 2."""
 
 
 class RunFailed(RuntimeError):
@@ -13,18 +13,18 @@ class RunFailed(RuntimeError):
 
 
 def trial_failed(name: str, error: Exception, folder: str) -> RunFailed:
-    """A trial raised: the last line of what it raised, and where the whole is."""
-    last_line = str(error).strip().splitlines()[-1]
+    """Returns the error of a run whose trial raised `error`: its last line, and the file with its traceback."""
+    last_line = (str(error).strip() or type(error).__name__).splitlines()[-1]
     return RunFailed(f"{name} failed: {last_line} (traceback in {folder}/error.txt)")
 
 
 class Interrupted(RunFailed):
-    """The user stopped the run; what was measured is on disk. Exit code 130, as the shell has it for Ctrl-C."""
+    """The user stopped the run, and what was measured is on disk. Exit code 130, as in a shell after Ctrl-C."""
 
 
 @contextmanager
 def user_input() -> Iterator[None]:
-    """What is refused inside was the user's."""
+    """Turns a ValueError raised inside into an InputError with the same message."""
     try:
         yield
     except ValueError as error:

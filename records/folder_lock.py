@@ -1,25 +1,25 @@
-"""One writer a folder: a file lock on a disk; in a bucket an object that shows signs of life."""
+"""One writer a folder: a lock on a file where it lies on a disk, an object that shows signs of life in a bucket."""
 
 import contextlib
 import fcntl
 import json
 import os
-import secrets
 import signal
-import socket
-import sys
 import threading
 import time
 from pathlib import Path
-
-from upath import UPath
+from typing import TYPE_CHECKING
 
 from tautune.records.storage import Folder
 
+if TYPE_CHECKING:
+    from upath import UPath
+
+LOCK_FILE = ".lock"
 BEAT_SECONDS = 5.0
-"""Between two signs of life."""
+"""Time between two signs of life, in seconds."""
 SILENT_SECONDS = 20.0
-"""Without one, after which a writer counts as dead."""
+"""Time without a sign of life after which a writer counts as dead, in seconds."""
 
 
 class Held(RuntimeError):
@@ -27,55 +27,69 @@ class Held(RuntimeError):
 
 
 class FolderLock:
-    """Held from here to `release`, or until this process ends, however it ends.
+    """Keeps every other process from writing the folder, until `release` or until this process ends, however it ends.
 
     Raises:
-        Held: by another run. In a bucket its lock is watched: a writer that lives shows it within `BEAT_SECONDS`, and
-            the lock of one that does not is taken over after `SILENT_SECONDS`. No two clocks are compared.
+        Held: another run holds it. In a bucket its lock is watched: a writer that lives shows it within
+            `BEAT_SECONDS`, and the lock of one that does not is taken over after `SILENT_SECONDS`. The clocks of two
+            hosts are never compared.
+        FileNotFoundError: the run that held it has just removed the folder, or the lock in it; make it and try again.
         OSError: the folder cannot be written.
     """
 
     def __init__(self, folder: Folder) -> None:
-        self._lock = _FileLock(folder / ".lock") if isinstance(folder, Path) else _ObjectLock(folder / ".lock")
+        path = folder / LOCK_FILE
+        self._lock = _FileLock(path) if isinstance(path, Path) else _ObjectLock(path)
 
-    def release(self) -> None:
-        self._lock.release()
+    def release(self, *, remove: bool = False) -> None:
+        """Lets the next run in. `remove`: takes the lock's file away as well."""
+        self._lock.release(remove=remove)
 
 
 class _FileLock:
     def __init__(self, path: Path) -> None:
-        self.file = path.open("w")
+        self.path, self.file = path, path.open("w")
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.stat().st_ino != os.fstat(self.file.fileno()).st_ino:
+                raise FileNotFoundError(f"{path} was removed by the run that held it")
         except BlockingIOError:
             self.file.close()
             raise Held from None
+        except OSError:
+            self.file.close()
+            raise
 
-    def release(self) -> None:
+    def release(self, *, remove: bool) -> None:
+        if remove:
+            self.path.unlink(missing_ok=True)
         self.file.close()
 
 
 class _ObjectLock:
-    """An object that exists while a run writes, written anew as a sign of life.
+    """An object that exists while a run writes, and is written anew as a sign of life.
 
-    Its owner reads it before each sign, and stops, as by Ctrl-C, if another has taken it over.
+    Its owner reads it before each sign, and stops as after Ctrl-C if another run has taken it over.
     """
 
-    def __init__(self, path: UPath) -> None:
+    def __init__(self, path: "UPath") -> None:
+        import socket
+
         self.path, self.beats = path, 0
         self.owner = f"{socket.gethostname()}, process {os.getpid()}"
-        self.token = secrets.token_hex(8)
+        self.token = os.urandom(8).hex()
         if not self._create():
             self._take_over()
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._show_life, daemon=True)
         self.thread.start()
 
-    def release(self) -> None:
+    def release(self, *, remove: bool) -> None:
         self.ended.set()
         self.thread.join()
-        if self._mine():
-            self.path.unlink()
+        with contextlib.suppress(Exception):  # a lock that stays behind is taken over by the next run
+            if self._mine():
+                self.path.unlink()
 
     def _create(self) -> bool:
         try:
@@ -87,24 +101,31 @@ class _ObjectLock:
         return True
 
     def _take_over(self) -> None:
-        """Watches the other's lock. Raises Held if it lives."""
+        """Watches the lock of another run, and takes it over if that run is dead. Raises Held if it lives."""
+        import logging
+
         before = self._read()
-        print(f"tautune: {self.path} is held by {before.get('owner')}; does it live?", file=sys.stderr, flush=True)
+        logging.getLogger("tautune").warning(
+            "tautune: %s is held by %s; waiting up to %.0f s to see whether that run is alive",
+            self.path,
+            before.get("owner"),
+            SILENT_SECONDS,
+        )
         end = time.monotonic() + SILENT_SECONDS
         while time.monotonic() < end:
             time.sleep(min(1.0, SILENT_SECONDS / 4))
             if (now := self._read()) != before:
                 if now:
                     raise Held
-                break  # it ended, and took its lock away
+                break  # it has ended and removed its lock
         self.path.fs.pipe_file(self.path.path, self._content())
-        time.sleep(1.0)  # of several that take over at once, the last one has it
+        time.sleep(1.0)  # where several take over at once, the last one gets it
         if not self._mine():
             raise Held
 
     def _show_life(self) -> None:
         while not self.ended.wait(BEAT_SECONDS):
-            with contextlib.suppress(Exception):  # storage may fail for a while: the next sign may get through
+            with contextlib.suppress(Exception):  # the storage may fail for a while; the next sign may get through
                 if not self._mine():
                     os.kill(os.getpid(), signal.SIGINT)
                     return
@@ -120,6 +141,6 @@ class _ObjectLock:
     def _read(self) -> dict[str, object]:
         try:
             found: dict[str, object] = json.loads(self.path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return {}
         return found

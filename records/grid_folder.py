@@ -5,65 +5,69 @@ import io
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from tautune.records.errors import InputError
+from tautune.records.errors import InputError, RunFailed
 from tautune.records.files import write_bytes
 from tautune.records.run_folder import RunFolder
-from tautune.records.storage import Folder
-from tautune.trainables.grid.point import Outcome, Point
+from tautune.records.storage import Folder, reading, writing
 
-HEADER = (*Point._fields, *Outcome._fields)
+if TYPE_CHECKING:
+    from tautune.trainables.grid.point import Outcome, Point  # imports torch, which only the table's rows need
+
+HEADER = ("delay", "learning_rate", "momentum", "shifted", "seed", "loss", "accuracy", "diverged", "steps")
+"""The fields of a `Point` and of its `Outcome`."""
 BUCKET_SECONDS = 10.0
-"""Between two puts of the table, while points come."""
+"""Time between two writes of the table to a bucket while points come, in seconds."""
 
 
 class GridFolder(RunFolder):
+    """See `RunFolder`."""
+
     kind = "grid"
 
     @property
     def table(self) -> Folder:
+        """The table of the points, points.csv."""
         return self.path / "points.csv"
 
-    def rows(self) -> dict[Point, Outcome]:
-        """Every point that is there; a line that a killed run left unfinished is not one.
+    def rows(self) -> "dict[Point, Outcome]":
+        """Returns every point of the table, without a line that a killed run left unfinished.
 
         Raises:
             InputError: points.csv is damaged.
         """
-        if not self.table.exists():
-            return {}
-        content = self.table.read_bytes()
+        with reading(self.table):
+            content = self.table.read_bytes() if self.table.exists() else b""
         whole = content[: content.rfind(b"\n") + 1].decode(errors="replace")
         found: dict[Point, Outcome] = {}
         for number, cells in enumerate(csv.reader(io.StringIO(whole)), start=1):
             try:
-                if number == 1:
-                    if tuple(cells) != HEADER:
-                        raise ValueError
-                    continue
-                τ, η, m, shifted, seed, loss, accuracy, diverged, steps = cells
-                point = Point(int(τ), float(η), float(m), shifted == "1", int(seed))
-                found[point] = Outcome(float(loss), float(accuracy), diverged == "1", int(steps))
+                if number > 1:
+                    point, outcome = _row(cells)
+                    found[point] = outcome
+                elif tuple(cells) != HEADER:
+                    raise ValueError
             except ValueError:
                 raise InputError(
                     f"{self.table} is damaged in line {number}; remove it, or give another folder"
                 ) from None
         return found
 
-    def write(self, rows: dict[Point, Outcome]) -> None:
-        """The whole table, in the order of the points."""
+    def write(self, rows: "dict[Point, Outcome]") -> None:
+        """Writes the whole table, in the order of the points."""
         self.content = _lines([HEADER, *(_cells(p, rows[p]) for p in sorted(rows))])
         self.written = time.monotonic()
         write_bytes(self.table, self.content)
 
-    def append(self, rows: Iterable[tuple[Point, Outcome]]) -> None:
-        """Adds lines to a table that `write` began. One write: what a kill interrupts is the last line.
+    def append(self, rows: "Iterable[tuple[Point, Outcome]]") -> None:
+        """Adds lines to a table that `write` began, in one write, so that a kill can only cut off the last line.
 
-        In a bucket, where nothing can be added to an object, it is written anew, some seconds apart.
+        In a bucket, where nothing can be added to an object, the table is written anew every `BUCKET_SECONDS`.
         """
         lines = _lines(_cells(*row) for row in rows)
         if isinstance(self.table, Path):
-            with self.table.open("ab") as file:
+            with writing(self.table, RunFailed), self.table.open("ab") as file:
                 file.write(lines)
             return
         self.content += lines
@@ -72,9 +76,27 @@ class GridFolder(RunFolder):
             write_bytes(self.table, self.content)
 
 
-def _cells(point: Point, outcome: Outcome) -> list[str]:
-    """Numbers with all their digits; true is 1 and false 0."""
-    return [repr(int(v)) if isinstance(v, bool) else repr(v) for v in (*point, *outcome)]
+def _row(cells: list[str]) -> "tuple[Point, Outcome]":
+    """Raises ValueError if the cells are not a point and its outcome."""
+    from tautune.trainables.grid.point import Outcome, Point
+
+    τ, η, m, shifted, seed, loss, accuracy, diverged, steps = cells
+    point = Point(int(τ), float(η), float(m), shifted == "1", int(seed))
+    return point, Outcome(float(loss), _or_none(accuracy), diverged == "1", int(steps))
+
+
+def _or_none(cell: str) -> Any:
+    """Returns the number, or None for an empty cell: a regression has no accuracy."""
+    return float(cell) if cell else None
+
+
+def _cells(point: "Point", outcome: "Outcome") -> list[str]:
+    """Returns numbers with all their digits; true is 1, false 0 and None an empty cell."""
+    return [_cell(value) for value in (*point, *outcome)]
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else repr(int(value)) if isinstance(value, bool) else repr(value)
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:

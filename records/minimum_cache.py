@@ -1,4 +1,4 @@
-"""Minima that were found before, by content hash: in $TAUTUNE_STORAGE, else in the user's cache folder."""
+"""Minima that were found before, kept by content hash in $TAUTUNE_STORAGE, or else in the user's cache folder."""
 
 import io
 import os
@@ -14,10 +14,14 @@ from tautune.trainables.threshold.minimum import Minimum
 
 
 class MinimumCache:
-    """The minimum of one content hash; `begun` is where an interrupted descent to it had come."""
+    """Keeps the minimum of one content hash, or how far an interrupted descent to it had come.
+
+    Raises:
+        InputError: the cache cannot be written.
+    """
 
     def __init__(self, content: str) -> None:
-        shared = os.environ.get("TAUTUNE_STORAGE")  # outlives the host that a run of a cluster began on
+        shared = os.environ.get("TAUTUNE_STORAGE")  # outlives the host of the cluster that a run began on
         folder: Folder = (storage_root() if shared else cache_folder()) / "minima"
         try:
             make(folder)
@@ -27,17 +31,24 @@ class MinimumCache:
         self._whole, self._begun = folder / f"{content}.pt", folder / f"{content}.begun.pt"
 
     def minimum(self) -> Minimum | None:
+        """Returns the minimum, or None if it is not known."""
         state = _load(self._whole)
-        return Minimum(**state) if state else None
+        try:
+            return Minimum(**state) if state else None
+        except TypeError:  # another version of tautune wrote it
+            return None
 
     def begun(self) -> dict[str, Any] | None:
+        """Returns the state of an interrupted descent, or None."""
         return _load(self._begun)
 
     def keep(self, minimum: Minimum) -> None:
+        """Writes the minimum; the state of the descent to it is needed no longer."""
         _save(self._whole, minimum.to("cpu").state_dict())
         self._begun.unlink(missing_ok=True)
 
     def keep_begun(self, descent: dict[str, Any]) -> None:
+        """Writes how far the descent has come."""
         _save(self._begun, descent)
 
 
@@ -48,7 +59,7 @@ def _save(path: Folder, state: dict[str, Any]) -> None:
 
 
 def _load(path: Folder) -> dict[str, Any] | None:
-    """None also for a file that cannot be read: a cache may be thrown away."""
+    """Returns what the file holds, or None if it cannot be read: a cache may be thrown away."""
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(path.read_bytes()), weights_only=True, map_location="cpu")
     except Exception:  # noqa: BLE001 - whatever is wrong with the file, the answer is to do the work again

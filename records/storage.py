@@ -1,45 +1,46 @@
 """Where results are kept: a folder of this machine or of a shared disk, or a bucket (s3://, gs://)."""
 
 import contextlib
-import logging
 import os
-import secrets
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
-from upath import UPath
+from tautune.records.errors import InputError, RunFailed
 
-from tautune.records.errors import InputError
+if TYPE_CHECKING:
+    from upath import UPath  # 0.1 s, which only a bucket needs
 
-Folder = Path | UPath
-"""A local `Path`, or a `UPath` with the same methods in a bucket."""
+Folder = Union[Path, "UPath"]  # noqa: UP007
+"""A local `Path`, or a `UPath`, which has the same methods, in a bucket."""
 SCHEMES = {"s3": "s3fs", "gs": "gcsfs"}
-"""Scheme of a bucket → the package that reaches it, an extra of the scheme's name."""
+"""Scheme of a bucket → the package that reaches it. Each is an optional dependency named after the scheme."""
 
 RESULTS_AT = "results: "
-"""Begins the line in which a run on a cluster says where it writes."""
+"""Start of the line in which a run on a cluster says where it writes."""
 
 
 def folder_at(text: str) -> Folder:
-    """The folder of that name. A relative one lies in $TAUTUNE_STORAGE, if that is set.
+    """Returns the folder of that name. A relative one lies in $TAUTUNE_STORAGE, if that is set.
 
     Raises:
-        InputError: an unknown scheme, a package that is not installed, or a bucket that cannot be reached.
+        InputError: the scheme is unknown, its package is not installed, or the bucket cannot be reached.
     """
     if "://" in text:
         return _in_bucket(text)
     storage = os.environ.get("TAUTUNE_STORAGE")
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(f"{text}: there is no such user, and so no home folder; give another folder") from None
     if not storage or path.is_absolute():
         return path
     return storage_root() / text
 
 
 def storage_root() -> Folder:
-    """$TAUTUNE_STORAGE. Raises InputError if it cannot be used."""
+    """Returns the folder that $TAUTUNE_STORAGE names. Raises InputError if it cannot be used."""
     text = os.environ["TAUTUNE_STORAGE"]
     if "://" not in text and not Path(text).is_absolute():
         raise InputError(f"TAUTUNE_STORAGE must be s3://…, gs://… or an absolute path, not {text}")
@@ -47,16 +48,19 @@ def storage_root() -> Folder:
 
 
 def output_folder(given: str | None, name: str) -> Folder:
-    """Of a new run: the one given, else results/NAME, or with $TAUTUNE_STORAGE one there that is new each time."""
+    """Returns the folder for a new run.
+
+    It is the one given, or else results/NAME, or else, where $TAUTUNE_STORAGE is set, one there with a new name.
+    """
     if given is not None:
         return run_folder(given)
     if not os.environ.get("TAUTUNE_STORAGE"):
         return Path("results") / name
-    return run_folder(f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
+    return run_folder(f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}")
 
 
 def run_folder(given: str) -> Folder:
-    """The folder that a command writes; on a cluster it says where, and `tautune fetch` reads that."""
+    """Returns the folder that a command writes. On a cluster it prints where that is, for `tautune fetch` to read."""
     folder = folder_at(given)
     if os.environ.get("TAUTUNE_STORAGE") or os.environ.get("RAY_ADDRESS"):
         print(f"{RESULTS_AT}{folder.absolute()}", flush=True)
@@ -64,19 +68,23 @@ def run_folder(given: str) -> Folder:
 
 
 def results_folder(given: str | None) -> Folder:
-    """Where results are looked for: the folder given, else all of them."""
+    """Returns where results are looked for: in the folder given, or else in all of them."""
     if given is not None:
         return folder_at(given)
     return storage_root() if os.environ.get("TAUTUNE_STORAGE") else Path("results")
 
 
-def _in_bucket(text: str) -> UPath:
+def _in_bucket(text: str) -> "UPath":
     scheme, _, rest = text.partition("://")
     package = SCHEMES.get(scheme)
     bucket = rest.split("/")[0]
     if package is None or not bucket:
         raise InputError(f"{text}: results are kept in a folder, in s3://BUCKET/PATH or in gs://BUCKET/PATH")
-    logging.getLogger(package).setLevel(logging.CRITICAL)  # what fails is told by what is raised
+    import logging
+
+    logging.getLogger(package).setLevel(logging.CRITICAL)  # the exception tells what failed
+    from upath import UPath
+
     try:
         folder = UPath(text.rstrip("/"), use_listings_cache=False)
         with contextlib.suppress(FileNotFoundError):  # a new folder, or no bucket
@@ -88,25 +96,46 @@ def _in_bucket(text: str) -> UPath:
         raise InputError(f"{text} needs the package {package}; {hint}") from None
     except FileNotFoundError:
         raise InputError(f"{text}: there is no bucket {bucket}") from None
-    except Exception as error:  # botocore's, aiohttp's and Google's are of many kinds
+    except Exception as error:  # botocore, aiohttp and Google have no common base class
         raise InputError(f"{text} cannot be reached: {reason(error)}") from None
     return folder
 
 
 def reason(error: BaseException) -> str:
-    """The error in one line."""
+    """Returns the error in one line. Whether a read or a write failed is said by `reading` and `writing`."""
     text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
     return " ".join(text.split())[:300]
 
 
+def reading(path: Folder) -> "contextlib.AbstractContextManager[None]":
+    """Returns a context that raises InputError, "PATH cannot be read: …", where the storage refuses a read."""
+    return _access(path, "read", InputError)
+
+
+def writing(path: Folder, error: type[Exception] = InputError) -> "contextlib.AbstractContextManager[None]":
+    """Returns a context that raises `error`, "PATH cannot be written: …", where the storage refuses a write."""
+    return _access(path, "written", error)
+
+
+@contextlib.contextmanager
+def _access(path: Folder, doing: str, raised: type[Exception]) -> Iterator[None]:
+    kinds = OSError if isinstance(path, Path) else Exception  # a bucket's library has exceptions of its own
+    try:
+        yield
+    except (InputError, RunFailed):
+        raise
+    except kinds as error:
+        raise raised(f"{path} cannot be {doing}: {reason(error)}") from None
+
+
 def make(folder: Folder) -> None:
-    """A bucket has no folders to make."""
+    """Makes a local folder with its parents. A bucket has no folders to make."""
     if isinstance(folder, Path):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 def ray_storage(folder: Folder) -> dict[str, Any]:
-    """Tune's `storage_path` and `storage_filesystem`: a bucket is reached by the same library, endpoint and rights."""
+    """Returns Tune's `storage_path` and `storage_filesystem`, which reach a bucket with the credentials we use."""
     if isinstance(folder, Path):
         return {"storage_path": str(folder)}
     from pyarrow.fs import FSSpecHandler, PyFileSystem
@@ -115,7 +144,7 @@ def ray_storage(folder: Folder) -> dict[str, Any]:
 
 
 def restored_tuner(experiment: Folder, trainable: Any) -> Any:
-    """Tune's `Tuner` of an experiment that was stopped."""
+    """Returns Tune's `Tuner` of an experiment that was stopped."""
     from ray import tune
 
     storage = ray_storage(experiment)
@@ -124,11 +153,13 @@ def restored_tuner(experiment: Folder, trainable: Any) -> Any:
 
 @contextlib.contextmanager
 def read_locally(folder: Folder, pattern: str) -> Iterator[Path]:
-    """A local folder with the files of `folder` that match."""
+    """Yields a local folder with the files of `folder` that match the pattern."""
     if isinstance(folder, Path):
         yield folder
         return
-    with tempfile.TemporaryDirectory() as copy:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as copy:
         for file in folder.glob(pattern):
             Path(copy, file.name).write_bytes(file.read_bytes())
         yield Path(copy)
@@ -136,11 +167,13 @@ def read_locally(folder: Folder, pattern: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def written_locally(folder: Folder) -> Iterator[Path]:
-    """A local folder whose files are in `folder` at the end, for what writes to a disk only."""
+    """Yields a local folder whose files are in `folder` at the end, for a library that writes only to a disk."""
     if isinstance(folder, Path):
         yield folder
         return
-    with tempfile.TemporaryDirectory() as copy:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as copy:
         yield Path(copy)
         for file in Path(copy).iterdir():
             (folder / file.name).write_bytes(file.read_bytes())

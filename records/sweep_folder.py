@@ -1,32 +1,60 @@
-"""A sweep's folder: a measurement a file, and the conclusions beside them.
+"""A sweep's folder: a file for each measurement, and the conclusions beside them.
 
-A run that was stopped goes on from the measurements it finds; nothing else is kept of where it was.
+A run that was stopped goes on from the measurements that it finds; its progress is kept nowhere else.
 """
 
-from typing import Any
+from collections.abc import Iterator
 
+from tautune.records.errors import InputError, RunFailed
 from tautune.records.files import read_json, write_json
 from tautune.records.run_folder import RunFolder
-from tautune.records.storage import Folder
+from tautune.records.storage import Folder, make, reading, writing
+from tautune.trainables.threshold.record import MeasurementRecord
 
-Json = dict[str, Any]
+MEASUREMENTS = "measurements"
 
 
 class SweepFolder(RunFolder):
-    kind, parts = "sweep", ("measurements",)
+    """See `RunFolder`."""
+
+    kind = "sweep"
 
     @property
     def trials(self) -> Folder:
+        """Where Ray Tune keeps its own files."""
         return self.path / "trials"
 
-    def record(self, delay: int, seed: int) -> Json | None:
-        """The measurement so far at one delay, or None."""
+    def record(self, delay: int, seed: int) -> MeasurementRecord | None:
+        """Returns what has been measured so far at one delay, or None. Raises InputError if its file is damaged."""
         file = self._file(delay, seed)
-        return read_json(file) if file.exists() else None
+        return read_record(file) if file.exists() else None
 
-    def keep(self, record: Json) -> None:
-        settings = record["settings"]
-        write_json(self._file(settings["delay"], settings["seed"]), record)
+    def records(self) -> dict[tuple[int, int], MeasurementRecord]:
+        """Returns all that has been measured, by (delay, seed)."""
+        return {record.key: record for record in read_records(self.path)}
+
+    def keep(self, record: MeasurementRecord) -> None:
+        """Writes what has been measured so far at one delay."""
+        file = self._file(*record.key)
+        with writing(file, RunFailed):
+            make(file.parent)
+        write_json(file, record.as_json())
 
     def _file(self, delay: int, seed: int) -> Folder:
-        return self.path / "measurements" / f"delay={delay}_seed={seed}.json"
+        return self.path / MEASUREMENTS / f"delay={delay}_seed={seed}.json"
+
+
+def read_records(folder: Folder) -> Iterator[MeasurementRecord]:
+    """Yields the measurements in a sweep's folder, by delay and seed. Raises InputError if a file is damaged."""
+    with reading(folder):
+        files = [file for file in (folder / MEASUREMENTS).glob("delay=*_seed=*.json")]
+    yield from sorted((read_record(file) for file in files), key=lambda record: record.key)
+
+
+def read_record(file: Folder) -> MeasurementRecord:
+    """Returns the measurement in a file. Raises InputError if it is damaged."""
+    values = read_json(file)
+    try:
+        return MeasurementRecord.from_json(values)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise InputError(f"{file} is damaged: a part of it is missing; remove it, and it is measured anew") from None

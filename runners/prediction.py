@@ -46,7 +46,7 @@ def predict(folder: Folder, files: list[Path], *, model: str | Model | None = No
     check_prediction(folder, files)
     kept = _read_model(folder / "model.pt")
     shape = tuple(kept["shape"])
-    inputs = torch.cat([_read(file, shape) for file in files])
+    inputs = torch.cat([_read(file, shape, tokens=kept.get("tokens", False)) for file in files])
     try:
         network = build(model or _model_of(kept, folder), shape, kept["classes"], model_part(kept["config"]))
         network.load_state_dict(kept["training"]["model"])
@@ -88,11 +88,11 @@ def _model_of(kept: Json, folder: Folder) -> str | Model:
         raise InputError(f"{folder / 'model.pt'} has the model of {study}: {error}") from error
 
 
-def _read(file: Path, shape: tuple[int, ...]) -> Tensor:
-    """Returns the input [1, *shape]; that of an image is bytes."""
+def _read(file: Path, shape: tuple[int, ...], *, tokens: bool = False) -> Tensor:
+    """Returns an input [1, *shape]: bytes for an image, integers for tokens, else float32."""
     if file.suffix == ".npy":
-        return _read_array(file, shape)
-    if len(shape) != 3 or shape[0] not in (1, 3):
+        return _read_array(file, shape, tokens=tokens)
+    if tokens or len(shape) != 3 or shape[0] not in (1, 3):
         raise InputError(f"{file}: this model takes arrays of shape {shape}, not images; give it as .npy")
     channels, height, width = shape
     try:
@@ -118,7 +118,7 @@ def _eight_bits(image: Image.Image, file: Path) -> Image.Image:
     return image
 
 
-def _read_array(file: Path, shape: tuple[int, ...]) -> Tensor:
+def _read_array(file: Path, shape: tuple[int, ...], *, tokens: bool) -> Tensor:
     try:
         array = np.load(file, allow_pickle=False)
     except Exception as error:  # numpy's reader raises many kinds for what is no .npy
@@ -127,4 +127,6 @@ def _read_array(file: Path, shape: tuple[int, ...]) -> Tensor:
         raise InputError(f"{file} must hold one array of finite numbers")
     if array.shape != shape:
         raise InputError(f"{file} has shape {array.shape}, and the model takes {shape}")
-    return torch.from_numpy(array.astype(np.float32)).unsqueeze(0)
+    if tokens and array.dtype.kind not in "iu":
+        raise InputError(f"{file} holds {array.dtype}, and the model takes integers")
+    return torch.from_numpy(array.astype(np.int64 if tokens else np.float32)).unsqueeze(0)

@@ -24,6 +24,7 @@ from tautune.runners.tuning_listener import TuningListener
 from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier.classifier_training import ClassifierTraining
 from tautune.trainables.classifier.datasets import ImageData
+from tautune.trainables.classifier.normalization import are_tokens
 from tautune.trainables.classifier.training import evaluate
 
 Json = dict[str, Any]
@@ -133,6 +134,7 @@ def conclude_refit(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
         "shape": list(plan.data.train.shape),
         "classes": plan.data.classes,
         "class_names": list(plan.data.class_names),
+        "tokens": are_tokens(plan.data.train.pixels),
         "training": {k: state[k] for k in ("model", "epochs", "mean", "deviation")},
     }
     buffer = io.BytesIO()
@@ -152,6 +154,7 @@ def _on_all(plan: RefitPlan) -> ClassifierTraining:
         classes=plan.data.classes,
         horizon=plan.tuning.max_epochs,
         seed=plan.tuning.seed,
+        normalize=plan.tuning.study.normalize,
     )
 
 

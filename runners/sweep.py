@@ -1,329 +1,132 @@
-"""The delay sweep as a Ray Tune job: find the minimum, then measure every delay, a trial each."""
+"""A sweep: what is asked for, and what of it is missing in a folder. Nothing here needs Ray."""
 
-import io
-import json
-import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ray
-import torch
-from ray import tune
-from ray.tune.logger import TBXLoggerCallback
-from rich.console import Console
-
-from tautune.analysis.threshold_figure import thresholds_figure
-from tautune.analysis.thresholds import Thresholds, conclude
-from tautune.cluster.session.session import RETRIES, ray_session
-from tautune.cluster.session.storage_probe import check_storage
-from tautune.commands.sweep_progress import SweepProgress, results_table, show_hosts
-from tautune.records.errors import Interrupted, RunFailed, trial_failed
-from tautune.records.files import write_bytes, write_json
-from tautune.records.minimum_cache import MinimumCache
-from tautune.records.provenance import now, provenance
-from tautune.records.storage import Folder, ray_storage, written_locally
-from tautune.records.sweep_folder import SweepFolder
-from tautune.search_spaces.stability_study import StabilityStudy
+from tautune.runners.shared import check, check_delays, check_mini_batch, folder_name
+from tautune.search_spaces.catalogue import CATALOGUE, check_study
 from tautune.trainables.theory import stability
-from tautune.trainables.threshold.measurement import Settings
-from tautune.trainables.threshold.minimum import Minimum, content_hash
-from tautune.trainables.threshold.trial import DelayTrial, MinimumTrial
+from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
+from tautune.trainables.threshold.record import MeasurementRecord, Settings
+
+if TYPE_CHECKING:
+    from tautune.search_spaces.stability_study import StabilityStudy
 
 Json = dict[str, Any]
-Key = tuple[int, int]
-"""(delay, seed)"""
+DELAYS = (0, 1, 2, 4, 8, 16, 32)
+SEEDS = 3
+"""Orders of the mini-batches that a sweep repeats with, if nobody says how many."""
+UNGUIDED = 0.01
+"""Learning rate at which a search begins that is not to know what theory says."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """What to measure; see `tautune sweep --help`."""
+    """What to measure.
 
-    study: StabilityStudy
-    delays: tuple[int, ...]
-    momentum: float = 0.0
-    shifted: bool = False
+    Raises:
+        ValueError: a value is out of its bounds; the message begins with the parameter's name.
+    """
+
+    study: StabilityStudy | str
+    """A study, the name of one of ours, or the path of a file that sets STUDY."""
+    delays: tuple[int, ...] = DELAYS
+    """τ, in optimizer steps."""
+    momentum: Momentum = NO_MOMENTUM
     resolution: float = 0.005
+    """Relative width of a threshold's bracket."""
     mini_batch: int | None = None
-    seeds: int = 1
-    device: str = "cpu"
+    """Examples a step; None is the full batch."""
+    seeds: int | None = None
+    """Orders of the mini-batches to repeat with; a full batch has none to vary."""
+    device: str = "auto"
+    """cpu, cuda, or auto: cuda where there is a GPU."""
     first_guess: float | None = 1.0
-    """Where each search begins, as a multiple of theory's threshold; None: at 0.01, whatever theory says."""
+    """Where each search begins, as a multiple of theory's threshold; None: at `UNGUIDED`, whatever theory says."""
     departures: bool = True
+    """Whether to watch as well how soon training leaves the minimum above the threshold."""
     tolerance: float = 1e-6
-    """On the gradient norm at the minimum, relative to its start."""
+    """Gradient norm at the minimum, relative to its value where training began."""
     budget: int = 20_000
     """Gradient evaluations in which the minimum has to be reached."""
 
-    def configuration(self, content: str) -> Json:
-        """What two runs must share to share a folder. Delays and seeds may be added to it."""
+    def __post_init__(self) -> None:
+        check_delays(self.delays)
+        check("resolution", self.resolution, 1e-5 <= self.resolution <= 0.5, "between 1e-5 and 0.5")
+        check("tolerance", self.tolerance, 1e-12 <= self.tolerance <= 0.1, "between 1e-12 and 0.1")
+        check("budget", self.budget, self.budget >= 1, "at least 1")
+        check("device", self.device, self.device in ("cpu", "cuda", "auto"), "cpu, cuda or auto")
+        guess = self.first_guess
+        check("first_guess", self.first_guess, guess is None or 1e-6 <= guess <= 1e6, "between 1e-6 and 1e6, or none")
+        several = self.seeds is None or (self.seeds >= 2 and self.mini_batch is not None)
+        check("seeds", self.seeds, several, "at least 2, for an uncertainty, and needs mini-batches")
+        if isinstance(self.study, str):
+            check_study(self.study, "sweep")
+            entry = CATALOGUE.get(self.study)
+            if entry and entry.examples:
+                check_mini_batch(self.mini_batch, self.name, entry.examples)
+
+    @property
+    def name(self) -> str:
+        """Returns the study's name, or that of its file."""
+        return Path(self.study).stem if isinstance(self.study, str) else self.study.name
+
+    @property
+    def folder_name(self) -> str:
+        """Returns the name of the folder that the results go to if nobody says where."""
+        return folder_name(self.name, self.momentum, self.mini_batch)
+
+    @property
+    def repeats(self) -> int:
+        """Returns how often each delay is measured."""
+        return 1 if self.mini_batch is None else self.seeds or SEEDS
+
+    @property
+    def keys(self) -> list[tuple[int, int]]:
+        """Returns (delay, seed) of every measurement; the longest delays come first, so that the last one is short."""
+        return [(delay, seed) for delay in sorted(set(self.delays), reverse=True) for seed in range(self.repeats)]
+
+    @property
+    def is_sure(self) -> bool:
+        """Returns whether all that can be refused of it has been checked without torch."""
+        return isinstance(self.study, str) and self.study in CATALOGUE and self.device != "cuda"
+
+    def configuration(self) -> Json:
+        """Returns what two runs must share to share a folder, as far as it is known without torch."""
         return {
-            "study": self.study.name,
-            "content": content,
-            "seed": self.study.seed,
-            "momentum": self.momentum,
-            "shifted": self.shifted,
+            "study": self.name,
+            "momentum": self.momentum.value,
+            "shifted": self.momentum.shifted,
             "resolution": self.resolution,
             "mini_batch": self.mini_batch,
-            "device": self.device,
             "first_guess": self.first_guess,
             "tolerance": self.tolerance,
         }
 
     def settings(self, sharpness: float) -> list[Settings]:
-        """One a trial, the longest delays first, so that the last trial to end is a short one."""
+        """Returns what each trial measures at a minimum of that sharpness."""
         return [
             Settings(
                 delay=delay,
                 momentum=self.momentum,
-                shifted=self.shifted,
                 mini_batch=self.mini_batch,
                 seed=seed,
                 resolution=self.resolution,
                 first_guess=self._guess(sharpness, delay),
                 departures=self.departures,
             )
-            for delay in sorted(set(self.delays), reverse=True)
-            for seed in range(self.seeds)
+            for delay, seed in self.keys
         ]
 
     def _guess(self, sharpness: float, delay: int) -> float:
         if self.first_guess is None:
-            return 0.01
-        theory = stability.max_stable_learning_rate(sharpness, delay, self.momentum, shifted=self.shifted)
-        return self.first_guess * theory
-
-    @property
-    def resources(self) -> dict[str, float]:
-        """A trial's. Four trials share a GPU."""
-        return {"CPU": 1, "GPU": 0.25} if self.device == "cuda" else {"CPU": 1}
+            return UNGUIDED
+        return self.first_guess * stability.max_stable_learning_rate(sharpness, delay, self.momentum)
 
 
-def run_sweep(sweep: Sweep, output: Folder, *, console: Console, started: float) -> Thresholds:
-    """Runs what is missing in `output`, writes the conclusions there and prints them.
-
-    Args:
-        started: `time.monotonic()` of the command's start, for the duration.
-
-    Raises:
-        InputError: `output` cannot be used.
-        RunFailed: no minimum, or no threshold, was found.
-        Interrupted: by Ctrl-C or SIGTERM.
-    """
-    problem = sweep.study.problem()
-    content = content_hash(problem, tolerance=sweep.tolerance)
-    cache = MinimumCache(content)
-    with SweepFolder(output, sweep.configuration(content)) as folder:
-        minimum = cache.minimum()
-        if minimum and not minimum.holds(problem):
-            minimum = None
-        with SweepProgress(console) as progress:
-            if minimum and not _missing(sweep, minimum, folder):
-                progress.say(f"everything asked for is in {folder.path} already")
-                results = _Results(sweep, minimum, folder, len(problem))
-            else:
-                results = _run(sweep, minimum, cache, folder, progress, len(problem), started)
-        thresholds = results.write()
-        if thresholds.points:
-            console.print(results_table(thresholds))
-            show_hosts((record.get("host") for record in results.records.values()), console)
-        failed = [key for key, record in results.records.items() if record["done"] and not record["threshold"]]
-        if failed:
-            raise RunFailed(f"no threshold at delay {failed[0][0]}: training did not both stay and leave; see {output}")
-        if _missing(sweep, results.minimum, folder):
-            raise _interrupted(folder)
-    seconds = time.monotonic() - started
-    wrote = f"{folder.path}: thresholds.json, thresholds.png"
-    console.print(f"{wrote}; {seconds:.1f} s, Ray's start included", soft_wrap=True, highlight=False)
-    return thresholds
-
-
-def _run(
-    sweep: Sweep,
-    minimum: Minimum | None,
-    cache: MinimumCache,
-    folder: SweepFolder,
-    progress: SweepProgress,
-    examples: int,
-    started: float,
-) -> "_Results":
-    """Everything that takes Ray: the minimum if it is not known, and the delays that are missing."""
-    runs = folder.run.get("runs", [])
-    this_run = {"started": now(), "delays": list(sweep.delays), "mini_batch_seeds": sweep.seeds, **provenance()}
-    try:
-        with ray_session():
-            check_storage(folder.path)
-            folder.keep_run(
-                delays=sorted({*folder.run.get("delays", []), *sweep.delays}),
-                seeds=max(sweep.seeds, folder.run.get("seeds", 0)),
-                runs=[*runs, this_run],
-            )
-            progress.say(
-                f"minimum of {sweep.study.name} known from before"
-                if minimum
-                else f"training {sweep.study.name} to its minimum"
-            )
-            minimum = minimum or _train_to_minimum(sweep, folder, cache)
-            results = _measure(sweep, minimum, folder, progress, examples)
-    except KeyboardInterrupt:
-        raise _interrupted(folder) from None
-    this_run |= {"finished": now(), "duration_seconds": round(time.monotonic() - started, 1)}
-    folder.keep_run(runs=[*runs, this_run], minimum=_describe(minimum))
-    return results
-
-
-def _describe(minimum: Minimum) -> Json:
-    names = ("sharpness", "loss", "gradient_norm", "gradient_evaluations")
-    return {name: getattr(minimum, name) for name in names}
-
-
-class _Results(tune.Callback):
-    """Keeps every measurement on disk as it comes, and shows it."""
-
-    def __init__(
-        self, sweep: Sweep, minimum: Minimum, folder: SweepFolder, examples: int, progress: SweepProgress | None = None
-    ) -> None:
-        self.sweep, self.minimum, self.folder, self.progress = sweep, minimum, folder, progress
-        self.examples = examples
-        keys = ((d, s) for d in folder.run.get("delays", []) for s in range(folder.run.get("seeds", 1)))
-        found = ((key, folder.record(*key)) for key in keys)
-        self.records: dict[Key, Json] = {key: record for key, record in found if record}
-
-    def __getstate__(self) -> Json:
-        return {}  # Tune pickles its callbacks into a file; this one is not needed from there
-
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
-        record = json.loads(result["record"]) | {"host": result["hostname"]}
-        self.folder.keep(record)
-        self.records[record["settings"]["delay"], record["settings"]["seed"]] = record
-        if self.progress:
-            self.progress.show(self.thresholds(), self.folder.run["delays"], self.records)
-
-    def thresholds(self) -> Thresholds:
-        batch = self.sweep.mini_batch
-        return conclude(
-            study=self.sweep.study.name,
-            sharpness=self.minimum.sharpness,
-            momentum=self.sweep.momentum,
-            shifted=self.sweep.shifted,
-            mini_batch=batch,
-            steps_per_epoch=self.examples // batch if batch else 1,
-            records=list(self.records.values()),
-        )
-
-    def write(self) -> Thresholds:
-        """thresholds.json, thresholds.png and, for TensorBoard, both again."""
-        thresholds = self.thresholds()
-        write_json(self.folder.path / "thresholds.json", thresholds.as_json())
-        figure = thresholds_figure(thresholds)
-        picture = io.BytesIO()
-        figure.savefig(picture, format="png", dpi=130)
-        write_bytes(self.folder.path / "thresholds.png", picture.getvalue())
-        _write_summary(self.folder.path / "summary", thresholds, figure)
-        return thresholds
-
-
-def _train_to_minimum(sweep: Sweep, folder: SweepFolder, cache: MinimumCache) -> Minimum:
-    trainable = tune.with_parameters(MinimumTrial, begun=cache.begun())
-    config = {
-        "study": sweep.study.name,
-        "device": sweep.device,
-        "tolerance": sweep.tolerance,
-        "budget": sweep.budget,
-    }
-    results = tune.Tuner(
-        tune.with_resources(trainable, sweep.resources),
-        param_space=config,
-        tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: "minimum"),
-        run_config=_run_config(folder, [_KeepDescent(cache)], keep=2),
-    ).fit()
-    result = results[0]
-    if result.error:
-        raise trial_failed("the trial of minimum", result.error, result.path)
-    metrics = result.metrics or {}
-    if metrics.get("failure"):
-        raise RunFailed(metrics["failure"])
-    if not metrics.get("done") or result.checkpoint is None:
-        raise KeyboardInterrupt
-    minimum = Minimum(**_read_checkpoint(result.checkpoint)["minimum"])
-    cache.keep(minimum)
-    return minimum
-
-
-class _KeepDescent(tune.Callback):
-    """Keeps how far the descent has come, for the next run if this one is stopped."""
-
-    def __init__(self, cache: MinimumCache) -> None:
-        self.cache = cache
-
-    def on_checkpoint(
-        self, iteration: int, trials: list[Any], trial: Any, checkpoint: tune.Checkpoint, **info: Any
-    ) -> None:
-        self.cache.keep_begun(_read_checkpoint(checkpoint)["descent"])
-
-
-def _measure(sweep: Sweep, minimum: Minimum, folder: SweepFolder, progress: SweepProgress, examples: int) -> _Results:
-    kept = _Results(sweep, minimum, folder, examples, progress)
-    trainable = tune.with_parameters(DelayTrial, minimum=minimum.state_dict(), begun=dict(kept.records))
-    settings = [asdict(settings) for settings in _missing(sweep, minimum, folder)]
-    slots = ray.cluster_resources().get("CPU", 1) / sweep.resources["CPU"]
-    results = tune.Tuner(
-        tune.with_resources(trainable, sweep.resources),
-        param_space={"study": sweep.study.name, "device": sweep.device, "settings": tune.grid_search(settings)},
-        # Where there is room for all, the first actors to be up do not take the work of other hosts'.
-        tune_config=tune.TuneConfig(reuse_actors=len(settings) > slots, trial_dirname_creator=_dirname),
-        run_config=_run_config(folder, [kept], keep=1),
-    ).fit()
-    for result in results:
-        if result.error:
-            delay = result.config["settings"]["delay"]
-            raise trial_failed(f"the trial of delay {delay}", result.error, result.path)
-    return kept
-
-
-def _missing(sweep: Sweep, minimum: Minimum, folder: SweepFolder) -> list[Settings]:
-    return [s for s in sweep.settings(minimum.sharpness) if not _complete(folder.record(s.delay, s.seed), s)]
-
-
-def _complete(record: Json | None, settings: Settings) -> bool:
-    return bool(record and record["done"] and (record["settings"]["departures"] or not settings.departures))
-
-
-def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep: int) -> tune.RunConfig:
-    return tune.RunConfig(
-        name=folder.trials.name,
-        **ray_storage(folder.path),
-        callbacks=[TBXLoggerCallback(), *callbacks],
-        checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=keep, checkpoint_at_end=True),
-        failure_config=tune.FailureConfig(max_failures=RETRIES),
-        verbose=0,
-    )
-
-
-def _dirname(trial: Any) -> str:
-    settings = trial.config["settings"]
-    return f"delay={settings['delay']}_seed={settings['seed']}"
-
-
-def _read_checkpoint(checkpoint: tune.Checkpoint) -> Json:
-    with checkpoint.as_directory() as folder:
-        state: Json = torch.load(Path(folder) / "minimum.pt", weights_only=True, map_location="cpu")
-    return state
-
-
-def _interrupted(folder: SweepFolder) -> Interrupted:
-    return Interrupted(f"stopped; what was measured is there, the same command continues with --output {folder.path}")
-
-
-def _write_summary(path: Folder, thresholds: Thresholds, figure: Any) -> None:
-    from torch.utils.tensorboard import SummaryWriter
-
-    with written_locally(path) as folder, SummaryWriter(str(folder)) as writer:
-        for point in thresholds.points:
-            rates = {"measured": point.measured, "predicted": point.predicted}
-            for name, rate in rates.items():
-                writer.add_scalar(f"threshold/{name}_learning_rate", rate, point.delay)
-                writer.add_scalar(f"threshold/{name}_inverse", 1 / rate, 2 * point.delay + 1)
-            writer.add_scalar("threshold/relative_error", point.relative_error, point.delay)
-        writer.add_figure("thresholds", figure)
+def is_complete(record: MeasurementRecord | None, *, departures: bool) -> bool:
+    """Returns whether a measurement has come to its end, with departures if these are wanted."""
+    return bool(record and record.done and (record.settings.departures or not departures))

@@ -91,6 +91,7 @@ class Tuning:
             "model": study.model if isinstance(study.model, str) else "the study's own",
             "space": {name: as_text(entry) for name, entry in study.space.items()},
             "validation_share": study.validation_share,
+            "normalize": study.normalize,
             **{name: getattr(self, name) for name in OPTIONS},
             "data_dir": str(self.data_dir) if self.data_dir else None,
             "set": self.fixed,

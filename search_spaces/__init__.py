@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tautune.search_spaces.catalogue import CATALOGUE, MEASURED, TUNED, Command, check_study
+from tautune.search_spaces.catalogue import CATALOGUE, MEASURED, TUNED, check_study
 
 if TYPE_CHECKING:
     from tautune.search_spaces.stability_study import StabilityStudy
@@ -13,7 +13,7 @@ REGISTERED: dict[str, "StabilityStudy | TuningStudy"] = {}
 """Further studies by name, which are found first; tests put theirs here."""
 
 
-def find(name: str, command: Command = "sweep") -> "StabilityStudy":
+def find(name: str, command: str = "sweep") -> "StabilityStudy":
     """Returns the StabilityStudy of that name, or the one in the file NAME.py.
 
     Raises:
@@ -41,7 +41,7 @@ def find_tuning(name: str) -> "TuningStudy":
     return study
 
 
-def _load(name: str, command: Command) -> "StabilityStudy | TuningStudy":
+def _load(name: str, command: str) -> "StabilityStudy | TuningStudy":
     if name in REGISTERED:
         return REGISTERED[name]
     check_study(name, command)

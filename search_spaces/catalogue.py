@@ -6,7 +6,7 @@ So a mistyped name or value is reported at once. A test compares each entry with
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tautune.search_spaces.names import check_name
 from tautune.trainables.classifier.hyperparameters import (
@@ -17,10 +17,9 @@ from tautune.trainables.classifier.hyperparameters import (
     per_layer,
 )
 
-Command = Literal["sweep", "grid", "tune"]
-MEASURED: tuple[Command, ...] = ("sweep", "grid")
+MEASURED: tuple[str, ...] = ("sweep", "grid")
 """The commands of a StabilityStudy."""
-TUNED: tuple[Command, ...] = ("tune",)
+TUNED: tuple[str, ...] = ("tune",)
 """The commands of a TuningStudy."""
 
 
@@ -30,7 +29,7 @@ class Entry:
 
     module: str
     """The module of `tautune.search_spaces` whose STUDY it is."""
-    commands: tuple[Command, ...]
+    commands: tuple[str, ...]
     """The commands that take it."""
     description: str
     examples: int | None = None
@@ -137,7 +136,7 @@ CATALOGUE: dict[str, Entry] = {
 }
 
 
-def check_study(name: str, command: Command) -> None:
+def check_study(name: str, command: str) -> None:
     """Raises ValueError if the command cannot take a study of that name: a built-in one, or a file NAME.py.
 
     What a file holds is checked when it is loaded.

@@ -1,4 +1,4 @@
-"""A convolutional network on Fashion-MNIST, to start from: HyperOpt and ASHA."""
+"""A convolutional network on Fashion-MNIST, searched by HyperOpt and ASHA."""
 
 from ray import tune
 

@@ -1,4 +1,4 @@
-"""The grid of `mnist_cnn_grid` on Fashion-MNIST, for where MNIST is not to be had."""
+"""The grid of `mnist_cnn_grid` on Fashion-MNIST, for machines that cannot download MNIST."""
 
 from dataclasses import replace
 

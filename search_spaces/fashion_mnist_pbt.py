@@ -1,4 +1,4 @@
-"""Population-based training of a convolutional network on Fashion-MNIST: the schedule is found while training."""
+"""Population-based training of a convolutional network on Fashion-MNIST, which finds a schedule as it trains."""
 
 from ray import tune
 

@@ -1,11 +1,11 @@
-"""Names that are checked against those known."""
+"""Checks a name against those that are known."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def check_name(kind: str, name: str, known: Iterable[str]) -> None:
-    """Raises ValueError, with the nearest names, if it is not one of those known."""
+    """Raises ValueError, which tells the nearest names, if the name is not a known one."""
     names = sorted(known)
     if name not in names:
         near = difflib.get_close_matches(name, names, n=3)

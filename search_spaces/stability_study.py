@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,8 @@ class StabilityStudy:
     """Weight of (l2/2) Σ w² over the weights, biases left out."""
     seed: int = 0
     """Of the initial weights."""
+    source: Path | None = None
+    """The file of a user's own study."""
 
     def problem(self, device: torch.device | str = "cpu") -> Problem:
         """The study in double precision on `device`, at its initial weights."""

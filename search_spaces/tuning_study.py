@@ -1,4 +1,4 @@
-"""A tuning study: a classifier, and the space of hyperparameters that is searched for it."""
+"""A tuning study: a classifier, and the space in which its hyperparameters are searched."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TuningStudy:
-    """A classifier to tune: which hyperparameters, in which bounds, and how far by default.
+    """A classifier to tune: which hyperparameters, within which bounds, and how long by default.
 
     Raises:
-        ValueError: data or model of an unknown name, a hyperparameter that neither the training nor the model has, or
-            values that it cannot have.
+        ValueError: data or model are unknown, neither the training nor the model has such a hyperparameter, or it
+            cannot have such values.
     """
 
     name: str
@@ -41,21 +41,24 @@ class TuningStudy:
     space: Space
     """Hyperparameter → a Ray Tune domain (`tune.loguniform`, `tune.randint`, `tune.choice` …), a `When` or a value."""
     search: str = "hyperopt"
+    """The search that is used unless the command names another."""
     scheduler: str = "asha"
+    """The scheduler that is used unless the command names another."""
     trials: int = 20
+    """Configurations to try by default."""
     max_epochs: int = 20
+    """Epochs of a trial at most, by default."""
     validation_share: float = 0.2
-    """Of the training images, held out to compare configurations."""
+    """Share of the training examples that is held out to compare configurations."""
     examples: int | None = None
-    """Images that train at most, a fixed stratified part; all that do not validate if not given."""
+    """Training examples at most, a fixed stratified part; without it, all that are not held out."""
+    normalize: bool = True
+    """Whether inputs are brought to mean 0 and standard deviation 1; integers other than bytes never are."""
     source: Path | None = None
     """The file of a user's own study."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.data, str):
-            check_name("data", self.data, DATA_NAMES)
-        if isinstance(self.model, str):
-            check_name("model", self.model, NETWORKS)
+        self._check_kinds()
         own = names_of(self.model)
         check_space(self.space)
         check_hyperparameters(own, self.space)
@@ -65,13 +68,37 @@ class TuningStudy:
                     check_training_value(name, value)
                 elif isinstance(self.model, str):
                     check_network_values(**{per_layer(name, own)[0]: value})
+
+    def _check_kinds(self) -> None:
+        if isinstance(self.data, str):
+            check_name("data", self.data, DATA_NAMES)
+        elif not callable(self.data):
+            raise ValueError(f"data must be a function that returns them, or a name, not {_kind(self.data)}")
+        if isinstance(self.model, str):
+            check_name("model", self.model, NETWORKS)
+        elif not callable(self.model) or hasattr(self.model, "parameters") and not isinstance(self.model, type):
+            raise ValueError(
+                "model must be a function (shape, classes, **hyperparameters) that returns a network, or a name, "
+                f"not {_kind(self.model)}"
+            )
+        if not isinstance(self.space, dict):
+            raise ValueError(f"space must be a dict of hyperparameters, not {_kind(self.space)}")
+        for name in ("trials", "max_epochs", "examples"):
+            value = getattr(self, name)
+            optional = name == "examples" and value is None
+            if not optional and not (isinstance(value, int) and value >= 1):
+                raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
         if not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must be in (0, 1), not {self.validation_share!r}")
 
     def hyperparameters(self, config: dict[str, Any]) -> dict[str, Any]:
-        """A search's configuration as training and model take it: flat, without what does not exist in it."""
+        """Returns a search's configuration as a trial takes it: flat, and only with what exists in it."""
         return active(self.space, config)
 
     def setting(self, values: dict[str, Any]) -> "TuningStudy":
-        """The same study with some hyperparameters fixed. Raises ValueError as the study does."""
+        """Returns the same study with some hyperparameters fixed. Raises ValueError as the study does."""
         return replace(self, space=self.space | values)
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__}"

@@ -1,42 +1,57 @@
 """A study of the user's own, from a Python file."""
 
-import hashlib
-import importlib.util
 import sys
 import traceback
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
-from ray import cloudpickle
-
+from tautune.search_spaces.stability_study import StabilityStudy
+from tautune.search_spaces.study_modules import StudyModules, install
 from tautune.search_spaces.tuning_study import TuningStudy
 
 
-def load_user_study(name: str) -> TuningStudy:
-    """The TuningStudy that the file calls STUDY.
+def load_user_study(name: str) -> StabilityStudy | TuningStudy:
+    """Returns the study that the file calls STUDY.
 
-    The file's functions and classes travel to the trials with the study, wherever these run.
+    The file may import modules that lie beside it; they travel with the study to wherever a trial runs.
 
     Raises:
-        ValueError: no such file, no STUDY in it, or it raised; the message then ends with its own traceback.
+        ValueError: there is no STUDY in the file, or it cannot be imported; the message then begins with its own
+            traceback and ends with one line that says it all.
     """
-    path = Path(name)
-    name = f"tautune_study_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    path = Path(name).resolve()
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        frames = traceback.extract_tb(error.__traceback__)
-        first = next((i for i, frame in enumerate(frames) if frame.filename == str(path)), len(frames))
-        lines = traceback.StackSummary.from_list(frames[first:]).format()
-        raise ValueError(f"{''.join(lines)}{path} cannot be used: {type(error).__name__}: {error}") from None
+        modules = StudyModules.beside(path)
+    except OSError as error:
+        raise ValueError(f"{name} cannot be read: {error.strerror}") from None
+    install(modules)
+    try:
+        module = import_module(modules.name)
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(modules.name, None)
+        files = {source.path for source in modules.sources.values()}
+        raise ValueError(f"{_own_traceback(error, files)}{name} cannot be used: {_in_a_line(error)}") from None
     study = getattr(module, "STUDY", None)
-    if not isinstance(study, TuningStudy):
-        raise ValueError(f"{path} must set STUDY to a tautune.TuningStudy, not {type(study).__name__}")
-    cloudpickle.register_pickle_by_value(module)
-    return replace(study, source=path.resolve())
+    if not isinstance(study, StabilityStudy | TuningStudy):
+        kinds = "a tautune.TuningStudy or a tautune.StabilityStudy"
+        found = f"not {type(study).__name__}" if hasattr(module, "STUDY") else "and there is no STUDY in it"
+        raise ValueError(f"{name} must set STUDY to {kinds}, {found}")
+    return replace(study, source=path)
+
+
+def _own_traceback(error: BaseException, files: set[str]) -> str:
+    """Returns the traceback from the study's own files on, and what Python shows of a line with wrong syntax."""
+    frames = traceback.extract_tb(error.__traceback__)
+    first = next((i for i, frame in enumerate(frames) if frame.filename in files), len(frames))
+    shown = [frame for frame in frames[first:] if not frame.filename.startswith("<frozen importlib")]
+    lines = traceback.StackSummary.from_list(shown).format()
+    said = traceback.format_exception_only(error)
+    return "".join([*lines, *(said if "\n" in str(error) else said[:-1])])
+
+
+def _in_a_line(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return "it ends the program with sys.exit() as soon as it is imported"
+    first, *_ = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {first}"

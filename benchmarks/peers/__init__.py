@@ -1,1 +1,1 @@
-"""What a user would run instead, written as the public documentation of the libraries shows it."""
+"""What a user would run instead of tautune, written as the libraries' documentation shows it."""

@@ -1,7 +1,7 @@
-"""A small CNN on Fashion-MNIST, as torchvision's and Ray's tutorials train one: what both peers of `tune` call.
+"""A small CNN on Fashion-MNIST, trained as in torchvision's and Ray's tutorials; both peers of `tune` call it.
 
-Images are torchvision's data set with its transforms, in a DataLoader without worker processes: with a trial on every
-core these would only take turns with it.
+The images are torchvision's data set with its transforms, in a DataLoader without worker processes: with a trial on
+every core, workers would only take time from the trials.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ class Net(nn.Module):
 
 
 def load_data(folder: Path) -> tuple[Any, Any]:
-    """Training and validation images, from files that torchvision has unpacked into `folder`."""
+    """Returns training and validation images from `folder`, where they lie as torchvision unpacks them."""
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.286,), (0.353,))])
     everything = datasets.FashionMNIST(folder, train=True, transform=transform)
     parts = [len(everything) - VALIDATION, VALIDATION]
@@ -43,7 +43,7 @@ def load_data(folder: Path) -> tuple[Any, Any]:
 
 
 def train_epoch(folder: Path, *, learning_rate: float, batch_size: int) -> float:
-    """Validation accuracy after one epoch with Adam."""
+    """Returns the validation accuracy after one epoch with Adam."""
     torch.manual_seed(0)
     training, validation = load_data(folder)
     net = Net()

@@ -1,4 +1,4 @@
-"""The grid as Ray Tune's documentation shows one: a function trial for each point, `tune.grid_search`, `Tuner.fit`.
+"""The grid as in Ray Tune's documentation: a function trial for each point, `tune.grid_search`, `Tuner.fit`.
 
 python -m benchmarks.peers.ray_grid DELAYS LEARNING_RATES STEPS RESULTS.json
 """

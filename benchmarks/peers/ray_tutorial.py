@@ -1,4 +1,4 @@
-"""The nine combinations with Ray Tune, as its PyTorch tutorial does it: every trial loads the data for itself.
+"""The nine combinations as in Ray Tune's PyTorch tutorial: every trial loads the data for itself.
 
 python -m benchmarks.peers.ray_tutorial DATA RESULTS.json
 """

@@ -1,7 +1,7 @@
-"""The stability threshold as published: training at every learning rate of a grid, to see at which it leaves.
+"""Finds the stability threshold as published: trains at every learning rate of a grid and sees which trainings leave.
 
-Learning rates are 8 % apart, as in the paper, over a factor of four around theory's threshold, and each training goes
-on for 600 (τ+1) steps, unless the distance to the minimum grows a thousandfold before.
+The learning rates are 8 % apart, as in the paper, and span a factor of four around theory's threshold. Each training
+lasts 600 (τ+1) steps, or until its distance to the minimum has grown a thousandfold.
 """
 
 from collections import deque
@@ -14,15 +14,16 @@ from tautune.trainables.theory.problem import Problem
 
 SPACING = 1.08
 FACTOR = 2.0
-"""The grid goes from theory's threshold over this to theory's threshold times this."""
+"""The grid spans theory's threshold divided by this to theory's threshold times this."""
 STEPS = 600
-"""For each step of τ+1."""
+"""Steps of a training, times τ+1."""
 LEFT = 1e3
+"""Growth of the distance at which training has left the minimum."""
 
 
 class GridThreshold(NamedTuple):
     learning_rate: float
-    """Midway between the largest at which training stayed and the next one."""
+    """The (geometric) middle between the largest rate at which training stayed and the next one."""
     gradient_evaluations: int
 
 

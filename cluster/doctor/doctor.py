@@ -3,14 +3,12 @@
 import time
 from pathlib import Path
 
-from rich.table import Table
-
 from tautune.cluster.doctor import diagnosis
 from tautune.cluster.doctor.diagnosis import Verdict
 from tautune.cluster.doctor.examination import CLIENT_PORT, Findings, Wanted, examine
 from tautune.cluster.doctor.node_report import report
 from tautune.cluster.remote.cluster_file import ClusterFile
-from tautune.cluster.remote.head import DASHBOARD, answers, connected
+from tautune.cluster.remote.head import DASHBOARD, Head, answers, connected
 from tautune.cluster.remote.jobs import run_name
 from tautune.cluster.remote.launcher import source_tree
 from tautune.cluster.remote.ray_cli import head_of_cloud
@@ -19,8 +17,8 @@ from tautune.cluster.session.session import ray_session
 from tautune.records.errors import InputError, RunFailed
 
 LAPTOP = "this machine"
-EXAMINED_SECONDS = 300
-"""That the head's part may take."""
+EXAMINED_SECONDS = 300.0
+"""Seconds that the head's part of the examination may take: a node may have to unpack the working directory."""
 GCS_PORT = 6379
 CLOSED = (DASHBOARD, CLIENT_PORT, GCS_PORT)
 """Ports of the head that a cloud's firewall, or loopback, keeps from other machines."""
@@ -38,16 +36,7 @@ def examine_cluster(file: ClusterFile, wanted: Wanted, *, working_dir: Path) -> 
     mine = [_working_directory(working_dir)]
     with connected(file) as head:
         mine.append(Verdict(check="token is accepted", ok=True, found="by the Jobs API"))
-        job = run_name(["doctor"])
-        environment = {"working_dir": str(source_tree()), "excludes": list(EXCLUDED)}
-        head.submit(job, ["doctor", "--json", *_arguments(wanted)], shown=["doctor"], runtime_env=environment)
-        end = time.monotonic() + EXAMINED_SECONDS
-        while not head.jobs.get_job_status(job).is_terminal() and time.monotonic() < end:
-            time.sleep(0.5)
-        said = head.jobs.get_job_logs(job).strip().splitlines()
-    if not said or not said[-1].startswith('{"reports"'):
-        raise RunFailed(f"the head cannot examine its cluster: {said[-1] if said else 'no answer'} (job {job})")
-    found = Findings.of_json(said[-1])
+        found = _ask_head(head, wanted)
     all_of_them = here | found.reports
     everywhere = [
         diagnosis.versions(all_of_them, first=LAPTOP),
@@ -58,11 +47,27 @@ def examine_cluster(file: ClusterFile, wanted: Wanted, *, working_dir: Path) -> 
     return [*everywhere, *mine, _ports(file), *(verdict for verdict in found.verdicts if verdict.check not in told)]
 
 
-def verdicts_table(verdicts: list[Verdict]) -> Table:
-    table = Table("check", "", "found", "remedy")
-    for verdict in verdicts:
-        table.add_row(verdict.check, "ok" if verdict.ok else "NOT OK", verdict.found, verdict.remedy)
-    return table
+def _ask_head(head: Head, wanted: Wanted) -> Findings:
+    """Runs `tautune doctor` as a job on the head.
+
+    Raises:
+        RunFailed: it does not end in time, or ends without findings.
+    """
+    job = run_name(["doctor"])
+    environment = {"working_dir": str(source_tree()), "excludes": list(EXCLUDED)}
+    head.submit(job, ["doctor", "--json", *_arguments(wanted)], shown=["doctor"], runtime_env=environment)
+    end = time.monotonic() + EXAMINED_SECONDS
+    while not head.jobs.get_job_status(job).is_terminal():
+        if time.monotonic() > end:
+            head.jobs.stop_job(job)
+            raise RunFailed(
+                f"the head has not examined its cluster within {EXAMINED_SECONDS:.0f} s; see `tautune logs {job}`"
+            )
+        time.sleep(0.5)
+    said = head.jobs.get_job_logs(job).strip().splitlines()
+    if not said or not said[-1].startswith('{"reports"'):
+        raise RunFailed(f"the head cannot examine its cluster: {said[-1] if said else 'no answer'} (job {job})")
+    return Findings.of_json(said[-1])
 
 
 def _arguments(wanted: Wanted) -> list[str]:

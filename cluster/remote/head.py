@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shlex
 import signal
 import socket
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import aiohttp
+import requests
 
 from tautune.cluster.remote.cluster_file import ClusterFile
 from tautune.cluster.remote.ray_cli import check_programs, ray_command, ray_environment
@@ -24,7 +26,9 @@ DASHBOARD = 8265
 SHOWN = "tautune"
 """Of a job's metadata: the command that its user gave."""
 TUNNEL_SECONDS = 60
-"""That SSH has to come through."""
+"""Seconds that SSH may take to come through."""
+LOST = (ConnectionError, requests.RequestException, aiohttp.ClientError)
+"""Errors of a connection to which nothing answers."""
 
 
 class Head:
@@ -61,14 +65,12 @@ def connected(file: ClusterFile) -> Iterator[Head]:
         RunFailed: it was lost meanwhile.
     """
     import ray
-    import requests
 
     check_token()
     for variable in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         os.environ.pop(variable, None)  # they would win over the address that is given
-    for name in ("ray._private.runtime_env", "ray.dashboard"):
+    for name in ("ray", "ray.dashboard"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    lost = (ConnectionError, requests.RequestException, aiohttp.ClientError, RuntimeError)
     with tunnel(file, DASHBOARD) as port:
         try:
             head = Head(f"http://127.0.0.1:{port}")
@@ -77,14 +79,28 @@ def connected(file: ClusterFile) -> Iterator[Head]:
                 f"{file.name} does not take the token in ~/.ray/auth_token: it was brought up with another; "
                 "copy that one from where `tautune up` was called, or from ~/.ray/auth_token on the head"
             ) from None
-        except lost:
+        except LOST:
             raise InputError(f"{file.name} is not up; `tautune up {file.path}` starts it") from None
+        except RuntimeError as error:  # another version, or something else than Ray at that port
+            raise InputError(f"{file.name} answers, but not as Ray {ray.__version__}: {_first_line(error)}") from None
         try:
             yield head
-        except RunFailed:
-            raise
-        except lost as error:
+        except LOST as error:
             raise RunFailed(f"the head of {file.name} does not answer any more: {_first_line(error)}") from None
+        except RuntimeError as error:
+            if failure := _of_the_jobs_api(file, error):
+                raise failure from None
+            raise
+
+
+def _of_the_jobs_api(file: ClusterFile, error: RuntimeError) -> RunFailed | None:
+    """Returns what Ray's client says with a RuntimeError, in our words; None for any other error."""
+    said = _first_line(error)
+    if said.startswith("WebSocket"):
+        return RunFailed(f"the head of {file.name} does not answer any more: {said}")
+    if refused := re.match(r"Request failed with status code (\d+): (.*)", said):
+        return RunFailed(f"the head of {file.name} refuses (HTTP {refused[1]}): {refused[2]}")
+    return None
 
 
 @contextmanager

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from tautune.cluster.remote.cluster_file import ClusterFile
 from tautune.cluster.remote.head import SHOWN, Head, connected
 from tautune.cluster.remote.working_directory import EXCLUDED, check_size, left_at_home
-from tautune.records.errors import InputError, RunFailed, user_input
+from tautune.records.errors import InputError, RunFailed
 
 Json = dict[str, Any]
 SENT = ("sweep", "grid", "tune", "resume", "extend", "refit")
@@ -39,13 +38,19 @@ def submit(
     follow: bool,
     console: Console,
 ) -> str:
-    """Sends `tautune ARGUMENTS` to the cluster; returns the job's id.
+    """Sends `tautune ARGUMENTS` to the cluster and returns the job's id.
+
+    Args:
+        arguments: the command, one of `SENT`, and its options; whether they are valid has been checked.
+        working_dir: the folder that the job takes along and runs in.
+        requirements: a file of packages to install for the job.
+        name: the job's; None makes one up.
+        follow: show what the job prints, until it ends.
 
     Raises:
-        InputError: it would not run, seen from here; or there is a job of that name.
+        InputError: there is a job of that name, or the folder is too large to send.
         RunFailed: it was followed, and failed.
     """
-    check_command(arguments, working_dir)
     check_size(working_dir)
     if left := left_at_home(working_dir):
         console.print(f"left at home: {', '.join(left)}", highlight=False, soft_wrap=True)
@@ -102,14 +107,6 @@ def list_jobs(file: ClusterFile, *, every: bool = False) -> list[Json]:
     return records
 
 
-def jobs_table(records: list[Json]) -> Table:
-    table = Table("job", "status", "started", "took", "command")
-    for record in records:
-        begun = datetime.fromtimestamp(record["started"]).strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(record["job"], record["status"], begun, f"{record['seconds']:.0f} s", record["command"])
-    return table
-
-
 def logs(file: ClusterFile, job: str, *, follow: bool) -> None:
     """Prints what the job said. Raises RunFailed if it is followed to a bad end."""
     with connected(file) as head:
@@ -144,39 +141,6 @@ def check_job(head: Head, job: str) -> None:
         raise InputError(f"there is no job {job}{hint}")
 
 
-def check_command(arguments: list[str], working_dir: Path) -> None:
-    """Raises InputError, as the command itself would, if the arguments are not ones of `SENT`."""
-    from typer.main import get_command
-
-    from tautune.commands.app import app
-
-    if not arguments:
-        raise InputError(f"give a command after --: {', '.join(SENT)}; as in `tautune submit -- sweep digits`")
-    if arguments[0] not in SENT:
-        near = difflib.get_close_matches(arguments[0], SENT, n=1)
-        meant = f"did you mean {near[0]}?" if near else f"a cluster runs {', '.join(SENT)}"
-        raise InputError(f"{arguments[0]!r} cannot be submitted; {meant}")
-    group: Any = get_command(app)
-    context = group.commands[arguments[0]].make_context(f"tautune {arguments[0]}", list(arguments[1:]))
-    _check_values(arguments[0], context.params)
-    for argument in arguments[1:]:
-        if argument.endswith(".py") and not _inside(argument, working_dir):
-            raise InputError(f"{argument} is not a file of {working_dir}, which the job takes along; see --working-dir")
-
-
-def _check_values(command: str, given: Json) -> None:
-    """What can be told of a study and of delays without the cluster."""
-    from tautune.commands.options import parse_delays
-    from tautune.search_spaces.catalogue import check_study
-
-    if "delays" in given:
-        parse_delays(given["delays"])
-    study = given.get("study", "")
-    with user_input():
-        if command in ("sweep", "grid") or (command == "tune" and not study.endswith(".py")):
-            check_study(study, command)
-
-
 def run_name(arguments: list[str]) -> str:
     """A name that no other run has: what it does, when, and six random letters."""
     subject = Path(arguments[1]).stem if len(arguments) > 1 else ""
@@ -186,10 +150,6 @@ def run_name(arguments: list[str]) -> str:
 
 def _gives_output(arguments: list[str]) -> bool:
     return any(argument == "--output" or argument.startswith("--output=") for argument in arguments)
-
-
-def _inside(file: str, working_dir: Path) -> bool:
-    return not Path(file).is_absolute() and (working_dir / file).is_file()
 
 
 def _follow(head: Head, job: str) -> None:

@@ -1,55 +1,72 @@
-"""A Ray of our own for one command on this machine, which starts in two thirds of the time that Ray's own takes.
+"""A Ray of our own for one command on this machine, which starts in two thirds of the time that Ray's own takes."""
 
-What is not in Ray's public interface is all here; it is that of the locked version.
-"""
-
+import os
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import ray
-import ray._private.node
 
-IMPATIENT = {"raylet_client_connect_timeout_milliseconds": 50, "raylet_client_num_connect_attempts": 200}
-"""Ray's processes that were not ready for one another would wait a second, which every other start does."""
-SELDOM = "tautune.cluster.session.gc_threshold"
+from tautune.cluster.session.ray_private import asks_for_a_token, processes_of_their_own, small_node
+from tautune.records.errors import RunFailed
 
-
-class _Node(ray._private.node.Node):
-    """Without the processes that one command on one machine has no use for, each of which imports Ray.
-
-    The autoscaler's also ends a second late, as it waits for the answer of a Ray that is gone.
-    """
-
-    def start_monitor(self) -> None:
-        """No autoscaler."""
-
-    def start_api_server(self, **options: Any) -> None:
-        """No dashboard, and no jobs."""
-        self._webui_url = None
-
-    def start_log_monitor(self) -> None:
-        """Nothing that trials print is shown here."""
-
-    def start_ray_processes(self) -> None:
-        """Also waits until the node is there, for which Ray would look once a second."""
-        super().start_ray_processes()
-        for _ in range(1000):
-            if self.get_gcs_client().get_all_node_info(timeout=10):
-                break
-            time.sleep(0.02)
+GC_THRESHOLD = "tautune.cluster.session.gc_threshold"
 
 
 def start_local_ray(meanwhile: Sequence[str], in_workers: Sequence[str], **options: Any) -> None:
-    """`ray.init` of a new Ray; see `ray_session`, which is to be used."""
-    importing = threading.Thread(target=lambda: [import_module(name) for name in meanwhile])
-    importing.start()
-    usual, ray._private.node.Node = ray._private.node.Node, _Node
+    """Starts a Ray that only this user can use; `ray_session` has set the environment for it.
+
+    Raises:
+        RunFailed: Ray cannot start, or could be used by others.
+    """
+    if asks_for_a_token() is False:
+        raise RunFailed("Ray would not ask for a token, so others could use it; set RAY_AUTH_MODE=token")
+    with _importing(meanwhile):
+        try:
+            _start(in_workers, options)
+        except SystemExit:  # what Ray makes of SIGTERM while it starts
+            raise KeyboardInterrupt from None
+        except Exception as error:
+            raise RunFailed(f"Ray cannot start: {_reason(error)}; its files are in {_folder()}") from None
+    addresses = [ray.get_runtime_context().gcs_address, *(node["NodeManagerAddress"] for node in ray.nodes())]
+    if not all(address.startswith("127.0.0.1") for address in addresses):
+        ray.shutdown()
+        raise RunFailed(
+            f"Ray listens on {addresses[0]}, where others reach it; set RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0"
+        )
+
+
+def _start(in_workers: Sequence[str], options: dict[str, Any]) -> None:
+    with processes_of_their_own(), small_node([GC_THRESHOLD, *in_workers]) as more:
+        ray.init(address="local", include_dashboard=False, **options, **more)
+
+
+@contextmanager
+def _importing(names: Sequence[str]) -> Iterator[None]:
+    """Imports modules in another thread; after an error or Ctrl-C inside, those that it has not begun are left out."""
+    waiting = list(names)
+
+    def work() -> None:
+        while waiting:
+            import_module(waiting.pop(0))
+
+    thread = threading.Thread(target=work)
+    thread.start()
     try:
-        configuration = IMPATIENT | {"preload_python_modules": [SELDOM, *in_workers]}
-        ray.init(address="local", include_dashboard=False, _system_config=configuration, **options)
+        yield
+    except BaseException:
+        waiting.clear()
+        raise
     finally:
-        ray._private.node.Node = usual
-        importing.join()
+        thread.join()
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[0][:300]
+
+
+def _folder() -> str:
+    return f"{os.environ.get('RAY_TMPDIR', '/tmp')}/ray"

@@ -2,19 +2,16 @@
 
 import logging
 import os
-import secrets
-import signal
-import socket
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
 
-from tautune.cluster.session.environment import set_environment
-from tautune.records.errors import InputError
+from tautune.cluster.session.environment import ray_environment, tune_environment
+from tautune.cluster.session.signals import sigterm_as_interrupt
 
 RETRIES = 10
-"""Of a trial, from its last checkpoint: hosts and processes that were lost. Ray counts none of a host that is given
-notice; and what a study's own code raises is a result, and is not tried again."""
+"""Times that a trial is tried again from its last checkpoint after its host or process was lost. Ray does not count a
+host that is given notice, and what a study's own code raises is a result, which is not tried again."""
 
 IN_TUNING = ("tautune.trainables.classifier.trial", "torch._dynamo")
 """What the trials of a tuning import; torch takes the second, its compiler, for any optimizer."""
@@ -22,67 +19,60 @@ IN_TUNING = ("tautune.trainables.classifier.trial", "torch._dynamo")
 
 @contextmanager
 def ray_session(*, meanwhile: Sequence[str] = (), in_workers: Sequence[str] = ()) -> Iterator[None]:
-    """Connects or starts Ray, and shuts it down at the end; inside another session it does nothing.
+    """Connects to Ray or starts one, and shuts it down at the end; where Ray runs in this process already, uses that.
 
-    A Ray of our own listens on loopback alone (`environment.py`) and asks for a token that is made for this
-    process and lives in its environment. A cluster's token comes from where Ray looks for it (~/.ray/auth_token).
-    SIGTERM inside is Ctrl-C.
+    A Ray of our own listens on loopback alone and asks for a token that is made for this session and lives in its
+    environment. A cluster's token comes from where Ray looks for it (~/.ray/auth_token). SIGTERM inside is Ctrl-C.
+    The environment, Ray's settings and the signals' handlers are afterwards what they were before.
 
     Args:
-        meanwhile: modules, none of Ray's, that are imported here while Ray's processes start: they take as long.
+        meanwhile: modules, none of Ray's, that are imported here while Ray's processes start: both take as long.
         in_workers: modules that a Ray of our own imports in the trials' processes before there is a trial.
+
+    Raises:
+        InputError: RAY_ADDRESS names no cluster that answers.
+        RunFailed: Ray cannot start here.
     """
-    set_environment()
-    address = os.environ.get("RAY_ADDRESS")
-    if not address:
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    with ExitStack() as stack:
+        if _is_running():
+            stack.enter_context(tune_environment())
+        else:
+            _start(stack, meanwhile, in_workers)
+        _quiet_tune(stack)
+        yield
+
+
+def _is_running() -> bool:
+    if "ray" not in sys.modules:
+        return False
     import ray
 
-    if ray.is_initialized():
-        yield
-        return
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    return bool(ray.is_initialized())
+
+
+def _start(stack: ExitStack, meanwhile: Sequence[str], in_workers: Sequence[str]) -> None:
+    address = os.environ.get("RAY_ADDRESS")
+    stack.enter_context(ray_environment(local=not address))
+    stack.enter_context(sigterm_as_interrupt())
+    import ray
+
+    stack.callback(ray.shutdown)
     if address:
-        _connect(address, options)
+        from tautune.cluster.session.connection import connect
+
+        connect(address, log_to_driver=False, logging_level=logging.ERROR)
     else:
         from tautune.cluster.session.local_ray import start_local_ray
 
-        start_local_ray(meanwhile, in_workers, **options)
-    _leave_the_trials_environment_alone()
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost trial is told by what becomes of it
-    rays_own = signal.signal(signal.SIGTERM, _as_interrupt)  # Ray's ends the process where it stands
-    try:
-        yield
-    finally:
-        ray.shutdown()
-        signal.signal(signal.SIGTERM, rays_own)
+        start_local_ray(meanwhile, in_workers, log_to_driver=False, logging_level=logging.ERROR)
+    stack.enter_context(sigterm_as_interrupt())  # Ray has put a handler of its own there
 
 
-def _leave_the_trials_environment_alone() -> None:
-    """Tune gives trials the driver's AWS keys, which Ray writes into its logs, and a variable for PyTorch Lightning;
-    and new processes to have them, instead of those that are ready.
-    """
-    from ray.tune.execution import class_cache
+def _quiet_tune(stack: ExitStack) -> None:
+    """Leaves the trials' environment alone, and what becomes of a lost trial to the run's own words."""
+    from tautune.cluster.session.ray_private import trials_without_environment
 
-    class_cache.DEFAULT_ENV_VARS.clear()
-    class_cache.ENV_VARS_TO_PROPAGATE.clear()
-
-
-def _connect(address: str, options: dict[str, Any]) -> None:
-    """Raises InputError, in one line, where Ray would wait for minutes or print a page."""
-    import ray
-
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not (host and port.isdecimal()) and address != "auto":
-        raise InputError(f"RAY_ADDRESS must be HOST:PORT, ray://HOST:PORT or auto, not {address}")
-    try:
-        if port.isdecimal():
-            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-        ray.init(address=address, **options)
-    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        reason = str(error).strip().splitlines()[0][:300]
-        raise InputError(f"RAY_ADDRESS={address}: no cluster answers there with this token: {reason}") from None
-
-
-def _as_interrupt(signum: int, frame: object) -> None:
-    signal.raise_signal(signal.SIGINT)
+    stack.enter_context(trials_without_environment())
+    log = logging.getLogger("ray.tune")
+    stack.callback(log.setLevel, log.level)
+    log.setLevel(logging.CRITICAL)

@@ -37,26 +37,21 @@ def check_storage(output: Folder) -> None:
 
 
 def probe(output: Folder) -> list[Verdict]:
-    """A file written here is read on every host, and one written there is read here; nothing is left behind."""
+    """Returns a verdict on each host: a file written here is read there, and one written there is read here.
+
+    Nothing is left behind.
+    """
     token = secrets.token_hex(8)
     made = [] if not isinstance(output, Path) else [p for p in (output, *output.parents) if not p.exists()]
     ours = output / f".probe-{token}"
     nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in _nodes()}
     theirs = {node: output / f".probe-{token}-{node}" for node in nodes}
     try:
-        make(output)
-        ours.write_bytes(token.encode())
-        visit = ray.remote(num_cpus=0, max_retries=0)(_visit)
-        there = {node: NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes}
-        said = {
-            node: visit.options(scheduling_strategy=there[node]).remote(ours, file, token)
-            for node, file in theirs.items()
-        }
-        faults = {node: _fault(said[node], theirs[node], token) for node in nodes}
+        if fault := _fault_of_writing(ours, token):
+            return [Verdict("this host", fault)]
+        faults = _visit_all(ours, theirs, token)
         alive = [node["NodeID"] for node in _nodes()]  # a host that was lost meanwhile says nothing about the folder
         return [Verdict(nodes[node], fault) for node, fault in faults.items() if not fault or node in alive]
-    except Exception as error:
-        return [Verdict("this host", f"it cannot be written: {reason(error)}")]
     finally:
         for file in (ours, *theirs.values()):
             with contextlib.suppress(Exception):
@@ -64,6 +59,27 @@ def probe(output: Folder) -> list[Verdict]:
         for folder in made:
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def _fault_of_writing(file: Folder, token: str) -> str:
+    try:
+        make(file.parent)
+        file.write_bytes(token.encode())
+    except Exception as error:  # noqa: BLE001 - every kind of storage has its own
+        return f"it cannot be written: {reason(error)}"
+    return ""
+
+
+def _visit_all(ours: Folder, theirs: dict[str, Folder], token: str) -> dict[str, str]:
+    """Returns what is wrong with the folder on each node, or nothing."""
+    visit = ray.remote(num_cpus=0, max_retries=0)(_visit)
+    said = {
+        node: visit.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+            ours, file, token
+        )
+        for node, file in theirs.items()
+    }
+    return {node: _fault(said[node], file, token) for node, file in theirs.items()}
 
 
 def _nodes() -> list[dict[str, str]]:
@@ -81,11 +97,7 @@ def _visit(ours: Folder, theirs: Folder, token: str) -> str:
             return "it holds another content"
     except Exception as error:
         return f"it cannot be read: {reason(error)}"
-    try:
-        theirs.write_bytes(token.encode())
-    except Exception as error:
-        return f"it cannot be written: {reason(error)}"
-    return ""
+    return _fault_of_writing(theirs, token)
 
 
 def _fault(visit: ray.ObjectRef, file: Folder, token: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from tautune.analysis.grid_figure import grid_figure
 from tautune.analysis.grids import GridSummary, conclude
 from tautune.trainables.grid.point import OUTCOMES, POINTS, Outcome, Point
+from tautune.trainables.theory.momentum import NO_MOMENTUM
 
 ROWS = {
     Point(0, 0.1, seed=0): Outcome(1.0, 0.5, False, 9),
@@ -21,7 +22,7 @@ ROWS = {
 
 def summary(rows: dict[Point, Outcome]) -> GridSummary:
     points, outcomes = np.array(list(rows), dtype=POINTS), np.array(list(rows.values()), dtype=OUTCOMES)
-    return conclude(points, outcomes, study="digits", momentum=0.0, shifted=False, sharpness=2.0)
+    return conclude(points, outcomes, study="digits", momentum=NO_MOMENTUM, sharpness=2.0)
 
 
 def test_conclusions_of_every_delay() -> None:
@@ -35,6 +36,8 @@ def test_conclusions_of_every_delay() -> None:
     assert zero.theory == 1.0
     assert (three.best_learning_rate, three.best_loss, three.largest_learning_rate) == (None, None, None)
     assert (five.best_learning_rate, five.points) == (0.1, 1)
+    assert grid.best is zero
+    assert grid.to_frame()["delay"].tolist() == [0, 3, 5]
     json.dumps(grid.as_json(), allow_nan=False)
 
 

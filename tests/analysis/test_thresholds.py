@@ -1,40 +1,37 @@
 import io
 import json
 import math
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
+from tautune.analysis.sweep_conclusion import conclude
 from tautune.analysis.threshold_figure import thresholds_figure
-from tautune.analysis.thresholds import Thresholds, conclude
+from tautune.analysis.thresholds import Thresholds
 from tautune.trainables.theory import stability
+from tautune.trainables.theory.momentum import NO_MOMENTUM
+from tautune.trainables.threshold.record import Departure, MeasurementRecord, Settings
+from tautune.trainables.threshold.search import Threshold
 
 SHARPNESS = 2.5
 
 
-def record(delay: int, ratio: float, *, seed: int = 0, done: bool = True, found: bool = True) -> dict[str, Any]:
+def record(delay: int, ratio: float, *, seed: int = 0, done: bool = True, found: bool = True) -> MeasurementRecord:
     rate = ratio * stability.max_stable_learning_rate(SHARPNESS, delay)
-    return {
-        "settings": {"delay": delay, "seed": seed, "resolution": 0.005},
-        "samples": [],
-        "departures": [{"learning_rate": 2 * rate, "steps": 60, "left": True}] if done and found else [],
-        "gradient_evaluations": 100.4,
-        "threshold": {"learning_rate": rate, "uncertainty": 0.0025 * rate} if found else None,
-        "done": done,
-    }
+    return MeasurementRecord(
+        settings=Settings(delay=delay, seed=seed),
+        departures=(Departure(2 * rate, 60, True),) if done and found else (),
+        gradient_evaluations=100.4,
+        threshold=Threshold(rate, 0.0025 * rate) if found else None,
+        done=done,
+    )
 
 
-def concluded(records: list[dict[str, Any]], mini_batch: int | None = None, steps_per_epoch: int = 10) -> Thresholds:
+def concluded(records: list[MeasurementRecord], mini_batch: int | None = None, examples: int = 10) -> Thresholds:
     return conclude(
-        study="s",
-        sharpness=SHARPNESS,
-        momentum=0.0,
-        shifted=False,
-        mini_batch=mini_batch,
-        steps_per_epoch=steps_per_epoch,
-        records=records,
+        records, study="s", sharpness=SHARPNESS, momentum=NO_MOMENTUM, mini_batch=mini_batch, examples=examples
     )
 
 
@@ -44,8 +41,8 @@ def test_points_are_compared_with_theory() -> None:
     assert thresholds.points[1].relative_error == pytest.approx(0.01)
     assert thresholds.points[1].predicted == pytest.approx(0.347296 / SHARPNESS, rel=1e-5)
     assert thresholds.points[0].gradient_evaluations == 100
-    assert thresholds.escapes[0].epochs == 6
-    assert concluded([record(0, 1.0)], steps_per_epoch=4).escapes[0].epochs == 15
+    assert thresholds.escapes[0].epochs == 60
+    assert concluded([record(0, 1.0)], mini_batch=10, examples=45).escapes[0].epochs == 15
 
 
 def test_seeds_give_the_mean_and_its_standard_error() -> None:
@@ -61,8 +58,8 @@ def test_what_is_not_known_yet_is_left_out() -> None:
     thresholds = concluded([record(0, 1.0), record(1, 1.0, found=False), record(2, 1.0, seed=1)])
     assert [p.delay for p in thresholds.points] == [0, 2]
     wide = record(3, 1.0, done=False)
-    wide["threshold"]["uncertainty"] *= 10
-    assert concluded([wide]).points == ()
+    assert wide.threshold is not None
+    assert concluded([replace(wide, threshold=Threshold(wide.threshold.learning_rate, 1.0))]).points == ()
 
 
 def test_fit_has_the_sharpness_back() -> None:
@@ -98,9 +95,27 @@ def test_figure_shows_measurements_on_theorys_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "records", [[], [record(1, 1.0, done=False, found=False)], [record(1, 1.0) | {"departures": []}]]
+    "records", [[], [record(1, 1.0, done=False, found=False)], [replace(record(1, 1.0), departures=())]]
 )
-def test_figure_of_less_is_drawn_too(records: list[dict[str, Any]]) -> None:
+def test_figure_of_less_is_drawn_too(records: list[MeasurementRecord]) -> None:
     figure = thresholds_figure(concluded(records))
     figure.savefig(io.BytesIO())
     assert len(figure.axes) == 2
+
+
+def test_a_frame_has_a_row_for_each_delay_and_the_best_is_the_largest_learning_rate() -> None:
+    thresholds = concluded([record(4, 1.01), record(0, 1.0)])
+    frame = thresholds.to_frame()
+    columns = ["delay", "predicted", "measured", "uncertainty", "relative_error", "gradient_evaluations"]
+    assert list(frame.columns) == columns
+    assert frame["delay"].tolist() == [0, 4]
+    assert frame["relative_error"].tolist() == pytest.approx([0.0, 0.01])
+    assert thresholds.best is not None
+    assert thresholds.best.delay == 0
+    with pytest.raises(ValueError, match="these thresholds have none"):
+        _ = thresholds.trials
+
+
+def test_what_was_written_is_read_back() -> None:
+    thresholds = concluded([record(d, 1.0) for d in (1, 3)])
+    assert Thresholds.from_json(json.loads(json.dumps(thresholds.as_json()))) == thresholds

@@ -19,7 +19,7 @@ import pytest
 
 from tautune.trainables.classifier.trial import CHECKPOINT_SECONDS
 from tests.cluster.hosts import Host, why_not
-from tests.cluster.real_cluster import ROOT, Cluster, hosts_and_laptop, wait_until
+from tests.cluster.real_cluster import ROOT, Cluster, add_names_like_ours, hosts_and_laptop, wait_until
 from tests.cluster.slow_study import write_slow_study
 
 pytestmark = [
@@ -54,7 +54,8 @@ def finished(folder: Path) -> int:
 
 
 def faulty_run(cluster: Cluster, name: str, folder: Path, *, epochs: int, cpus: float) -> Path:
-    """Submits it, with so much of a CPU a trial; returns where its results come."""
+    """Submits it from a folder full of names like ours, with so much of a CPU a trial; returns its results."""
+    add_names_like_ours(folder)
     write_slow_study(folder, epoch_seconds=EPOCH_SECONDS)
     options = ("--trials", str(TRIALS), "--max-epochs", str(epochs), "--search", "random", "--scheduler", "none")
     cluster.submit(name, "tune", "slow.py", *options, "--cpus-per-trial", str(cpus), working_dir=folder)

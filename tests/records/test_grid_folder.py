@@ -34,6 +34,19 @@ def test_a_line_that_a_kill_left_unfinished_is_not_a_point(tmp_path: Path) -> No
             assert folder.rows() == {p: o for p, o in ROWS.items() if p.delay == 0}
 
 
+def test_an_accuracy_may_be_absent(tmp_path: Path) -> None:
+    with GridFolder(tmp_path, CONFIGURATION) as folder:
+        folder.write({})
+        with folder.table.open("ab") as file:
+            file.write(b"1,0.1,0.0,0,0,1.5,,0,100\n2,0.1,0.0,0,0,1.5,0.0,0,100\n")
+        first, second = folder.rows().values()
+        assert first.accuracy is None
+        assert second.accuracy == 0.0  # as version 0.1.0 wrote it
+        before = folder.table.read_bytes()
+        folder.write(folder.rows())
+        assert folder.table.read_bytes() == before
+
+
 @pytest.mark.parametrize("line", ["1,0.1,0.0", "1,x,0.0,0,0,1.0,0.5,0,100", "\ufffd"])
 def test_a_damaged_table_is_named(tmp_path: Path, line: str) -> None:
     with GridFolder(tmp_path, CONFIGURATION) as folder:
@@ -47,8 +60,8 @@ def test_a_damaged_table_is_named(tmp_path: Path, line: str) -> None:
 def test_a_folder_is_one_grids_and_one_runs(tmp_path: Path) -> None:
     with GridFolder(tmp_path, CONFIGURATION) as folder:
         folder.keep_run(runs=[])
-        with pytest.raises(InputError, match="another grid is writing"):
-            GridFolder(tmp_path, CONFIGURATION)
+        with pytest.raises(InputError, match="is being written by another run"), GridFolder(tmp_path, CONFIGURATION):
+            pass
     with pytest.raises(InputError, match="holds a grid with steps = 100, not 200; give another folder"):
         GridFolder(tmp_path, CONFIGURATION | {"steps": 200})
     with GridFolder(tmp_path, CONFIGURATION) as folder:

@@ -16,15 +16,22 @@ import s3fs
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tautune._sweep import carry_out
 from tautune._tune import extend, refit, resume
 from tautune.cluster.session.storage_probe import check_storage, probe
 from tautune.commands import app as cli
+from tautune.commands.sweep_display import SweepDisplay
 from tautune.records import folder_lock
-from tautune.records.errors import InputError
+from tautune.records.errors import InputError, RunFailed
+from tautune.records.files import write_json
 from tautune.records.folder_lock import FolderLock, Held
+from tautune.records.grid_folder import GridFolder
+from tautune.records.run_file import check_output, kind_of
 from tautune.records.storage import Folder, folder_at, output_folder
+from tautune.records.tuning_folder import check_new
+from tautune.runners.listeners import SweepListener
 from tautune.runners.prediction import predict
-from tautune.runners.sweep import Sweep, run_sweep
+from tautune.runners.sweep import Sweep
 from tautune.runners.trials import read_rows
 from tautune.search_spaces import quadratic
 from tautune.trainables.classifier import datasets
@@ -65,7 +72,10 @@ def test_a_tuning_in_a_bucket_is_killed_resumed_extended_refitted_and_predicts(
     bucket: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = "tune digits_mlp --search random --scheduler none --trials 4 --max-epochs 60 --concurrent 1 --output"
-    code = "from cluster import cli, folder_lock; folder_lock.BEAT_SECONDS = 0.5; cli.main()"
+    code = (
+        "from tautune.commands import app; from tautune.records import folder_lock; "
+        "folder_lock.BEAT_SECONDS = 0.5; app.main()"
+    )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_A")} | {"TUNE_GLOBAL_CHECKPOINT_S": "1"}
     process = subprocess.Popen(
         [sys.executable, "-c", code, *options.split(), str(bucket)], stdout=subprocess.PIPE, text=True, env=environment
@@ -105,10 +115,10 @@ def test_a_sweep_in_a_bucket_is_found_there_again(bucket: Folder, monkeypatch: p
     monkeypatch.setenv("TAUTUNE_STORAGE", str(bucket))
     output = folder_at("sweep")
     sweep = Sweep(study=quadratic.STUDY, delays=(1,), departures=False)
-    first = run_sweep(sweep, output, console=Console(file=io.StringIO()), started=0)
+    first = carry_out(sweep, output, SweepListener())
     assert abs(first.points[0].relative_error) < 1e-3
     text = io.StringIO()
-    assert run_sweep(sweep, output, console=Console(file=text, width=200), started=0) == first
+    assert carry_out(sweep, output, SweepDisplay(Console(file=text, width=200), 0.0)) == first
     assert "everything asked for is in s3://" in text.getvalue()
     written = names_in(bucket)
     assert {"sweep/thresholds.json", "sweep/thresholds.png", "sweep/run.json"} <= written
@@ -192,6 +202,33 @@ def test_where_results_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsy
         assert output_folder("/mine", "digits") == Path("/mine")
         said = [one, other, f"{storage}/mine", "/mine"]
         assert capsys.readouterr().out.splitlines() == [f"results: {place}" for place in said]
+
+
+def test_what_a_killed_run_left_in_a_bucket_does_not_keep_the_next_one_out(bucket: Folder) -> None:
+    assert check_new(bucket) == bucket
+    for name in (".probe-0", ".lock"):  # a server may list the folder itself once something was in it
+        (bucket / name).write_text("")
+        assert check_new(bucket) == bucket
+        (bucket / name).unlink()
+        assert check_output(bucket, "sweep") == bucket
+    (bucket / "mine.txt").write_text("")
+    with pytest.raises(InputError, match="exists and is not an empty folder"):
+        check_new(bucket)
+    with pytest.raises(InputError, match=r"holds files but no run\.json"):
+        check_output(bucket, "sweep")
+    folder = GridFolder(folder_at(f"{bucket}/grid"), {"steps": 1})
+    with folder:
+        folder.begin(started="now")
+    assert kind_of(folder_at(f"{bucket}/grid")) == "grid"
+
+
+def test_a_bucket_that_may_only_be_read_says_so(bucket: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    act_as(monkeypatch, READER)
+    folder = GridFolder(folder_at(str(bucket)), {"steps": 1})
+    with pytest.raises(InputError, match="cannot be written: Access Denied"), folder:
+        pass
+    with pytest.raises(RunFailed, match=r"x\.json cannot be written: Access Denied"):
+        write_json(folder.path / "x.json", {})
 
 
 def take_over(bucket: Folder) -> None:

@@ -16,9 +16,14 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
+import tautune
+from tautune._grid import carry_out
 from tautune.analysis.grids import GridSummary
+from tautune.commands.grid_display import GridDisplay
 from tautune.records.errors import InputError
-from tautune.runners.grid import PRECISION, Grid, run_grid, trial_size
+from tautune.runners.grid import Grid
+from tautune.runners.grid_job import trial_size
+from tautune.runners.grid_plan import PRECISION
 from tautune.search_spaces import digits, quadratic
 from tautune.trainables.grid.point import Course, Point, Task
 from tautune.trainables.grid.single_training import SingleTraining
@@ -27,15 +32,20 @@ GRID = Grid(
     study=digits.STUDY,
     delays=(0, 3),
     learning_rates=(0.05, 0.5, 1e4),
-    course=Course(steps=30, mini_batch=32),
+    steps=30,
+    mini_batch=32,
     seeds=2,
+    device="cpu",
 )
+COURSE = Course(steps=30, mini_batch=32)
 needs_ray = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
 
 
 def run(grid: Grid, output: Path) -> tuple[GridSummary, str]:
     text = io.StringIO()
-    summary = run_grid(grid, output, console=Console(file=text, width=200), started=time.monotonic())
+    display = GridDisplay(Console(file=text, width=200), time.monotonic())
+    summary = carry_out(grid, output, display)
+    display.ended(summary)
     return summary, text.getvalue()
 
 
@@ -72,7 +82,7 @@ class TestOnRay:
         rows = rows_of(finished[0])
         assert len(rows) == 12
         problem = digits.STUDY.problem().cast(PRECISION)
-        task = Task(problem, {seed: digits.STUDY.start(seed).to(PRECISION) for seed in (0, 1)}, GRID.course)
+        task = Task(problem, {seed: digits.STUDY.start(seed).to(PRECISION) for seed in (0, 1)}, COURSE)
         for row in rows:
             point = Point(int(row["delay"]), float(row["learning_rate"]), seed=int(row["seed"]))
             training = SingleTraining(task, point)
@@ -113,14 +123,14 @@ class TestOnRay:
 
     def test_a_model_that_cannot_be_stacked_is_trained_one_point_after_another(self, tmp_path: Path) -> None:
         study = replace(quadratic.STUDY, name="branching", model=Branching)
-        grid = Grid(study=study, delays=(0, 1), learning_rates=(0.01, 0.1), course=Course(steps=5))
+        grid = Grid(study=study, delays=(0, 1), learning_rates=(0.01, 0.1), steps=5)
         summary, printed = run(grid, tmp_path / "out")
         assert printed.count("branching cannot train several points at once, so one after another: vmap") == 1
         assert "one after another; 0 s left" in printed
         assert [row.diverged for row in summary.rows] == [0, 0]
 
     def test_more_points_than_memory_holds_are_refused(self, tmp_path: Path) -> None:
-        grid = replace(GRID, delays=(900_000,), course=Course(steps=900_000, mini_batch=32), points_per_trial=6)
+        grid = replace(GRID, delays=(900_000,), steps=900_000, points_per_trial=6)
         with pytest.raises(InputError, match=r"points at once take .* GB .* enough for 0; give fewer"):
             run(grid, tmp_path / "out")
 
@@ -159,11 +169,33 @@ def test_a_run_that_is_stopped_or_killed_goes_on_from_its_points(tmp_path: Path,
     kept = rows_of(tmp_path)
     assert 0 < len(kept) < 40
     rates = tuple(float(f"{0.1 * 4 ** (i / 19):.6g}") for i in range(20))
-    course = Course(steps=500, mini_batch=32)
-    grid = Grid(study=digits.STUDY, delays=(0, 1), learning_rates=rates, course=course, points_per_trial=4)
+    grid = replace(GRID, delays=(0, 1), learning_rates=rates, steps=500, seeds=1, points_per_trial=4)
     _, printed = run(grid, tmp_path)
     left = 40 - len(kept)
     assert f"{left} of {left} points" in printed
     after = rows_of(tmp_path)
     assert len(after) == 40
     assert all(row in after for row in kept)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_grid_leaves_the_environment_as_it_was(tmp_path: Path) -> None:
+    before = dict(os.environ)
+    run(replace(GRID, delays=(0,), learning_rates=(0.1,), steps=2, seeds=1), tmp_path / "out")
+    assert dict(os.environ) == before
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_grid_from_python_is_silent_and_can_be_loaded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = tautune.grid(
+        digits.STUDY, delays=[0, 2], learning_rates=[0.1, 0.5], steps=5, output=tmp_path / "out", mini_batch=64
+    )
+    assert capfd.readouterr().out == ""
+    assert found.path == tmp_path / "out"
+    assert found.best is not None
+    assert found.trials["learning_rate"].tolist() == [0.1, 0.5, 0.1, 0.5]
+    loaded = tautune.load(tmp_path / "out")
+    assert isinstance(loaded, GridSummary)
+    assert loaded.as_json() == found.as_json()

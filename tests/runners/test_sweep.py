@@ -17,13 +17,17 @@ import pytest
 import ray
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
 
 from tautune import search_spaces
+from tautune._sweep import carry_out
 from tautune.analysis.thresholds import Thresholds
+from tautune.commands.sweep_display import SweepDisplay
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.minimum_cache import MinimumCache
-from tautune.runners.sweep import Sweep, run_sweep
+from tautune.runners.sweep import Sweep
 from tautune.search_spaces import quadratic
+from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.threshold.minimum import content_hash
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
@@ -33,7 +37,9 @@ SWEEP = Sweep(study=quadratic.STUDY, delays=(0, 1, 4))
 
 def run(sweep: Sweep, output: Path) -> tuple[Thresholds, str]:
     text = io.StringIO()
-    thresholds = run_sweep(sweep, output, console=Console(file=text, width=200), started=time.monotonic())
+    display = SweepDisplay(Console(file=text, width=200), time.monotonic())
+    thresholds = carry_out(sweep, output, display)
+    display.ended(thresholds)
     return thresholds, text.getvalue()
 
 
@@ -111,7 +117,7 @@ def test_two_sweeps_do_not_write_one_folder(tmp_path: Path) -> None:
     run(replace(SWEEP, delays=(1,)), tmp_path)
     with (tmp_path / ".lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="another sweep is writing"):
+        with pytest.raises(InputError, match="is being written by another run"):
             run(replace(SWEEP, delays=(2,)), tmp_path)
     run(replace(SWEEP, delays=(2,)), tmp_path)
 
@@ -134,7 +140,9 @@ def test_rays_servers_listen_on_loopback_alone_and_ask_for_a_token() -> None:
         assert admitted or "InvalidAuthToken" in client.stderr
 
 
-@pytest.mark.parametrize("change", [{"momentum": 0.5}, {"resolution": 0.01}, {"study": search_spaces.find("digits")}])
+@pytest.mark.parametrize(
+    "change", [{"momentum": Momentum(0.5)}, {"resolution": 0.01}, {"study": search_spaces.find("digits")}]
+)
 def test_a_folder_of_another_sweep_is_refused_and_left_alone(
     change: dict[str, Any], finished: tuple[Path, Thresholds, str]
 ) -> None:
@@ -173,6 +181,18 @@ def test_mini_batches_have_an_uncertainty_from_their_seeds(tmp_path: Path) -> No
     assert point.seeds == 3
     assert point.measured == pytest.approx(sum(rates) / 3)
     assert point.uncertainty > (max(rates) - min(rates)) / 4 > 0
+
+
+def test_what_is_measured_is_the_study_that_was_given_and_not_the_registered_one_of_its_name(tmp_path: Path) -> None:
+    def twice() -> tuple[Tensor, Tensor]:
+        inputs, targets = quadratic.data()
+        return 2 * inputs, targets
+
+    for name in ("quadratic", "one_that_nobody_registered"):
+        study = replace(quadratic.STUDY, name=name, data=twice)
+        thresholds, _ = run(Sweep(study=study, delays=(0,), departures=False), tmp_path / name)
+        assert thresholds.sharpness == pytest.approx(16)
+        assert thresholds.points[0].measured == pytest.approx(2 / 16, rel=1e-3)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])  # SIGTERM: test_grid

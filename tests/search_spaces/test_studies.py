@@ -62,3 +62,21 @@ def test_spaces_are_checked_when_they_are_written() -> None:
         replace(digits_mlp.STUDY, model="mpl")
     with pytest.raises(ValueError, match="data 'digit' is unknown; did you mean digits"):
         replace(digits_mlp.STUDY, data="digit")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": torch.nn.Linear(2, 2)}, "model must be a function .* that returns a network, or a name, not a Line"),
+        ({"model": None}, "model must be a function .*, not a NoneType"),
+        ({"data": torch.zeros(3)}, "data must be a function that returns them, or a name, not a Tensor"),
+        ({"space": ["learning_rate"]}, "space must be a dict of hyperparameters, not a list"),
+        ({"trials": 0}, "trials must be an integer of at least 1, not 0"),
+        ({"max_epochs": None}, "max_epochs must be an integer of at least 1, not None"),
+        ({"examples": 1.5}, "examples must be an integer of at least 1, not 1.5"),
+        ({"validation_share": 1}, r"validation_share must be in \(0, 1\), not 1"),
+    ],
+)
+def test_a_study_of_the_wrong_kinds_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(digits_mlp.STUDY, **changes)

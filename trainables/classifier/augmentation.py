@@ -1,4 +1,4 @@
-"""Random changes of training images that leave their class: a whole batch in a few tensor operations."""
+"""Random changes of training images that keep their class, for a whole batch in a few tensor operations."""
 
 import torch
 from torch import Generator, Tensor
@@ -6,13 +6,13 @@ from torch.nn.functional import pad
 
 
 def flip(pixels: Tensor, generator: Generator) -> Tensor:
-    """Each image [n, C, H, W] mirrored left to right with probability 1/2."""
+    """Mirrors each image [n, C, H, W] left to right with probability 1/2."""
     mirrored = torch.rand(len(pixels), generator=generator).to(pixels.device) < 0.5
     return torch.where(mirrored.view(-1, 1, 1, 1), pixels.flip(3), pixels)
 
 
 def shift(pixels: Tensor, most: int, generator: Generator) -> Tensor:
-    """Each image [n, C, H, W] moved by up to `most` pixels in both directions; what comes in is 0 (shift-crop)."""
+    """Moves each image [n, C, H, W] by up to `most` pixels in both directions, and fills what comes in with 0."""
     n, channels, height, width = pixels.shape
     down, right = torch.randint(0, 2 * most + 1, (2, n, 1), generator=generator).to(pixels.device)
     rows = (down + torch.arange(height, device=pixels.device))[:, None, :, None]

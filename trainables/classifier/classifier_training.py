@@ -1,4 +1,4 @@
-"""A classifier in training: what tuning, refitting and tests share. No Ray."""
+"""A classifier in training, which tuning and refitting share; it works without Ray."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,37 +19,50 @@ from tautune.trainables.classifier.training import (
 )
 
 Config = dict[str, Any]
-"""Hyperparameters that may change in the middle of a training, which is what population-based training does."""
 
 
 class ClassifierTraining:
-    """A model, its optimizer behind the gradient queue, and the training images' normalization.
+    """A model, its optimizer behind a gradient queue, and the normalization by the training images.
 
     Args:
-        model: a name of `tautune.trainables.classifier.models.MODELS`, or a function as they are.
-        config: the hyperparameters of training and model together.
-        images: those to train on are images[split[0]], those that validate images[split[1]]; they stay where they are.
+        model: a name of `tautune.trainables.classifier.models.MODELS`, or a function like those.
+        config: the hyperparameters of training and of the model together.
+        images: all images, on the device to train on.
+        split: numbers the images to train on, and those that validate.
+        classes: how many classes there are.
         horizon: epochs of the whole training, over which the learning-rate schedule goes.
+        seed: of the initial weights, of dropout and of the order of the images.
+        normalize: whether inputs are normalized; tokens never are.
     """
 
     def __init__(
-        self, model: str | Model, config: Config, images: Images, split: Split, *, classes: int, horizon: int, seed: int
+        self,
+        model: str | Model,
+        config: Config,
+        images: Images,
+        split: Split,
+        *,
+        classes: int,
+        horizon: int,
+        seed: int,
+        normalize: bool = True,
     ) -> None:
         torch.manual_seed(seed)
         device = images.targets.device
         self.config = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
         self.images, (self.indices, validation) = images, split
         self.validation = images[validation.to(device)]
-        self.normalize = Normalization.of(images.pixels[self.indices.to(device)]).to(device)
+        self.normalize = Normalization.of(images.pixels[self.indices.to(device)], wanted=normalize).to(device)
         self.model = build(model, images.shape, classes, model_part(config)).to(device)
         self.order = torch.Generator().manual_seed(seed)
         self.optimizer = make_optimizer(self.model.parameters(), self.config)
         self.horizon = min(horizon, self.config.epochs or horizon)
         self.epochs = self.steps = 0
         self.history: list[Config] = []
-        """The mutable hyperparameters with the epoch from which they held, the inherited part included."""
+        """The mutable hyperparameters, each with the epoch from which it held, also those of an inherited training."""
 
     def train_epoch(self) -> Epoch:
+        """Trains for one more epoch."""
         now = {name: getattr(self.config, name) for name in MUTABLE}
         if not self.history or any(self.history[-1][name] != now[name] for name in MUTABLE):
             self.history.append({"epoch": self.epochs} | now)
@@ -69,18 +82,18 @@ class ClassifierTraining:
         return epoch
 
     def change(self, values: Config) -> None:
-        """Other mutable hyperparameters from the next epoch on; the optimizer keeps its state."""
+        """Sets other mutable hyperparameters from the next epoch on; the optimizer keeps its state."""
         self.config = replace(self.config, **values)
         fresh = make_optimizer(self.model.parameters(), self.config)
         for group, settings in zip(self.optimizer.param_groups, fresh.param_groups, strict=True):
             group.update({name: value for name, value in settings.items() if name != "params"})
 
     def validate(self) -> tuple[float, float]:
-        """(mean loss, accuracy) of the validation images"""
+        """Returns (mean loss, accuracy) of the validation images."""
         return evaluate(self.model, self.validation, self.normalize)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a training needs to continue bit for bit, torch's global generators (dropout) included."""
+        """Returns all that a training needs to continue bit for bit, the state of torch's generators included."""
         device = self.normalize.mean.device
         return {
             "model": self.model.state_dict(),
@@ -95,7 +108,10 @@ class ClassifierTraining:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from another trial's state too, with this one's own learning rate and momentum (as PBT does)."""
+        """Continues from a state; the learning rate and the momentum stay this training's own.
+
+        So population-based training can continue one trial from the state of another.
+        """
         self.model.load_state_dict(state["model"])
         own = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])

@@ -54,24 +54,28 @@ class Images:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one example: (C, H, W) for images."""
+        """Returns the shape of one example: (C, H, W) for images."""
         return tuple(self.pixels.shape[1:])
 
     def to(self, device: torch.device | str) -> "Images":
+        """Returns the same examples on another device."""
         return Images(self.pixels.to(device), self.targets.to(device))
 
 
 @dataclass(frozen=True)
 class ImageData:
-    """A data set as its makers split it. The test images are for one evaluation, after all tuning is done."""
+    """A data set as its makers split it. The test examples are for one evaluation, after all tuning is done.
+
+    Raises:
+        ValueError: something would spoil a training, or its one evaluation, later.
+    """
 
     train: Images
     test: Images
     class_names: tuple[str, ...] = ()
-    """In the order of their numbers; the numbers themselves where there are none."""
+    """Names in the order of the classes' numbers; without them, the numbers are the names."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what would spoil a training, or its one evaluation, later."""
         for part, images in (("training", self.train), ("test", self.test)):
             targets = images.targets
             if targets.is_floating_point() or not len(targets) or int(targets.min()) < 0:
@@ -91,6 +95,7 @@ class ImageData:
 
     @property
     def classes(self) -> int:
+        """Returns how many classes there are."""
         return int(self.train.targets.max()) + 1
 
 

@@ -98,11 +98,11 @@ def check_training_value(name: str, value: Any) -> None:
         raise ValueError(f"{name} cannot be {value!r}, a {type(value).__name__}") from None
 
 
-def _is_width(value: object) -> bool:
+def _is_width(value: Any) -> bool:
     return _is_integer(value) and value >= 1
 
 
-def _is_widths(value: object) -> bool:
+def _is_widths(value: Any) -> bool:
     return _is_width(value) or (isinstance(value, tuple | list) and all(_is_width(width) for width in value))
 
 

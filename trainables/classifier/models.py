@@ -11,9 +11,9 @@ from torch import nn
 from tautune.trainables.classifier.hyperparameters import check_network_values, gathered, names_of
 
 Shape = tuple[int, ...]
-"""Of one input: (C, H, W) for images."""
+"""The shape of one input: (C, H, W) for images."""
 Model = Callable[..., nn.Module]
-"""(shape, classes, **hyperparameters) → the untrained network, [n, *shape] ↦ logits [n, classes]"""
+"""(shape, classes, **hyperparameters) → an untrained network, which maps [n, *shape] to logits [n, classes]."""
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
@@ -41,7 +41,7 @@ def mlp(
     dropout: float = 0.0,
     batch_norm: bool = False,
 ) -> nn.Module:
-    """Fully connected: `layers` hidden layers of `units` each, or of the widths that `units` lists."""
+    """Builds a fully connected network of `layers` hidden layers, each of `units`, or of the widths in `units`."""
     check_network_values(layers=layers, units=units, dropout=dropout, batch_norm=batch_norm)
     check_network_values(activation=activation, initialization=initialization)
     widths = (units,) * layers if isinstance(units, int) else tuple(units)
@@ -72,9 +72,9 @@ def cnn(
     dropout: float = 0.0,
     batch_norm: bool = False,
 ) -> nn.Module:
-    """`layers` 3×3 convolutions, each of twice the channels of the one before, and a hidden layer of `units`.
+    """Builds `layers` 3×3 convolutions, each with twice the channels of the one before, and a hidden layer of `units`.
 
-    The first two are followed by 2×2 pooling, the others as long as there are at least 2 pixels a side.
+    Each convolution is followed by 2×2 pooling as long as there are at least 2 pixels a side.
     """
     check_network_values(layers=layers, channels=channels, units=units, dropout=dropout, batch_norm=batch_norm)
     check_network_values(activation=activation, initialization=initialization)
@@ -97,18 +97,18 @@ def cnn(
 
 
 def vgg11(shape: Shape, classes: int, *, dropout: float = 0.0, batch_norm: bool = True) -> nn.Module:
-    """VGG-11 for 32×32 images: torchvision's convolutions, and one linear layer on the 512 features."""
+    """Builds VGG-11 for 32×32 images: torchvision's convolutions, and one linear layer on the 512 features."""
     check_network_values(dropout=dropout, batch_norm=batch_norm)
     if shape != (3, 32, 32):
         raise ValueError(f"vgg11 takes images of shape (3, 32, 32), not {shape}")
-    from torchvision.models.vgg import cfgs, make_layers  # two seconds' import, where it is needed only
+    from torchvision.models.vgg import cfgs, make_layers  # takes two seconds
 
     head = [nn.Flatten(), nn.Dropout(dropout), nn.Linear(512, classes)]
     return _channels_last(nn.Sequential(make_layers(cfgs["A"], batch_norm=batch_norm), *head))
 
 
 def resnet(shape: Shape, classes: int, *, depth: int = 20, channels: int = 16) -> nn.Module:
-    """The residual network of He et al. (2016) for CIFAR: 6n+2 layers in three stages, of torchvision's blocks."""
+    """Builds the residual network of He et al. (2016) for CIFAR: 6n+2 layers in three stages of torchvision's blocks."""
     check_network_values(depth=depth, channels=channels)
     from torchvision.models.resnet import BasicBlock
 
@@ -130,7 +130,7 @@ def resnet(shape: Shape, classes: int, *, depth: int = 20, channels: int = 16) -
 
 
 def _initialized(model: nn.Module, initialization: str | None) -> nn.Module:
-    """Weights drawn anew, biases zero; torch's own where no initialization is named."""
+    """Draws the weights anew and sets the biases to zero, unless no initialization is named."""
     if initialization is not None:
         fill = INITIALIZATIONS[initialization]
         for module in model.modules():
@@ -142,7 +142,10 @@ def _initialized(model: nn.Module, initialization: str | None) -> nn.Module:
 
 
 def _channels_last(model: nn.Module) -> nn.Module:
-    """In the memory layout in which convolutions are fast: on a CPU a step takes two thirds to four fifths as long."""
+    """Returns the model in the memory layout in which convolutions are fast.
+
+    On a CPU a training step then takes two thirds to four fifths as long.
+    """
     return model.to(memory_format=torch.channels_last)
 
 
@@ -157,9 +160,9 @@ MODELS: dict[str, Model] = {"mlp": mlp, "cnn": cnn, "vgg11": vgg11, "resnet": re
 
 
 def build(model: str | Model, shape: Shape, classes: int, hyperparameters: dict[str, Any]) -> nn.Module:
-    """The network of that name, or the one that a user's function returns.
+    """Builds the network of that name, or the one that a user's function returns.
 
-    Hyperparameters units_1, units_2 … are the entries of one, units, that has a value for each layer.
+    The hyperparameters units_1, units_2 … are the entries of one, units, which has a value for each layer.
 
     Raises:
         ValueError: a built-in network cannot have these hyperparameters.

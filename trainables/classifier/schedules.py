@@ -1,4 +1,4 @@
-"""Learning-rate schedules: what multiplies the learning rate, by the share of the training that is done."""
+"""Learning-rate schedules: the factor on the learning rate, by the share of the training that is done."""
 
 from collections.abc import Callable
 from math import cos, pi
@@ -13,12 +13,13 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 def factor(schedule: str, done: float, *, warmup: float = 0.0, step: float = 0.0) -> float:
-    """What multiplies the learning rate when a share `done` in [0, 1] of the steps is done.
+    """Returns the factor on the learning rate when a share `done` in [0, 1] of the steps is done.
 
     Args:
         schedule: one of `SCHEDULES`.
-        warmup: share of the steps over which it rises linearly first; the schedule takes the rest.
-        step: share of the steps that one step is, so that the first one is not lost.
+        done: share of the steps that is done.
+        warmup: share of the steps over which the factor first rises linearly; the schedule takes the rest.
+        step: share of the steps that one step is, so that the first step is not one with a factor of 0.
     """
     if done < warmup:
         return min((done + step) / warmup, 1.0)

@@ -1,4 +1,4 @@
-"""Training images divided into those that train and those that validate: scikit-learn's stratified splitters."""
+"""Divides training images into those that train and those that validate, by scikit-learn's stratified splitters."""
 
 import numpy as np
 import torch
@@ -11,19 +11,20 @@ Split = tuple[Tensor, Tensor]
 def splits(
     targets: Tensor, *, share: float, folds: int = 1, repeats: int = 1, examples: int | None = None, seed: int = 0
 ) -> list[Split]:
-    """`folds` × `repeats` splits, each class in proportion.
+    """Returns `folds` × `repeats` splits, with each class in proportion.
 
     Args:
         targets: the class of each image [N].
-        share: of the images that validate, in (0, 1); with folds it is 1/folds.
-        folds: of a cross-validation, 2 or more; 1 is a plain split.
-        repeats: of the whole, in other orders.
-        examples: how many images train at most, a stratified part; all of them if not given.
+        share: share of the images that validate, in (0, 1); with folds it is 1/folds.
+        folds: number of folds of a cross-validation, 2 or more; 1 is a plain split.
+        repeats: how often all of it is done, each time in another order.
+        examples: how many images train at most, a stratified part; without it, all of them.
+        seed: of the random order.
 
     Raises:
-        ValueError: a class has too few images for that.
+        ValueError: a class has too few images.
     """
-    from sklearn.model_selection import (  # a second's import, where it is needed only
+    from sklearn.model_selection import (  # takes a second
         RepeatedStratifiedKFold,
         StratifiedShuffleSplit,
         train_test_split,
@@ -40,7 +41,7 @@ def splits(
     found = []
     for training, validation in splitter.split(np.zeros(len(classes)), classes):
         if examples is not None and examples < len(training):
-            few = len(training) - examples < len(np.unique(classes))  # too few are left out to have each class in them
+            few = len(training) - examples < len(np.unique(classes))  # those left out cannot be of every class
             stratify = None if few else classes[training]
             training, _ = train_test_split(training, train_size=examples, random_state=seed, stratify=stratify)
         found.append((torch.from_numpy(np.sort(training)), torch.from_numpy(np.sort(validation))))

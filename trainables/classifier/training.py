@@ -1,6 +1,6 @@
-"""Training a classifier: the hyperparameters that are not the model's, the optimizers by name, one epoch.
+"""Training a classifier: the optimizers by name, one epoch, and the evaluation.
 
-Batch, on-line and mini-batch training are the one loop at different batch sizes.
+Batch, on-line and mini-batch training are one loop with different batch sizes.
 """
 
 import math
@@ -18,16 +18,15 @@ from tautune.trainables.classifier.datasets import Images
 from tautune.trainables.classifier.hyperparameters import TrainingConfig
 from tautune.trainables.classifier.normalization import Normalization
 from tautune.trainables.classifier.schedules import factor
-from tautune.trainables.delay.queue import GradientQueue, ShiftedMomentumSGD
+from tautune.trainables.delay import GradientQueue, ShiftedMomentumSGD
 
 DIVERGED_LOSS = 1e6
-"""A loss above this, or one that is not a number, is a training that has diverged."""
+"""Loss above which a training has diverged, as it has where the loss is not a number."""
 CHECK_EVERY = 32
-"""Steps between two looks at the losses, each of which waits for the device; a divergence wastes so many at most."""
-
+"""Steps between two looks at the losses: each look waits for the device, and a divergence wastes this many at most."""
 
 Parameters = Iterable[Any]
-# fused: one kernel an optimizer's step, where torch has one; with Adam and a small CNN a sixth of a CPU's time
+# fused means one kernel for the whole step, where torch has one; with Adam and a small CNN it saves a sixth of the time
 OPTIMIZERS: dict[str, Callable[[Parameters, TrainingConfig], Optimizer]] = {
     "sgd": lambda p, c: torch.optim.SGD(p, c.learning_rate, fused=True),
     "momentum": lambda p, c: torch.optim.SGD(p, c.learning_rate, fused=True, momentum=c.momentum),
@@ -44,23 +43,24 @@ OPTIMIZERS: dict[str, Callable[[Parameters, TrainingConfig], Optimizer]] = {
 
 
 def make_optimizer(parameters: Parameters, config: TrainingConfig) -> GradientQueue:
-    """The optimizer of that name behind a gradient queue of `config.delay` steps."""
+    """Returns the optimizer of that name behind a gradient queue of `config.delay` steps."""
     return GradientQueue(OPTIMIZERS[config.optimizer](parameters, config), config.delay)
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training images came to."""
+    """The outcome of one pass over the training images."""
 
     loss: float
-    """Mean over the images up to the divergence, if there was one; penalties left out."""
+    """Mean over the images up to a divergence, without the penalties."""
     accuracy: float
+    """Share of the same images whose class was right, as the model was when it saw them."""
     steps: int
     """Steps with a finite loss."""
     diverged: bool
-    """Whether the loss of the step after these was too large or not a number."""
+    """Whether the loss of the step after these was above `DIVERGED_LOSS` or not a number."""
     learning_rate: float
-    """Of the last step."""
+    """Learning rate of the last step."""
 
 
 def train_epoch(
@@ -75,16 +75,24 @@ def train_epoch(
     done: float,
     share: float,
 ) -> Epoch:
-    """One pass over images[indices] in a new order; it ends soon after a step whose loss has diverged.
+    """Trains on images[indices] once, in a new order, and ends early if the loss diverges.
 
     Args:
-        done, share: which part of the whole training was done before this epoch, and which part this epoch is.
+        model: the network, which is trained in place.
+        optimizer: its optimizer, behind a gradient queue.
+        images: the images that `indices` [n] number; they stay on their device.
+        indices: the images to train on.
+        normalize: what is done to them before the network sees them.
+        config: the hyperparameters of training.
+        generator: draws the order of the images and their changes.
+        done: share of the whole training that is done before this epoch.
+        share: share of the whole training that this epoch is.
     """
     model.train()
     weights = penalized(model)
     batches = indices[torch.randperm(len(indices), generator=generator)].split(config.batch_size)
-    if len(batches) > 1 and len(batches[-1]) == 1 < config.batch_size:
-        batches = batches[:-1]  # batch normalization has no variance of one image
+    if len(batches) > 1 and len(batches[-1]) == 1 < config.batch_size and _normalizes_batches(model):
+        batches = batches[:-1]
     losses: list[Tensor] = []
     right: list[Tensor] = []
     rate = config.learning_rate
@@ -107,8 +115,13 @@ def train_epoch(
     return _conclude(losses, right, [len(batch) for batch in batches], rate)
 
 
+def _normalizes_batches(model: nn.Module) -> bool:
+    """Returns whether a layer needs two examples, since one alone has no variance."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in model.modules())
+
+
 def penalized(model: nn.Module) -> list[nn.Parameter]:
-    """The weights that l1 and l2 act on: all but biases and those of normalization layers."""
+    """Returns the weights that l1 and l2 act on: all but biases and those of normalization layers."""
     norms = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
     left_out = {id(p) for module in model.modules() if isinstance(module, norms) for p in module.parameters()}
     return [p for p in model.parameters() if p.ndim > 1 and id(p) not in left_out]
@@ -149,13 +162,13 @@ def _penalty(weights: Sequence[Tensor], config: TrainingConfig) -> Tensor | floa
 
 @torch.no_grad()
 def outputs_of(model: nn.Module, images: Images, normalize: Normalization, *, batch_size: int = 500) -> Tensor:
-    """Logits [N, classes] without dropout and with batch normalization's running estimates."""
+    """Returns logits [N, classes], without dropout and with batch normalization's running estimates."""
     model.eval()
     return torch.cat([model(normalize(pixels)).float() for pixels in images.pixels.split(batch_size)])
 
 
 def evaluate(model: nn.Module, images: Images, normalize: Normalization) -> tuple[float, float]:
-    """(mean loss, accuracy); the loss may be inf."""
+    """Returns (mean loss, accuracy); the loss may be inf."""
     outputs = outputs_of(model, images, normalize)
     loss = cross_entropy(outputs, images.targets).item()
     accuracy = (outputs.argmax(dim=1) == images.targets).double().mean().item()

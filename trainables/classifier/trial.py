@@ -1,4 +1,4 @@
-"""The tuner's Ray Tune trainable: one configuration, an epoch a step, on one split of the images or on several."""
+"""The Ray Tune trainable of a tuning: it trains one configuration, an epoch a step, on one or several splits."""
 
 import math
 import time
@@ -20,24 +20,25 @@ from tautune.trainables.classifier.splits import Split
 from tautune.trainables.classifier.training import Epoch
 
 DIVERGED_VALIDATION_LOSS = 1e3
-"""What a diverged trial reports: finite, so that schedulers and searchers learn from it, and worse than any loss."""
+"""Loss that a diverged trial reports: finite, so that schedulers and searches learn from it, and worse than others."""
 CHECKPOINT_SECONDS = 10.0
-"""Of training at most that a lost machine costs, and one epoch."""
+"""Seconds of training between two checkpoints: a lost machine costs at most these, and one epoch."""
 
 
 class ClassifierTrial(tune.Trainable):
-    """One step trains an epoch on every split (a fold each, say) and reports the means over the splits.
+    """Trains an epoch on every split (on every fold, say) in a step, and reports the means over the splits.
 
-    A training that diverges, and a model or an optimizer that raises, end the trial at once with a finite penalty:
-    `diverged` or `failed` is 1, `failure` holds the traceback, and searchers and schedulers learn that it was bad.
+    If a training diverges, or the model or the optimizer raises, the trial ends at once with a finite penalty:
+    `diverged` or `failed` is 1, `failure` holds the traceback, and searches and schedulers learn that it was bad.
 
-    Config: the hyperparameters, as the search gives them. The rest, the same for every trial, comes through
-    `tune.with_parameters`: study (of it `hyperparameters` and `model`), pixels and targets (numpy arrays of the
-    training images alone, which all trials of a node share), splits, classes, max_epochs, device, seed, threads, and
-    replay (a training's `history`, to be followed) if there is one.
+    The config holds the hyperparameters, as the search gives them. All else is the same for every trial and comes
+    through `tune.with_parameters`: study (whose `hyperparameters`, `model` and `normalize` are used), pixels and
+    targets (numpy arrays of the training images alone, which all trials of a node share), splits, classes,
+    max_epochs, device, seed, threads and, for a refit, replay: the `history` of a training, which is followed.
     """
 
     def setup(self, config: Config, **shared: Any) -> None:
+        """Takes the data, which stay for all configurations of this process."""
         self.shared = shared
         torch.set_num_threads(shared["threads"])
         images = Images(_as_tensor(shared["pixels"]), _as_tensor(shared["targets"]))
@@ -46,7 +47,7 @@ class ClassifierTrial(tune.Trainable):
         self.reset_config(config)
 
     def reset_config(self, new_config: Config) -> bool:
-        """Begins anew with other hyperparameters; the data stay."""
+        """Begins anew with other hyperparameters and the same data."""
         self.hyperparameters = self.shared["study"].hyperparameters(new_config)
         self.trainings: list[ClassifierTraining] = []
         self.lowest_loss, self.lowest_epoch, self.last_loss = math.inf, 0, DIVERGED_VALIDATION_LOSS
@@ -66,11 +67,13 @@ class ClassifierTrial(tune.Trainable):
                     classes=s["classes"],
                     horizon=s["max_epochs"],
                     seed=s["seed"] + number,
+                    normalize=s["study"].normalize,
                 )
                 for number, split in enumerate(self.splits)
             ]
 
     def step(self) -> dict[str, Any]:
+        """Trains for an epoch; returns what Tune is to know of it."""
         try:
             self._build()
             return self._step()
@@ -129,11 +132,12 @@ class ClassifierTrial(tune.Trainable):
         }
 
     def _diverged_step(self, epochs: list[Epoch]) -> int:
-        """Optimizer steps of the whole training with a finite loss; all of them if it was validation's that was not."""
+        """Returns the steps with a finite loss, over the whole training; all steps if only validation's was not."""
         trained = [t.steps for t, e in self._zip(epochs) if e.diverged]
         return min(trained) if trained else self.trainings[0].steps
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Writes trial.pt, from which `load_checkpoint` continues bit for bit."""
         self._build()
         state = {
             "trainings": [training.state_dict() for training in self.trainings],
@@ -143,6 +147,7 @@ class ClassifierTrial(tune.Trainable):
         self.since_checkpoint = 0.0
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
+        """Continues from trial.pt."""
         self._build()
         path = Path(checkpoint_dir) / "trial.pt"
         state = torch.load(path, weights_only=True, map_location=self.shared["device"])
@@ -152,7 +157,10 @@ class ClassifierTrial(tune.Trainable):
 
 
 def _as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
-    """Without a copy; the object store's arrays are read-only, and nothing here writes to them."""
+    """Returns a tensor that shares the array's memory.
+
+    Arrays of Ray's object store are read-only, of which torch warns, but nothing here writes to them.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)

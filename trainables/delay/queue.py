@@ -1,123 +1,160 @@
 r"""Asynchronous SGD on one machine: a queue that delivers gradients τ steps late.
 
 The step at time t uses the gradient of time t-τ, x[t+1] = x[t] - η ∇f(x[t-τ]), with the mini-batch drawn at t-τ:
-what a parameter server sees from τ+1 workers in turn. The queue moves references to gradients, so it costs τ times
-the model's memory and some microseconds a step (`benchmarks/step.py`); published code that keeps a copy of the weights
-per worker costs a copy every step.
+what a parameter server sees when τ+1 workers take turns. The queue moves references to gradients, so it costs τ times
+the model's memory and a few microseconds a step (`benchmarks/step.py`); published code that keeps a copy of the
+weights for each worker pays for a copy at every step.
 """
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
-from tautune.trainables.theory.stability import check_delay, check_momentum
+from tautune.trainables.delay.closures import EvaluatedClosure, check_no_closure_needed
+from tautune.trainables.delay.gradients import Gradients, give, take
+from tautune.trainables.delay.queue_state import check_stored, padded, placed, split
+from tautune.trainables.delay.schedules import Schedule, as_schedule
+from tautune.trainables.delay.witness import Witness
 
-Gradients = list[Tensor | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RandomDelay:
-    """A delay drawn anew each step.
-
-    Step t's delay depends on (seed, t) alone, so a resumed run draws what an unbroken one would.
-    """
-
-    probabilities: tuple[float, ...]
-    """probabilities[d] is the chance of a delay of d steps; they sum to 1."""
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        p = tuple(float(share) for share in self.probabilities)
-        if not p or not all(share >= 0 for share in p) or not abs(sum(p) - 1) <= 1e-6:
-            raise ValueError(f"probabilities must be ≥ 0 and sum to 1, not {p!r}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0, not {self.seed!r}")
-        object.__setattr__(self, "probabilities", p)
-
-    @property
-    def maximum(self) -> int:
-        return len(self.probabilities) - 1
-
-    def at(self, time: int) -> int:
-        u = np.random.default_rng((self.seed, time)).random()
-        return min(int(np.searchsorted(np.cumsum(self.probabilities), u, side="right")), self.maximum)
+WATCHED = 100
+"""Steps after the first update for which a CPU's gradients are watched for overwriting; a GPU's always are."""
 
 
-@dataclass(frozen=True)
-class RecordedDelay:
-    """The delays of a recorded run, one a step; the last one holds from the record's end on."""
-
-    delays: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.delays) == 0:
-            raise ValueError("a recorded delay needs at least one entry")
-        for delay in self.delays:
-            check_delay(delay)
-        object.__setattr__(self, "delays", tuple(int(delay) for delay in self.delays))
-
-    @property
-    def maximum(self) -> int:
-        return max(self.delays)
-
-    def at(self, time: int) -> int:
-        return self.delays[min(time, len(self.delays) - 1)]
-
-
-class GradientQueue:
-    """Stands between `backward()` and an optimizer's `step()`, and delivers each gradient τ steps late.
+class GradientQueue(Optimizer):
+    """An optimizer whose gradients arrive τ steps late: it wraps another one, and stores what `backward()` computes.
 
         optimizer = GradientQueue(torch.optim.Adam(model.parameters()), delay=8)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
 
-    Until the gradient that a step asks for exists (the first τ steps of a fixed delay) no update is made. A
-    delay of 0 is the bare optimizer. Clip, unscale and accumulate between `backward()` and `step()`, as with any
-    optimizer; learning-rate schedulers take `queue.optimizer` (and warn, without consequence, if they step before the
-    first update). After `step()`, `.grad` is the gradient that was
-    applied.
+    No update is made until the gradient that a step asks for exists: none in the first τ steps of a fixed delay. A
+    delay of 0 is the bare optimizer. Clip, unscale and accumulate gradients between `backward()` and `step()`, as with
+    any optimizer; pass a closure to `step()` if you like. `flush()` applies the gradients that are left at the end.
 
-    Memory: τ gradients for a fixed delay, as many as the longest delay otherwise. Gradients move by reference: one
-    is copied only when it is applied and kept for a later step too (delays that vary), or stored in another dtype.
+    Parameter groups, state and defaults are the wrapped optimizer's own objects, so learning-rate schedulers and
+    trainers take the queue itself; so are `train()` and `eval()`, which schedule-free optimizers have. Hooks
+    registered on the queue run at every `step()`; those of the wrapped optimizer, and torch's global ones, run at
+    every update.
+
+    `.grad` after `step()`: the gradient that was applied, or None where none was. Gradients in memory that is not
+    theirs alone (buckets of DistributedDataParallel, flat or other static buffers) are copied, and `.grad` is then
+    left as it was. The queue cannot see that a CUDA graph writes to `.grad` when it is replayed: pass `copy=True`.
+
+    A layer that is frozen midway (`requires_grad_(False)`, no gradient any more) stays as it is from then on: its late
+    gradients are dropped. A parameter that merely has no gradient at a step is left alone by the update τ steps later.
+
+    Memory: τ gradients for a fixed delay, otherwise as many as the longest delay. Gradients move by reference. One is
+    copied only where its memory is someone else's too, where it is applied and kept for a later step (delays that
+    vary), or where it is stored in another dtype.
 
     Args:
-        optimizer: any `torch.optim` optimizer; its parameter groups are read at every step.
-        delay: τ ≥ 0, a `RandomDelay`, or the delays of a recorded run in order (a list or `RecordedDelay`).
-        storage: dtype of the stored gradients (torch.bfloat16 halves or quarters their memory); None keeps them
-            as they are, without a copy.
+        optimizer: any `torch.optim` optimizer that does not need to evaluate a closure.
+        delay: τ ≥ 0, a `RandomDelay`, or the delays of a recorded run in order (a list or a `RecordedDelay`).
+        storage: dtype of the stored gradients (torch.bfloat16 halves or quarters their memory); None keeps theirs.
+        copy: whether every gradient is copied and `.grad` is always left as it was.
 
     Raises:
-        ValueError: a negative or non-integer delay; a delay for an optimizer that evaluates its closure itself.
+        ValueError: a negative or non-integer delay, a storage that is no floating-point dtype, or a delay for an
+            optimizer that evaluates the loss inside its step.
     """
 
     def __init__(
         self,
         optimizer: Optimizer,
-        delay: int | Sequence[int] | RecordedDelay | RandomDelay,
+        delay: int | Sequence[int] | Schedule,
         *,
         storage: torch.dtype | None = None,
+        copy: bool = False,
     ) -> None:
-        self.optimizer = optimizer
-        self.schedule = _schedule(delay)
-        self.storage = storage
-        self.time = 0
-        self._stored: deque[Gradients] = deque()  # the gradients of times time-len … time-1
+        if not isinstance(optimizer, Optimizer) or isinstance(optimizer, GradientQueue):
+            raise ValueError(f"optimizer must be a torch.optim.Optimizer without a delay, not {optimizer!r:.80}")
         if storage is not None and not storage.is_floating_point:
             raise ValueError(f"storage must be a floating-point dtype, not {storage}")
-        if self.schedule.maximum > 0 and isinstance(optimizer, torch.optim.LBFGS):
-            raise ValueError("delay must be 0 for LBFGS: it evaluates gradients inside its step")
+        schedule = as_schedule(delay)
+        if schedule.maximum > 0:
+            check_no_closure_needed(optimizer)
+        # not Optimizer.__init__, which would make parameter groups and a state of its own
+        self.__setstate__({"optimizer": optimizer, "schedule": schedule, "storage": storage, "copy": copy})
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = ("optimizer", "schedule", "storage", "copy", "time", "_emptied", "_stored")
+        return {name: self.__dict__[name] for name in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._restart(0)
+        super().__setstate__(state)
+        for mode in ("train", "eval"):  # not by __getattr__, which slows every other attribute of the queue
+            if hasattr(self.optimizer, mode):
+                setattr(self, mode, getattr(self.optimizer, mode))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} ({self._settings()}, of {self.optimizer!r})"
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The wrapped optimizer's parameter groups."""
+        return self.optimizer.param_groups
+
+    @param_groups.setter
+    def param_groups(self, groups: list[dict[str, Any]]) -> None:
+        self.optimizer.param_groups = groups
+
+    @property
+    def state(self) -> defaultdict[Tensor, Any]:
+        """The wrapped optimizer's state."""
+        return self.optimizer.state
+
+    @state.setter
+    def state(self, state: defaultdict[Tensor, Any]) -> None:
+        self.optimizer.state = state
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The wrapped optimizer's defaults."""
+        return self.optimizer.defaults
+
+    @defaults.setter
+    def defaults(self, defaults: dict[str, Any]) -> None:
+        self.optimizer.defaults = defaults
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds a parameter group to the wrapped optimizer; its gradients are late from now on."""
+        self.optimizer.add_param_group(param_group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Resets `.grad`, as the wrapped optimizer does. No stored gradient is touched."""
+        self.optimizer.zero_grad(set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Stores the gradients in `.grad` and makes the update that is due. Returns the closure's value, if any."""
+        """Stores the gradients in `.grad` and makes the update that is due. Returns the closure's value, if any.
+
+        Raises:
+            ValueError: the wrapped optimizer evaluates its closure in the middle of its step; or the gradients of
+                the last step are overwritten unseen, or were never replaced (see `copy`).
+        """
+        if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
+            return self._step_between_hooks(closure)
+        return self._step(closure)
+
+    step.hooked = True  # type: ignore[attr-defined]  # or torch wraps it, which costs microseconds
+
+    def _step_between_hooks(self, closure: Callable[[], Any] | None) -> Any:
+        args: tuple[Any, ...] = (self,) if closure is None else (self, closure)
+        kwargs: dict[str, Any] = {}
+        for before in list(self._optimizer_step_pre_hooks.values()):
+            args, kwargs = before(self, args, kwargs) or (args, kwargs)
+        value = self._step(*args[1:], **kwargs)
+        for after in list(self._optimizer_step_post_hooks.values()):
+            after(self, args, kwargs)
+        return value
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         if self.schedule.maximum == 0:
             self.time += 1
             return self.optimizer.step(closure)
@@ -126,132 +163,105 @@ class GradientQueue:
             with torch.enable_grad():
                 value = closure()
         parameters = self._parameters()
+        if self._witness is not None:
+            self._witness.check()
+        fresh, borrowed = take(parameters, dtype=self.storage, copy=self.copy)
+        self._stored.append(fresh)
         age = self.schedule.at(self.time)
-        self._stored.append([self._pack(p.grad) for p in parameters])
-        due = self._stored[-1 - age] if age < len(self._stored) else None
+        due = self._stored[-1 - age] if age < len(self._stored) else []
+        made = age < len(self._stored)
         if len(self._stored) > self.schedule.maximum:
             self._stored.popleft()
-        kept = age < len(self._stored)  # for a later step too, which must not see what is done to it now
-        for i, parameter in enumerate(parameters):
-            gradient = due[i] if due is not None and i < len(due) else None
-            if gradient is not None and (kept or gradient.dtype != parameter.dtype):
-                gradient = gradient.to(parameter.dtype, copy=True)
+        # kept for a later step too, which must not see what is done to it now
+        give(parameters, due, fresh=fresh, copy=age < len(self._stored))
+        if made:
+            self.optimizer.step(None if closure is None else EvaluatedClosure(value, parameters, self.optimizer))
+        for parameter, gradient in borrowed:
             parameter.grad = gradient
-        if due is not None:
-            self.optimizer.step()
+        self._witness = None
+        if not borrowed and (self.time < self._emptied + self.schedule.maximum + WATCHED or parameters[0].is_cuda):
+            self._witness = Witness.of(parameters, fresh)
         self.time += 1
         return value
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        self.optimizer.zero_grad(set_to_none)
+    def flush(self) -> None:
+        """Applies the gradients that are still to come, in order, an update each. The queue is empty afterwards.
 
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        return self.optimizer.param_groups
+        It makes the updates that τ more steps without new gradients would make (for a delay that varies, the longest
+        delay's number of steps), so time goes on by τ. `.grad` and learning rates are left as they are.
+        """
+        parameters = self._parameters()
+        held = [parameter.grad for parameter in parameters]
+        by_hand = not any(parameter.requires_grad for parameter in parameters)  # then none of them is frozen
+        varies = self.schedule.minimum < self.schedule.maximum
+        begin, end = self.time - len(self._stored), self.time + self.schedule.maximum
+        for time in range(max(self.time, begin + self.schedule.minimum), end):
+            source = time - self.schedule.at(time) - begin
+            if 0 <= source < len(self._stored):
+                fresh = parameters if by_hand else [None] * len(parameters)
+                give(parameters, self._stored[source], fresh=fresh, copy=varies)
+                self.optimizer.step()
+        for parameter, gradient in zip(parameters, held, strict=True):
+            parameter.grad = gradient
+        self._restart(end)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a run needs to continue bit for bit; loadable with `weights_only=True`.
+        """Returns everything that a run needs to continue bit for bit; `torch.load` reads it with `weights_only=True`.
 
-        The stored gradients in it are copies: training on does not change them.
+        It is the wrapped optimizer's state dict with a few more entries, so the bare optimizer loads it too. The stored
+        gradients in it are copies: training on does not change them.
         """
-        return {
-            "optimizer": self.optimizer.state_dict(),
+        for before in self._optimizer_state_dict_pre_hooks.values():
+            before(self)
+        count = len(self._parameters())
+        state = {
+            **self.optimizer.state_dict(),
             "settings": self._settings(),
             "time": self.time,
-            "stored": [[None if g is None else g.clone() for g in gradients] for gradients in self._stored],
+            "emptied": self._emptied,
+            "stored": [padded(gradients, count) for gradients in self._stored],
         }
+        for after in self._optimizer_state_dict_post_hooks.values():
+            changed = after(self, state)
+            state = state if changed is None else changed
+        return state
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from `state`. Raises ValueError if it was saved under another delay or storage."""
-        if state["settings"] != self._settings():
-            raise ValueError(f"delay and storage must be the saved run's, {state['settings']}, not {self._settings()}")
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.time = state["time"]
-        self._stored = deque(
-            [
-                None if g is None else g.to(p.device, copy=True)
-                for g, p in zip(gradients, self._parameters(), strict=False)
-            ]
-            for gradients in state["stored"]
-        )
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continues from a saved state. From a bare optimizer's state it continues with an empty queue, at time 0.
+
+        Raises:
+            ValueError: the state was saved under another delay or storage, or its gradients are not those that this
+                queue would hold: another number of them, other shapes, other dtypes. Nothing is loaded then.
+        """
+        for before in self._optimizer_load_state_dict_pre_hooks.values():
+            changed = before(self, state_dict := dict(state_dict))
+            state_dict = state_dict if changed is None else changed
+        of_optimizer, own = split(state_dict)
+        own = own or {"settings": self._settings(), "time": 0, "emptied": 0, "stored": []}
+        if own["settings"] != self._settings():
+            raise ValueError(f"delay and storage must be the saved run's, {own['settings']}, not {self._settings()}")
+        parameters = self._parameters()
+        count = min(own["time"] - own["emptied"], self.schedule.maximum)
+        check_stored(own["stored"], parameters, first=own["time"] - count, count=count, storage=self.storage)
+        self.optimizer.load_state_dict(of_optimizer)
+        self._restart(own["time"])
+        self._emptied = own["emptied"]
+        self._stored.extend(placed(gradients, parameters) for gradients in own["stored"])
+        for done in self._optimizer_load_state_dict_post_hooks.values():
+            done(self)
+
+    def _restart(self, time: int) -> None:
+        """Empties the queue at `time`."""
+        self.time = self._emptied = time
+        self._stored: deque[Gradients] = deque()  # the gradients of times time-len … time-1
+        self._witness: Witness | None = None
 
     def _settings(self) -> str:
-        """Delay and storage in a line; of a long record its length and a digest."""
+        """Returns delay and storage in a line; for a long record its length and a digest."""
         schedule = repr(self.schedule)
         if len(schedule) > 200:
             schedule = f"{len(schedule)} characters, SHA-256 {hashlib.sha256(schedule.encode()).hexdigest()}"
         return f"{schedule}, storage {self.storage}"
 
     def _parameters(self) -> list[Tensor]:
-        return [p for group in self.optimizer.param_groups for p in group["params"]]
-
-    def _pack(self, gradient: Tensor | None) -> Tensor | None:
-        return gradient if gradient is None or self.storage is None else gradient.to(self.storage)
-
-
-def _schedule(delay: int | Sequence[int] | RecordedDelay | RandomDelay) -> RecordedDelay | RandomDelay:
-    if isinstance(delay, RecordedDelay | RandomDelay):
-        return delay
-    if isinstance(delay, Sequence | np.ndarray):
-        return RecordedDelay(tuple(delay))
-    return RecordedDelay((delay,))
-
-
-class ShiftedMomentumSGD(Optimizer):
-    r"""SGD whose velocity is `shift` steps late, with the dampening of the paper.
-
-        v[t+1] = m v[t-s] - η (1-m) g[t],    x[t+1] = x[t] + v[t+1]
-
-    With shift s = τ behind a `GradientQueue` of delay τ this is the paper's shifted momentum; with s = 0 it is its
-    momentum, which differs from torch's `SGD(momentum=m, dampening=m)` in the first step, undampened there.
-    Memory: shift+1 velocities. A parameter without a gradient is left alone.
-
-    Raises:
-        ValueError: lr < 0, momentum outside [0, 1), shift not an integer ≥ 0.
-    """
-
-    def __init__(self, params: Iterable[Any], lr: float, *, momentum: float, shift: int = 0) -> None:
-        if not lr >= 0:
-            raise ValueError(f"lr must be at least 0, not {lr!r}")
-        check_momentum(momentum)
-        check_delay(shift)
-        super().__init__(params, {"lr": lr, "momentum": momentum, "shift": shift})
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        value = None
-        if closure is not None:
-            with torch.enable_grad():
-                value = closure()
-        for group in self.param_groups:
-            η, m, period = group["lr"], group["momentum"], group["shift"] + 1
-            for x in group["params"]:
-                if x.grad is None:
-                    continue
-                state = self.state[x]
-                if not state:
-                    state["step"] = 0
-                    state["velocities"] = [torch.zeros_like(x) for _ in range(period)]
-                v = state["velocities"][state["step"] % period]  # v[t-s], overwritten by v[t+1]
-                v.mul_(m).add_(x.grad, alpha=-η * (1 - m))
-                x.add_(v)
-                state["step"] += 1
-        return value
-
-
-def delayed_sgd(
-    parameters: Sequence[torch.nn.Parameter],
-    learning_rate: float,
-    delay: int,
-    momentum: Momentum = NO_MOMENTUM,
-    *,
-    storage: torch.dtype | None = None,
-) -> GradientQueue:
-    """Returns SGD whose gradients, and with shifted momentum whose velocity too, are `delay` steps late."""
-    optimizer: Optimizer
-    if momentum.value:
-        shift = delay if momentum.shifted else 0
-        optimizer = ShiftedMomentumSGD(parameters, learning_rate, momentum=momentum.value, shift=shift)
-    else:
-        optimizer = torch.optim.SGD(parameters, learning_rate)
-    return GradientQueue(optimizer, delay, storage=storage)
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]

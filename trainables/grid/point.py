@@ -3,27 +3,19 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.theory.problem import Problem
-from tautune.trainables.theory.stability import check_delay, check_momentum
+from tautune.trainables.theory.stability import check_delay
 
 DIVERGED = 10.0
 """A training has diverged at the first step whose mini-batch loss (without penalty) is not finite, or above this many
 times its first loss (or above this, if that is below 1). Its loss is recorded as that limit."""
-
-
-class Momentum(Enum):
-    """How past gradients go into an update; see `tautune.trainables.delay.queue.ShiftedMomentumSGD`."""
-
-    NONE = "none"
-    DAMPENED = "dampened"
-    SHIFTED = "shifted"
 
 
 class Point(NamedTuple):
@@ -39,14 +31,13 @@ class Point(NamedTuple):
 
     @property
     def kind(self) -> Momentum:
-        if not self.momentum:
-            return Momentum.NONE
-        return Momentum.SHIFTED if self.shifted else Momentum.DAMPENED
+        """Returns momentum and whether it is shifted, as one value."""
+        return Momentum(self.momentum, self.shifted)
 
     def check(self) -> None:
         """Raises ValueError if there is no such point."""
         check_delay(self.delay)
-        check_momentum(self.momentum)
+        Momentum(self.momentum, self.shifted)
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be a finite number above 0, not {self.learning_rate!r}")
 

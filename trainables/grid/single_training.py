@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils import vector_to_parameters
 
-from tautune.trainables.delay.queue import delayed_sgd
+from tautune.trainables.delay.sgd import delayed_sgd
 from tautune.trainables.grid.point import Outcome, Point, Task, loss_limit, outcome
-from tautune.trainables.theory.momentum import Momentum
 
 
 class SingleTraining:
@@ -32,7 +31,7 @@ class SingleTraining:
             problem.parameters,
             point.learning_rate,
             point.delay,
-            Momentum(point.momentum, point.shifted),
+            point.kind,
             storage=course.storage,
         )
         self.batches = problem.batches(course.mini_batch, point.seed)

@@ -13,7 +13,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from tautune.trainables.grid.point import Course, Momentum, Outcome, Point, Task, loss_limit, outcome
+from tautune.trainables.grid.point import Course, Outcome, Point, Task, loss_limit, outcome
 from tautune.trainables.grid.stacked_network import accuracies_of_each, losses_of_each, outputs_of_each
 
 CHECK = 25
@@ -197,10 +197,12 @@ def _column(values: list[float], x: Tensor) -> Tensor:
 
 
 def slots(point: Point, course: Course) -> tuple[int, int]:
-    """How many gradients and how many velocities a point keeps."""
+    """Returns how many gradients and how many velocities a point keeps."""
     longest = min(point.delay + 1, course.steps)
-    return longest, {Momentum.NONE: 0, Momentum.DAMPENED: 1, Momentum.SHIFTED: longest}[point.kind]
+    if not point.momentum:
+        return longest, 0
+    return longest, longest if point.shifted else 1
 
 
-def _group_key(point: Point) -> tuple[int, str]:
-    return point.delay, point.kind.value
+def _group_key(point: Point) -> tuple[int, bool, bool]:
+    return point.delay, point.momentum > 0, point.shifted

@@ -1,8 +1,6 @@
 """Tune trainable: many points of a grid in one trial. It imports little, as starting the trials is what costs."""
 
-import json
 import time
-import warnings
 from typing import Any
 
 import torch
@@ -10,7 +8,7 @@ from ray import tune
 
 from tautune.trainables.grid.plan import Plan, TooManyPoints, plan, stacks, train
 from tautune.trainables.grid.point import Outcome, Point, Task
-from tautune.trainables.theory.problem import Problem
+from tautune.trainables.theory.problem import ProblemParts
 
 REPORT_SECONDS = 2.0
 """Of training at least between two reports: what a killed run loses, and a stack."""
@@ -19,18 +17,20 @@ REPORT_SECONDS = 2.0
 class GridTrial(tune.Trainable):
     """Trains the points first … last-1 stack by stack; one step is some stacks.
 
-    A result's `rows` are [number of the point, *outcome], as JSON. `failure` is a message, if the points do not fit
-    into memory. A trial has no checkpoint: what it measured is in its results.
+    A result's `rows` are pairs (number of the point, `Outcome`), and `measured` are the seconds of a point's step, by
+    the number that trained at once. `failure` is a message if the points do not fit into memory. A trial has no
+    checkpoint: what it measured is in its results.
 
     Config: bounds (first, last). The rest comes through `tune.with_parameters` and is shared by the trials of a node:
-    `points` (an array of `POINTS`), `model`, `loss`, `l2`, `inputs` and `targets` (numpy arrays), `starts` (of them, by
-    seed), `course`, `device`, `stackable`, `at_once` (None: measured) and `memory_share` (of the device, a trial's).
+    `points` (an array of `POINTS`), `problem` (`ProblemParts`), `starts` (numpy arrays by seed), `course`, `device`,
+    `stackable`, `at_once` (None: measured) and `memory_share` (a trial's share of the device).
     """
 
-    def setup(self, config: dict[str, Any], **shared: Any) -> None:
+    def setup(self, config: dict[str, Any], *, problem: ProblemParts, device: str, **shared: Any) -> None:
         torch.set_num_threads(1)  # trials share the machine
         self.shared = shared
-        self.task = _task(shared)
+        starts = {seed: torch.tensor(x).to(device) for seed, x in shared["starts"].items()}
+        self.task = Task(problem.on(device), starts, shared["course"])
         self.plan: Plan | None = None
         self.reset_config(config)
 
@@ -46,7 +46,7 @@ class GridTrial(tune.Trainable):
             try:
                 self._divide()
             except TooManyPoints as error:
-                return {"rows": "[]", "failure": str(error), "done": True}
+                return {"rows": [], "failure": str(error), "done": True}
         assert self.plan is not None
         begun, first = time.perf_counter(), self.next
         outcomes: list[Outcome] = []
@@ -54,9 +54,9 @@ class GridTrial(tune.Trainable):
             outcomes += train(self.task, self.stacks.pop(0))
         self.next += len(outcomes)
         return {
-            "rows": json.dumps([[first + i, *outcome] for i, outcome in enumerate(outcomes)]),
+            "rows": list(enumerate(outcomes, start=first)),
             "at_once": self.plan.at_once,
-            "measured": json.dumps(dict(self.plan.seconds)),
+            "measured": dict(self.plan.seconds),
             "failure": "",
             "done": not self.stacks,
         }
@@ -66,12 +66,3 @@ class GridTrial(tune.Trainable):
         chosen = {name: self.shared[name] for name in names}
         self.plan = self.plan or plan(self.task, self.points, **chosen, share=self.shared["memory_share"])
         self.stacks = stacks(self.task, self.points, self.plan)
-
-
-def _task(shared: dict[str, Any]) -> Task:
-    with warnings.catch_warnings():  # the object store's arrays are read-only, and nothing here writes to them
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        inputs, targets = (torch.from_numpy(shared[name]).to(shared["device"]) for name in ("inputs", "targets"))
-        starts = {seed: torch.from_numpy(x).to(shared["device"]) for seed, x in shared["starts"].items()}
-    problem = Problem(shared["model"].to(shared["device"]), shared["loss"], inputs, targets, l2=shared["l2"])
-    return Task(problem, starts, shared["course"])

@@ -5,10 +5,14 @@ Shapes: P parameters, N examples. x, gradients and eigenvectors are flat tensors
 """
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
@@ -124,6 +128,34 @@ class Problem:
     def _named(self, x: Tensor) -> dict[str, Tensor]:
         pieces = x.split([p.numel() for p in self.parameters])
         return {n: c.view_as(p) for n, c, p in zip(self.names, pieces, self.parameters, strict=True)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemParts:
+    """A problem as it travels to a trial, whole: it can be pickled, and a node keeps one copy of the arrays."""
+
+    model: nn.Module
+    """On the CPU, at the weights where training begins."""
+    loss: Loss
+    l2: float
+    chunk: int
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+
+    @classmethod
+    def of(cls, problem: Problem) -> "ProblemParts":
+        """Returns the parts of `problem`, whose model is copied."""
+        model = copy.deepcopy(problem.model).cpu()
+        inputs, targets = (tensor.detach().cpu().numpy() for tensor in (problem.inputs, problem.targets))
+        return cls(model=model, loss=problem.loss, l2=problem.l2, chunk=problem.chunk, inputs=inputs, targets=targets)
+
+    def on(self, device: torch.device | str) -> Problem:
+        """Returns the problem on `device`, with a model of its own. On the CPU the data are not copied."""
+        with warnings.catch_warnings():  # Ray's arrays are read-only, and nothing here writes to them
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            inputs, targets = (torch.from_numpy(array).to(device) for array in (self.inputs, self.targets))
+        model = copy.deepcopy(self.model).to(device)
+        return Problem(model, self.loss, inputs, targets, l2=self.l2, chunk=self.chunk)
 
 
 def _derivative_along(value: Tensor, leaves: list[Tensor], v: Tensor) -> Tensor:

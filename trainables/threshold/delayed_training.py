@@ -1,28 +1,15 @@
 """Delayed training that begins beside a minimum, and the distance to it at every step."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from tautune.trainables.delay.queue import delayed_sgd
-from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.delay.sgd import delayed_sgd
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.threshold.growth import Growth, envelope_rate, oscillation_rate
 from tautune.trainables.threshold.minimum import Minimum
-
-
-class Dynamics(NamedTuple):
-    """How the updates are made."""
-
-    delay: int
-    momentum: float
-    shifted: bool
-    mini_batch: int | None
-    """Examples a step; None is the full batch."""
-    seed: int
-    """Of the order of the mini-batches."""
+from tautune.trainables.threshold.record import Settings
 
 
 class DelayedTraining:
@@ -38,20 +25,18 @@ class DelayedTraining:
         self,
         problem: Problem,
         minimum: Minimum,
-        dynamics: Dynamics,
+        settings: Settings,
         learning_rate: float,
         *,
         distance: float,
         anchored: bool,
     ) -> None:
-        self.problem, self.minimum, self.dynamics, self.distance = problem, minimum, dynamics, distance
-        self.anchored = anchored and dynamics.mini_batch is not None
+        self.problem, self.minimum, self.settings, self.distance = problem, minimum, settings, distance
+        self.anchored = anchored and settings.mini_batch is not None
         problem.move_to(minimum.point + distance * minimum.direction)
         self.parameters = problem.parameters
-        self.queue = delayed_sgd(
-            self.parameters, learning_rate, dynamics.delay, Momentum(dynamics.momentum, dynamics.shifted)
-        )
-        self.batches = problem.batches(dynamics.mini_batch, dynamics.seed)
+        self.queue = delayed_sgd(self.parameters, learning_rate, settings.delay, settings.momentum)
+        self.batches = problem.batches(settings.mini_batch, settings.seed)
         self.along: list[float] = [distance]
         """Signed distance to x* along v, one a step."""
         self.norm: list[float] = [distance]
@@ -69,7 +54,7 @@ class DelayedTraining:
             self._step()
 
     def ended(self, *, leave: float, settle: float) -> bool:
-        recent = max(self.norm[-2 * (self.dynamics.delay + 1) :])
+        recent = max(self.norm[-2 * (self.settings.delay + 1) :])
         return self.overflowed or not settle * self.distance <= recent <= leave * self.distance
 
     def _step(self) -> None:
@@ -107,16 +92,16 @@ def measure_growth(training: DelayedTraining, *, tolerance: float = 1e-5) -> Gro
     `tolerance`/(τ+1) per step. Mini-batch: over 200 (τ+1) steps or 20 epochs, whichever is more. Either way no
     longer than the distance takes to change a thousandfold.
     """
-    dynamics = training.dynamics
-    lag = dynamics.delay + 1
-    noisy = dynamics.mini_batch is not None
+    settings = training.settings
+    lag = settings.delay + 1
+    noisy = settings.mini_batch is not None
     limits = {"leave": 1e3, "settle": 1e-3}
     if noisy:
-        steps = max(200 * lag, 20 * math.ceil(len(training.problem) / (dynamics.mini_batch or 1)))
+        steps = max(200 * lag, 20 * math.ceil(len(training.problem) / (settings.mini_batch or 1)))
         training.advance(steps, **limits)
         rate = envelope_rate(np.array(training.norm)) if len(training.norm) >= 8 else math.nan
         return _finite_growth(training, [rate], **limits)
-    most = round(1000 * lag / (1 - dynamics.momentum))
+    most = round(1000 * lag / (1 - settings.momentum.value))
     rates: list[float] = []
     length = max(16, 8 * lag)
     while True:
@@ -135,7 +120,7 @@ def _finite_growth(training: DelayedTraining, rates: list[float], *, leave: floa
     rate = rates[-1] if rates else math.nan
     error = float(np.ptp(rates[-3:])) if len(rates) >= 3 else 0.0
     if training.ended(leave=leave, settle=settle):
-        whole = math.log(max(training.norm[-2 * (training.dynamics.delay + 1) :]) / training.distance) / steps
+        whole = math.log(max(training.norm[-2 * (training.settings.delay + 1) :]) / training.distance) / steps
         if training.overflowed:
             whole = math.log(leave) / steps
         if not rate * whole > 0:

@@ -1,13 +1,14 @@
 """Everything that is measured at one delay: the stability threshold, then how soon training leaves above it."""
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
 
 from tautune.trainables.theory.problem import Problem
-from tautune.trainables.threshold.delayed_training import DelayedTraining, Dynamics, measure_growth, steps_to_leave
+from tautune.trainables.threshold.delayed_training import DelayedTraining, measure_growth, steps_to_leave
 from tautune.trainables.threshold.minimum import Minimum
+from tautune.trainables.threshold.record import Departure, MeasurementRecord, Settings
 from tautune.trainables.threshold.search import Sample, ThresholdSearch
+
+__all__ = ["Departure", "Measurement", "MeasurementRecord", "Settings"]
 
 PERTURBATION = 1e-6
 """Distance from the minimum at which growth is measured, relative to ‖x*‖: small enough for curvature alone to act."""
@@ -19,38 +20,8 @@ MINI_BATCH_FACTORS = (*FACTORS, 0.7, 0.5)
 """Gradient noise can carry training out of the minimum's neighbourhood below the threshold too."""
 
 
-class Departure(NamedTuple):
-    """Training from beside the minimum at one learning rate, until it left or the budget ended."""
-
-    learning_rate: float
-    steps: int
-    left: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What to measure at one delay."""
-
-    delay: int
-    momentum: float = 0.0
-    shifted: bool = False
-    mini_batch: int | None = None
-    seed: int = 0
-    """Of the mini-batches."""
-    resolution: float = 0.005
-    """Relative width of the threshold's bracket."""
-    first_guess: float = 0.01
-    """Learning rate at which the search begins."""
-    departures: bool = True
-    """Whether to go on, after the threshold, to how soon training leaves the minimum."""
-
-    @property
-    def dynamics(self) -> Dynamics:
-        return Dynamics(self.delay, self.momentum, self.shifted, self.mini_batch, self.seed)
-
-
 class Measurement:
-    """One learning rate at a time: `advance()` until `done`. `state_dict()` holds everything, as plain JSON."""
+    """Measures one learning rate at a time: `advance()` until `done`. `record()` holds everything."""
 
     def __init__(self, problem: Problem, minimum: Minimum, settings: Settings) -> None:
         self.problem, self.minimum, self.settings = problem, minimum, settings
@@ -71,21 +42,22 @@ class Measurement:
         else:
             self._measure_growth()
 
-    def state_dict(self) -> dict[str, Any]:
-        threshold = None if self.search.failed else self.search.threshold()
-        return {
-            "settings": asdict(self.settings),
-            "samples": [sample._asdict() for sample in self.search.samples],
-            "departures": [departure._asdict() for departure in self.departures],
-            "gradient_evaluations": self.gradient_evaluations,
-            "threshold": threshold and threshold._asdict(),
-            "done": self.done,
-        }
+    def record(self) -> MeasurementRecord:
+        """Returns everything that was measured so far."""
+        return MeasurementRecord(
+            settings=self.settings,
+            samples=tuple(self.search.samples),
+            departures=tuple(self.departures),
+            gradient_evaluations=self.gradient_evaluations,
+            threshold=None if self.search.failed else self.search.threshold(),
+            done=self.done,
+        )
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.search.samples = [Sample(**sample) for sample in state["samples"]]
-        self.departures = [Departure(**departure) for departure in state["departures"]]
-        self.gradient_evaluations = state["gradient_evaluations"]
+    def load(self, record: MeasurementRecord) -> None:
+        """Goes on from where an earlier measurement ended; its settings are not taken over."""
+        self.search.samples = list(record.samples)
+        self.departures = list(record.departures)
+        self.gradient_evaluations = record.gradient_evaluations
 
     @property
     def _factors(self) -> tuple[float, ...]:
@@ -105,7 +77,7 @@ class Measurement:
         factor = self._factors[len(self.departures)]
         learning_rate = self.search.threshold().learning_rate * factor
         slowest = max((d.steps for d in self.departures if d.left), default=0)
-        first = round(100 * (self.settings.delay + 1) / (1 - self.settings.momentum))
+        first = round(100 * (self.settings.delay + 1) / (1 - self.settings.momentum.value))
         budget = (4 * slowest if factor > 1 else slowest) or first
         if self.settings.mini_batch:  # noise takes its time
             budget = max(budget, 20 * math.ceil(len(self.problem) / self.settings.mini_batch))
@@ -117,7 +89,7 @@ class Measurement:
         return DelayedTraining(
             self.problem,
             self.minimum,
-            self.settings.dynamics,
+            self.settings,
             learning_rate,
             distance=distance * self.size,
             anchored=anchored,

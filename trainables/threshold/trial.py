@@ -1,31 +1,35 @@
 """The sweep's Ray Tune trainables: train to the minimum, then measure one delay a trial."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
 
-from tautune import search_spaces
-from tautune.trainables.theory.problem import Problem
-from tautune.trainables.threshold.measurement import Measurement, Settings
+from tautune.trainables.theory.problem import Problem, ProblemParts
+from tautune.trainables.threshold.measurement import Measurement
 from tautune.trainables.threshold.minimum import Descent, Minimum, MinimumNotReached
+from tautune.trainables.threshold.record import Key, MeasurementRecord, Settings
 
 
-def _study_problem(config: dict[str, Any]) -> Problem:
+def _on(device: str, parts: ProblemParts) -> Problem:
     torch.set_num_threads(1)  # trials share the machine; and sums come out the same wherever a trial runs
-    return search_spaces.find(config["study"]).problem(config["device"])
+    return parts.on(device)
 
 
 class MinimumTrial(tune.Trainable):
-    """Trains a study to its minimum; one step is a round of L-BFGS. The last checkpoint holds the minimum.
+    """Trains a problem to its minimum; one step is a round of the descent. The last checkpoint holds the minimum.
 
-    Config: study, device, tolerance, budget (gradient evaluations).
+    Config: tolerance, budget (gradient evaluations). Through `tune.with_parameters` come `problem`, `device` and
+    `begun`, the state of an earlier descent to go on from.
     """
 
-    def setup(self, config: dict[str, Any], begun: dict[str, Any] | None = None) -> None:
-        self.descent = Descent(_study_problem(config), tolerance=config["tolerance"], budget=config["budget"])
+    def setup(
+        self, config: dict[str, Any], *, problem: ProblemParts, device: str, begun: dict[str, Any] | None = None
+    ) -> None:
+        self.descent = Descent(_on(device, problem), tolerance=config["tolerance"], budget=config["budget"])
         self.minimum: Minimum | None = None
         self.failure = ""
         if begun:
@@ -58,57 +62,59 @@ class MinimumTrial(tune.Trainable):
 
 
 class DelayTrial(tune.Trainable):
-    """Measures one delay; one step is one learning rate. A result's `record` is the measurement so far, as JSON.
+    """Measures one delay; one step is one learning rate. A result's `record` is the `MeasurementRecord` so far.
 
-    Config: study, device, settings (the fields of `Settings`). `begun` holds earlier measurements to go on from,
-    by (delay, seed).
+    Config: measurement (its delay and seed). Through `tune.with_parameters` come `problem`, `device`, `minimum` (its
+    `state_dict`) and, by (delay, seed), the `settings` of every measurement and those `begun` earlier, to go on from.
     """
 
     def setup(
         self,
         config: dict[str, Any],
-        minimum: dict[str, Any] | None = None,
-        begun: dict[tuple[int, int], dict[str, Any]] | None = None,
+        *,
+        problem: ProblemParts,
+        device: str,
+        minimum: dict[str, Any],
+        settings: Mapping[Key, Settings],
+        begun: Mapping[Key, MeasurementRecord],
     ) -> None:
-        assert minimum is not None
-        self.begun = begun or {}
-        self.problem = _study_problem(config)
-        self.minimum = Minimum(**minimum).to(config["device"])
+        self.settings, self.begun = settings, begun
+        self.problem = _on(device, problem)
+        self.minimum = Minimum(**minimum).to(device)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Reuses the actor: the data and the network stay, a measurement begins by moving the network."""
-        settings = Settings(**new_config["settings"])
-        self.measurement = Measurement(self.problem, self.minimum, settings)
-        if record := self.begun.get((settings.delay, settings.seed)):
-            self.measurement.load_state_dict(record)
+        key = new_config["measurement"]["delay"], new_config["measurement"]["seed"]
+        self.measurement = Measurement(self.problem, self.minimum, self.settings[key])
+        if record := self.begun.get(key):
+            self.measurement.load(record)
         return True
 
     def step(self) -> dict[str, Any]:
-        measurement = self.measurement
-        if not measurement.done:
-            measurement.advance()
-        record = measurement.state_dict()
-        last = measurement.search.samples[-1]
+        if not self.measurement.done:
+            self.measurement.advance()
+        record = self.measurement.record()
+        last = record.samples[-1]
         result = {
-            "record": json.dumps(record),
-            "gradient_evaluations": measurement.gradient_evaluations,
+            "record": record,
+            "gradient_evaluations": record.gradient_evaluations,
             "learning_rate": last.learning_rate,
             "growth_rate": last.growth,
-            "timesteps_total": sum(s.steps for s in measurement.search.samples)
-            + sum(d.steps for d in measurement.departures),
-            "done": measurement.done,
+            "timesteps_total": sum(s.steps for s in record.samples) + sum(d.steps for d in record.departures),
+            "done": record.done,
         }
-        if record["threshold"]:
-            result["threshold"] = record["threshold"]["learning_rate"]
-            result["uncertainty"] = record["threshold"]["uncertainty"]
-        if measurement.departures:
-            result["learning_rate"] = measurement.departures[-1].learning_rate
-            result["steps_to_leave"] = measurement.departures[-1].steps
+        if record.threshold:
+            result["threshold"] = record.threshold.learning_rate
+            result["uncertainty"] = record.threshold.uncertainty
+        if record.departures:
+            result["learning_rate"] = record.departures[-1].learning_rate
+            result["steps_to_leave"] = record.departures[-1].steps
         return result
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        Path(checkpoint_dir, "record.json").write_text(json.dumps(self.measurement.state_dict()))
+        Path(checkpoint_dir, "record.json").write_text(json.dumps(self.measurement.record().as_json()))
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
-        self.measurement.load_state_dict(json.loads(Path(checkpoint_dir, "record.json").read_text()))
+        record = json.loads(Path(checkpoint_dir, "record.json").read_text())
+        self.measurement.load(MeasurementRecord.from_json(record))

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 from typer.exceptions import TyperException
+from typer.main import get_command
 
-from tautune.cluster.remote.jobs import check_command, run_name
+from tautune.cluster.remote.jobs import run_name
 from tautune.cluster.remote.token_file import make_token
+from tautune.commands.app import app
+from tautune.commands.submitted import check_command
 from tautune.records.errors import InputError
 
 ROOT = Path(__file__).parents[3]
+TAUTUNE = get_command(app)
 
 
 @pytest.mark.parametrize(
@@ -23,22 +27,30 @@ ROOT = Path(__file__).parents[3]
         (["up"], "'up' cannot be submitted; a cluster runs sweep"),
         (["sweep", "digts"], "digts"),
         (["sweep", "digits", "--delays", "0,x"], "'x' is not one"),
+        (["sweep", "digits", "--resolution", "2"], "--resolution must be"),
+        (["sweep", "digits", "--device", "gpu"], "--device must be cpu, cuda or auto"),
+        (["sweep", "digits_mlp"], "digits_mlp is for `tautune tune`"),
+        (["sweep", "mine.py"], "mine.py is not a file of"),
+        (["grid", "digits", "--learning-rates", "1:0.1:4"], "the first is not below the second"),
+        (["grid", "digits", "--mini-batch", "5000"], "--mini-batch must be between 1 and the 1797 examples"),
         (["tune", "digits_mpl"], "did you mean digits_mlp"),
+        (["tune", "digits_mlp", "--set", "delai=3"], "did you mean delay"),
+        (["tune", "digits_mlp", "--set", "delay"], "--set takes NAME=VALUE"),
         (["tune", "mine.py"], "mine.py is not a file of"),
         (["tune", "/elsewhere/mine.py"], "/elsewhere/mine.py is not a file of"),
     ],
 )
 def test_what_would_not_run_is_refused(arguments: list[str], message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
-        check_command(arguments, tmp_path)
+        check_command(TAUTUNE, arguments, tmp_path)
 
 
 def test_options_are_checked_as_the_command_itself_does(tmp_path: Path) -> None:
-    check_command(["sweep", "digits", "--delays", "0,1"], tmp_path)
+    check_command(TAUTUNE, ["sweep", "digits", "--delays", "0,1"], tmp_path)
     (tmp_path / "mine.py").touch()
-    check_command(["tune", "mine.py", "--gpus-per-trial", "0.25"], tmp_path)
+    check_command(TAUTUNE, ["tune", "mine.py", "--gpus-per-trial", "0.25"], tmp_path)
     with pytest.raises(TyperException, match="--dleays"):
-        check_command(["sweep", "digits", "--dleays", "0"], tmp_path)
+        check_command(TAUTUNE, ["sweep", "digits", "--dleays", "0"], tmp_path)
 
 
 def test_a_runs_name_is_its_own() -> None:

@@ -62,6 +62,13 @@ def test_batch_on_line_and_mini_batch_training_are_one_loop(batch_size: int, ste
     assert train(model_of(), config, indices=torch.arange(60))[0].steps == steps
 
 
+@pytest.mark.parametrize(("batch_norm", "steps"), [(False, 9), (True, 8)])
+def test_a_last_batch_of_one_image_is_left_out_only_where_a_layer_needs_two(batch_norm: bool, steps: int) -> None:
+    config = TrainingConfig(optimizer="sgd", learning_rate=0.01, batch_size=7)
+    model = mlp(DATA.shape, 10, units=8, batch_norm=batch_norm)
+    assert train(model, config, indices=torch.arange(57))[0].steps == steps
+
+
 def test_a_full_batch_step_is_gradient_descent_on_the_penalized_mean() -> None:
     model, twin = model_of(), model_of()
     few = DATA[torch.arange(50)]

@@ -211,3 +211,33 @@ def test_a_users_network_is_given_contiguous_images_of_several_channels() -> Non
     colored = TRAIN.pixels.expand(-1, 3, -1, -1).contiguous().numpy()
     trial = make_trial({"learning_rate": 0.01}, model=lambda shape, classes: Viewing(), pixels=colored)
     assert trial.step()["failure"] == ""
+
+
+class Words(nn.Module):
+    """The mean of the embeddings of a sentence's tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.last = nn.Embedding(50, 16), nn.Linear(16, 10)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        logits: Tensor = self.last(self.embedding(tokens.long()).mean(dim=1))
+        return logits
+
+
+def test_tokens_reach_the_model_as_they_are(tmp_path: Path) -> None:
+    """A float of each number, standardized, is -1, 0 or 1 as a token: that was at chance, a tenth."""
+    classes = TRAIN.targets
+    order = torch.Generator().manual_seed(0)
+    tokens = torch.cat([torch.randint(10, 50, (len(classes), 4), generator=order), classes.unsqueeze(1)], dim=1)
+    config = {"learning_rate": 0.05, "batch_size": 32}
+    trial = make_trial(config, model=lambda shape, classes: Words(), pixels=tokens.numpy())
+    assert run(trial)[-1]["validation_accuracy"] > 0.9
+    trial.save_checkpoint(str(tmp_path))
+    resumed = make_trial(config, model=lambda shape, classes: Words(), pixels=tokens.numpy())
+    resumed.load_checkpoint(str(tmp_path))
+    assert resumed.trainings[0].validate() == trial.trainings[0].validate()
+    shared = trial.shared | {"study": replace(trial.shared["study"], normalize=False), "pixels": tokens.float().numpy()}
+    as_numbers = make_trial(config, **shared)
+    assert as_numbers.step()["failure"] == ""
+    assert as_numbers.trainings[0].normalize.mean.numel() == 0

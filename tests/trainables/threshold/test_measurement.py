@@ -8,12 +8,15 @@ import torch
 from tautune.search_spaces import digits, quadratic
 from tautune.search_spaces.stability_study import StabilityStudy
 from tautune.trainables.theory import stability
+from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.theory.problem import Problem
-from tautune.trainables.threshold.delayed_training import DelayedTraining, Dynamics, steps_to_leave
-from tautune.trainables.threshold.measurement import FACTORS, Measurement, Settings
+from tautune.trainables.threshold.delayed_training import DelayedTraining, steps_to_leave
+from tautune.trainables.threshold.measurement import FACTORS, Measurement
 from tautune.trainables.threshold.minimum import Minimum, find_minimum
+from tautune.trainables.threshold.record import MeasurementRecord, Settings
 
-KINDS = [(0.0, False), (0.5, False), (0.9, False), (0.5, True), (0.9, True)]
+KINDS = [NO_MOMENTUM, Momentum(0.5), Momentum(0.9), Momentum(0.5, shifted=True), Momentum(0.9, shifted=True)]
+SMALL_BATCHES = Settings(delay=1, mini_batch=15)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,9 +49,8 @@ def network() -> tuple[Problem, Minimum]:
 def measured(at: tuple[Problem, Minimum], **settings: Any) -> tuple[Measurement, float]:
     """The finished measurement, and its threshold relative to theory's."""
     problem, minimum = at
-    theory = stability.max_stable_learning_rate(
-        minimum.sharpness, settings["delay"], settings.get("momentum", 0.0), shifted=settings.get("shifted", False)
-    )
+    momentum = settings.get("momentum", NO_MOMENTUM)
+    theory = stability.max_stable_learning_rate(minimum.sharpness, settings["delay"], momentum)
     guess = settings.pop("guess", 1.0)
     first_guess = 0.01 if guess is None else guess * theory
     settings = {"departures": False, "first_guess": first_guess} | settings
@@ -58,24 +60,22 @@ def measured(at: tuple[Problem, Minimum], **settings: Any) -> tuple[Measurement,
     return measurement, measurement.search.threshold().learning_rate / theory
 
 
-@pytest.mark.parametrize(("momentum", "shifted"), KINDS)
+@pytest.mark.parametrize("momentum", KINDS, ids=str)
 @pytest.mark.parametrize("delay", [0, 1, 2, 3, 8, 21, 64])
-def test_quadratic_within_a_thousandth(
-    oracle: tuple[Problem, Minimum], delay: int, momentum: float, shifted: bool
-) -> None:
-    measurement, ratio = measured(oracle, delay=delay, momentum=momentum, shifted=shifted)
+def test_quadratic_within_a_thousandth(oracle: tuple[Problem, Minimum], delay: int, momentum: Momentum) -> None:
+    measurement, ratio = measured(oracle, delay=delay, momentum=momentum)
     assert ratio == pytest.approx(1, abs=1e-3)
     assert measurement.search.done
 
 
 @pytest.mark.parametrize("guess", [5.0, 0.2, None])
-@pytest.mark.parametrize(("delay", "momentum", "shifted"), [(0, 0.0, False), (7, 0.0, False), (4, 0.9, True)])
+@pytest.mark.parametrize(("delay", "momentum"), [(0, NO_MOMENTUM), (7, NO_MOMENTUM), (4, Momentum(0.9, shifted=True))])
 def test_the_first_guess_does_not_matter(
-    network: tuple[Problem, Minimum], delay: int, momentum: float, shifted: bool, guess: float | None
+    network: tuple[Problem, Minimum], delay: int, momentum: Momentum, guess: float | None
 ) -> None:
     """Five times off either way, and none: theory is a start of the search and nothing else."""
-    _, expected = measured(network, delay=delay, momentum=momentum, shifted=shifted)
-    _, ratio = measured(network, delay=delay, momentum=momentum, shifted=shifted, guess=guess)
+    _, expected = measured(network, delay=delay, momentum=momentum)
+    _, ratio = measured(network, delay=delay, momentum=momentum, guess=guess)
     assert ratio == pytest.approx(expected, abs=5e-4)
 
 
@@ -91,28 +91,26 @@ def test_digits_study_within_half_a_percent() -> None:
 def test_an_anchored_step_costs_two_gradients(network: tuple[Problem, Minimum]) -> None:
     problem, minimum = network
     for anchored, cost in ((True, 2), (False, 1)):
-        training = DelayedTraining(
-            problem, minimum, Dynamics(1, 0.0, False, 15, 0), 0.1, distance=1e-5, anchored=anchored
-        )
+        training = DelayedTraining(problem, minimum, SMALL_BATCHES, 0.1, distance=1e-5, anchored=anchored)
         training.advance(10, leave=1e9, settle=0.0)
         assert training.gradient_evaluations == pytest.approx(cost * 10 * 15 / 150)
 
 
 def test_at_the_minimum_an_anchored_training_rests_under_every_mini_batch(network: tuple[Problem, Minimum]) -> None:
     problem, minimum = network
-    training = DelayedTraining(problem, minimum, Dynamics(1, 0.0, False, 15, 0), 0.1, distance=0.0, anchored=True)
+    training = DelayedTraining(problem, minimum, SMALL_BATCHES, 0.1, distance=0.0, anchored=True)
     for _ in range(20):
         training._step()
     assert max(training.norm) < 1e-13
-    training = DelayedTraining(problem, minimum, Dynamics(1, 0.0, False, 15, 0), 0.1, distance=0.0, anchored=False)
+    training = DelayedTraining(problem, minimum, SMALL_BATCHES, 0.1, distance=0.0, anchored=False)
     for _ in range(20):
         training._step()
     assert max(training.norm) > 1e-3
 
 
-@pytest.mark.parametrize(("delay", "momentum", "shifted"), [(0, 0.0, False), (1, 0.0, False), (8, 0.9, False)])
-def test_network_obeys_the_rule(network: tuple[Problem, Minimum], delay: int, momentum: float, shifted: bool) -> None:
-    _, ratio = measured(network, delay=delay, momentum=momentum, shifted=shifted)
+@pytest.mark.parametrize(("delay", "momentum"), [(0, NO_MOMENTUM), (1, NO_MOMENTUM), (8, Momentum(0.9))])
+def test_network_obeys_the_rule(network: tuple[Problem, Minimum], delay: int, momentum: Momentum) -> None:
+    _, ratio = measured(network, delay=delay, momentum=momentum)
     assert ratio == pytest.approx(1, abs=5e-3)
 
 
@@ -147,11 +145,11 @@ def test_a_measurement_that_was_stopped_continues_to_the_same_end(network: tuple
     for _ in range(3):
         halves.advance()
     while not halves.done:
-        state = json.loads(json.dumps(halves.state_dict(), allow_nan=False))
+        text = json.dumps(halves.record().as_json(), allow_nan=False)
         halves = Measurement(problem, minimum, settings)
-        halves.load_state_dict(state)
+        halves.load(MeasurementRecord.from_json(json.loads(text)))
         halves.advance()
-    assert halves.state_dict() == whole.state_dict()
+    assert halves.record() == whole.record()
 
 
 def test_training_leaves_sooner_the_further_above_the_threshold_and_not_below(
@@ -167,11 +165,11 @@ def test_training_leaves_sooner_the_further_above_the_threshold_and_not_below(
 def test_overflow_ends_finite(oracle: tuple[Problem, Minimum]) -> None:
     """A learning rate 1e50 times too large: judged as growing, with numbers that JSON and Tune can hold."""
     measurement, ratio = measured(oracle, delay=1, guess=1e50)
-    json.dumps(measurement.state_dict(), allow_nan=False)
+    json.dumps(measurement.record().as_json(), allow_nan=False)
     assert measurement.search.samples[0].growth > 0
     assert ratio == pytest.approx(1, abs=1e-3)
     problem, minimum = oracle
-    training = DelayedTraining(problem, minimum, Dynamics(0, 0.0, False, None, 0), 1e300, distance=1.0, anchored=False)
+    training = DelayedTraining(problem, minimum, Settings(delay=0), 1e300, distance=1.0, anchored=False)
     assert steps_to_leave(training, factor=10, budget=50) == 1
     assert training.overflowed
     assert max(training.norm) < math.inf

@@ -1,0 +1,81 @@
+"""Gathers the measurements of a sweep into its thresholds."""
+
+from collections.abc import Iterable
+from statistics import fmean, stdev
+
+import numpy as np
+
+from tautune.analysis.thresholds import Escape, Point, Thresholds
+from tautune.trainables.theory import stability
+from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.threshold.record import MeasurementRecord
+
+
+def conclude(
+    records: Iterable[MeasurementRecord],
+    *,
+    study: str,
+    sharpness: float,
+    momentum: Momentum,
+    mini_batch: int | None,
+    examples: int,
+) -> Thresholds:
+    """Gathers measurements, with several seeds a delay, into thresholds; unfinished ones may be among them.
+
+    A delay is left out while one of its seeds has no threshold yet.
+
+    Args:
+        examples: N, the size of the data set, by which steps become epochs.
+    """
+    steps_per_epoch = examples // mini_batch if mini_batch else 1
+    by_delay: dict[int, list[MeasurementRecord]] = {}
+    for record in sorted(records, key=lambda r: (r.settings.delay, r.settings.seed)):
+        by_delay.setdefault(record.settings.delay, []).append(record)
+    points, escapes = [], []
+    for delay, measurements in by_delay.items():
+        if all(_bracketed(m) for m in measurements):
+            predicted = stability.max_stable_learning_rate(sharpness, delay, momentum)
+            points.append(_point(delay, predicted, measurements))
+        escapes += [
+            Escape(
+                delay=delay,
+                seed=measurement.settings.seed,
+                learning_rate=departure.learning_rate,
+                epochs=departure.steps / steps_per_epoch,
+                left=departure.left,
+            )
+            for measurement in measurements
+            for departure in measurement.departures
+        ]
+    return Thresholds(
+        study=study,
+        sharpness=sharpness,
+        momentum=momentum,
+        mini_batch=mini_batch,
+        points=tuple(points),
+        escapes=tuple(escapes),
+    )
+
+
+def _bracketed(record: MeasurementRecord) -> bool:
+    threshold = record.threshold
+    return threshold is not None and (
+        record.done
+        or bool(record.departures)
+        or 2 * threshold.uncertainty <= record.settings.resolution * threshold.learning_rate
+    )
+
+
+def _point(delay: int, predicted: float, records: list[MeasurementRecord]) -> Point:
+    thresholds = [record.threshold for record in records if record.threshold]
+    rates = [threshold.learning_rate for threshold in thresholds]
+    bracket = fmean(threshold.uncertainty for threshold in thresholds)
+    error = stdev(rates) / len(rates) ** 0.5 if len(rates) > 1 else 0.0
+    return Point(
+        delay=delay,
+        predicted=predicted,
+        measured=fmean(rates),
+        uncertainty=float(np.hypot(bracket, error)),
+        gradient_evaluations=round(sum(record.gradient_evaluations for record in records)),
+        seeds=len(records),
+    )

@@ -1,0 +1,32 @@
+"""SIGTERM as Ctrl-C: what `timeout`, SLURM and systemd send ends a run in its own words, with exit code 130."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Makes SIGTERM do inside what SIGINT does, also where SIGINT is ignored, as under nohup.
+
+    Only the main thread receives signals; elsewhere this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    usual = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+
+
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    """Handles SIGTERM by what handles SIGINT at that moment: Tune's own handler while it runs."""
+    handler = signal.getsignal(signal.SIGINT)
+    if callable(handler):
+        handler(signal.SIGINT, frame)
+    else:
+        raise KeyboardInterrupt

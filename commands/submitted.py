@@ -1,0 +1,68 @@
+"""A command for the cluster, checked here as far as it can be: the job would take half a minute to say the same."""
+
+import difflib
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from tautune.cluster.remote.jobs import SENT
+from tautune.commands.checking import only_checking
+from tautune.commands.tuning import _parse_set
+from tautune.records.errors import InputError, user_input
+from tautune.search_spaces.catalogue import CATALOGUE, check_fixed, check_study
+
+CHECK_THEMSELVES = ("sweep", "grid")
+"""The commands that call `checked` once all that can be told without Ray has been checked."""
+
+
+def check_command(group: Any, arguments: list[str], working_dir: Path) -> None:
+    """Checks the arguments of a command for the cluster.
+
+    Args:
+        group: `tautune` itself, as Typer's group of commands.
+        arguments: one of the group's commands and its options.
+        working_dir: the folder that the job will run in.
+
+    Raises:
+        InputError: as the command itself would, or it is none that a cluster runs.
+    """
+    if not arguments:
+        raise InputError(f"give a command after --: {', '.join(SENT)}; as in `tautune submit -- sweep digits`")
+    name, *options = arguments
+    if name not in SENT:
+        near = difflib.get_close_matches(name, SENT, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"a cluster runs {', '.join(SENT)}"
+        raise InputError(f"{name!r} cannot be submitted; {meant}")
+    for option in options:
+        if option.endswith(".py") and not _inside(option, working_dir):
+            raise InputError(f"{option} is not a file of {working_dir}, which the job takes along; see --working-dir")
+    command = group.commands[name]
+    context = command.make_context(f"tautune {name}", list(options))
+    with chdir(working_dir):
+        if name in CHECK_THEMSELVES:
+            _run_its_checks(command, context)
+        elif name == "tune":
+            _check_tuning(context.params)
+
+
+def _run_its_checks(command: Any, context: Any) -> None:
+    try:
+        with only_checking(), context:
+            command.invoke(context)
+    except typer.Exit:
+        return
+    raise AssertionError(f"{command.name} does not call checked()")
+
+
+def _check_tuning(given: dict[str, Any]) -> None:
+    fixed = _parse_set(given["set_"] or [])
+    with user_input():
+        check_study(given["study"], "tune")
+        if given["study"] in CATALOGUE:
+            check_fixed(given["study"], fixed)
+
+
+def _inside(file: str, working_dir: Path) -> bool:
+    return not Path(file).is_absolute() and (working_dir / file).is_file()

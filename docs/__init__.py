@@ -1,0 +1,1 @@
+"""What is written about tautune, and what draws it."""

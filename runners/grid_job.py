@@ -1,0 +1,170 @@
+"""A delay × learning-rate grid as a Ray Tune job: few trials, each of many points."""
+
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import ray
+from ray import tune
+
+from tautune.analysis.grids import GridSummary, conclude
+from tautune.cluster.session.session import RETRIES, ray_session
+from tautune.cluster.session.storage_probe import check_storage
+from tautune.records.errors import InputError, Interrupted, trial_failed
+from tautune.records.grid_folder import GridFolder
+from tautune.records.provenance import now, provenance
+from tautune.records.storage import ray_storage
+from tautune.runners.grid_plan import GridPlan
+from tautune.runners.listeners import GridListener
+from tautune.trainables.grid.plan import check_stackable
+from tautune.trainables.grid.point import OUTCOMES, POINTS, Outcome, Point
+from tautune.trainables.grid.trial import GridTrial
+from tautune.trainables.theory.problem import ProblemParts
+
+Json = dict[str, Any]
+IN_WORKERS = ("tautune.trainables.grid.trial",)
+TRIALS_PER_SLOT = 4
+"""Trials for each CPU core (or GPU): as many as even out that one is longer than another."""
+SMALLEST_TRIAL = {"cpu": 64, "cuda": 1024}
+"""Points of a trial, unless there are fewer for each core or GPU: so many at once are fast."""
+STATE_SECONDS = "600"
+"""Seconds between two writes of Tune's own state: what a killed run needs is in points.csv."""
+
+
+def run_grid(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder, listener: GridListener) -> None:
+    """Trains the points that `rows` lacks; what comes of them goes into `rows` and into the folder as it comes.
+
+    It returns before all are trained where the run was stopped by Ctrl-C or SIGTERM.
+
+    Raises:
+        InputError: memory does not hold the points that are to train at once, or the storage cannot be written.
+        RunFailed: a trial failed.
+    """
+    begun, missing = time.monotonic(), plan.missing(rows)
+    listener.begun(len(missing))
+    task = plan.task(missing)
+    reason = check_stackable(task)
+    if reason:
+        listener.say(f"{plan.study.name} cannot train several points at once, so one after another: {reason}")
+    folder.begin(started=now(), points=len(missing), **provenance())
+    folder.write(rows)
+    shared = {
+        "points": np.array(missing, dtype=POINTS),
+        "problem": ProblemParts.of(plan.problem),
+        "starts": {seed: x.numpy() for seed, x in task.starts.items()},
+        "course": plan.course,
+        "device": plan.device,
+        "stackable": reason is None,
+        "at_once": plan.grid.points_per_trial,
+    }
+    keeper = _OutcomeKeeper(missing, rows, folder, listener)
+    try:
+        with ray_session(in_workers=IN_WORKERS):
+            check_storage(folder.path)
+            with _seldom_saved_state():
+                _train(plan, shared, keeper)
+    except KeyboardInterrupt:
+        return
+    folder.end(finished=now(), duration_seconds=round(time.monotonic() - begun, 1), **keeper.how)
+
+
+def concluded(plan: GridPlan, rows: dict[Point, Outcome]) -> GridSummary:
+    """Returns what the points that were trained say."""
+    return conclude(
+        np.array(list(rows), dtype=POINTS),
+        np.array(list(rows.values()), dtype=OUTCOMES),
+        study=plan.study.name,
+        momentum=plan.grid.momentum,
+        sharpness=plan.sharpness,
+    )
+
+
+def check_whole(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder) -> None:
+    """Raises Interrupted where a point is missing."""
+    if plan.missing(rows):
+        raise Interrupted(f"stopped; the points trained so far are in {folder.path}, the same command continues")
+
+
+def trial_size(points: int, slots: int, smallest: int) -> int:
+    """Returns the points of one trial: several trials for each of the `slots`, but none smaller than is fast."""
+    return max(math.ceil(points / (TRIALS_PER_SLOT * slots)), min(smallest, math.ceil(points / slots)))
+
+
+def _train(plan: GridPlan, shared: Json, keeper: "_OutcomeKeeper") -> None:
+    kind = "GPU" if plan.device == "cuda" else "CPU"
+    slots = max(1, int(ray.cluster_resources().get(kind, 1)))
+    on_a_node = max(1.0, max(node["Resources"].get(kind, 0.0) for node in ray.nodes()))
+    shared["memory_share"] = 1.0 if plan.device == "cuda" else 1 / on_a_node
+    size = plan.grid.points_per_trial or trial_size(len(keeper.points), slots, SMALLEST_TRIAL[plan.device])
+    edges = [*range(0, len(keeper.points), size), len(keeper.points)]
+    bounds = tune.grid_search(list(zip(edges, edges[1:], strict=False)))
+    results = tune.Tuner(
+        tune.with_resources(tune.with_parameters(GridTrial, **shared), plan.resources),
+        param_space={"bounds": bounds},
+        tune_config=tune.TuneConfig(reuse_actors=True, trial_dirname_creator=_dirname),
+        run_config=tune.RunConfig(
+            name="trials",
+            **ray_storage(keeper.folder.path),
+            callbacks=[keeper],
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=RETRIES),
+            verbose=0,
+        ),
+    ).fit()
+    if keeper.failure:
+        raise InputError(f"{keeper.failure}; give fewer --points-per-trial, a smaller model or shorter delays")
+    for result in results:
+        if result.error:
+            raise trial_failed("a trial", result.error, result.path)
+
+
+@contextmanager
+def _seldom_saved_state() -> Iterator[None]:
+    """Has Tune write its own state seldom, unless the user says otherwise; no later run of this process is meant."""
+    name = "TUNE_GLOBAL_CHECKPOINT_S"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = STATE_SECONDS
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+def _dirname(trial: Any) -> str:
+    first, last = trial.config["bounds"]
+    return f"points={first}-{last - 1}"
+
+
+class _OutcomeKeeper(tune.Callback):
+    """Keeps what came of every point, in memory and on disk, as it comes, and tells the listener."""
+
+    def __init__(
+        self, points: Sequence[Point], rows: dict[Point, Outcome], folder: GridFolder, listener: GridListener
+    ) -> None:
+        self.points, self.rows, self.folder, self.listener = points, rows, folder, listener
+        self.done, self.diverged = 0, 0
+        self.failure = ""
+        self.how: Json = {}
+
+    def __getstate__(self) -> Json:
+        return {}  # Tune pickles its callbacks into a file; this one is not needed from there
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
+        self.failure = self.failure or result["failure"]
+        if result["failure"]:
+            return
+        new = [(self.points[number], outcome) for number, outcome in result["rows"]]
+        new = [row for row in new if row[0] not in self.rows]  # a trial that was begun again repeats them
+        self.rows.update(new)
+        self.folder.append(new)
+        self.done += len(new)
+        self.diverged += sum(outcome.diverged for _, outcome in new)
+        self.how = {"at_once": result["at_once"], "seconds_by_number_at_once": result["measured"]}
+        if self.done:
+            self.listener.trained(self.done, self.diverged, result["at_once"])

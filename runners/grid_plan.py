@@ -1,0 +1,82 @@
+"""A grid's study made ready: its problem, its points, and which of them are missing. Nothing here needs Ray."""
+
+from collections.abc import Container
+from typing import Any
+
+import torch
+from tautune.trainables.threshold.checks import check_problem
+from torch import Tensor
+
+from tautune import search_spaces
+from tautune.records.errors import InputError, user_input
+from tautune.runners.devices import device_of
+from tautune.runners.grid import Grid
+from tautune.runners.shared import check_mini_batch
+from tautune.trainables.grid.point import Course, Point, Task
+from tautune.trainables.theory.problem import Problem
+from tautune.trainables.theory.sharpness import largest_eigenvalue
+from tautune.trainables.threshold.minimum import content_hash
+
+Json = dict[str, Any]
+PRECISION = torch.float32
+"""In which the points are trained, as any network is; theory's thresholds are computed in double precision."""
+
+
+class GridPlan:
+    """A grid whose study was loaded and checked.
+
+    Raises:
+        InputError: the study cannot be used, or the grid does not go with it.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        with user_input():
+            self.study = search_spaces.find(grid.study) if isinstance(grid.study, str) else grid.study
+            self.device = device_of(grid.device)
+            problem = self.study.problem()
+            check_mini_batch(grid.mini_batch, self.study.name, len(problem))
+            check_problem(problem)
+        self.content = content_hash(problem, tolerance=0.0)
+        self.sharpness = _initial_sharpness(problem)
+        self.points = grid.points(self.sharpness)
+        self.problem = problem.cast(PRECISION)
+        storage = torch.bfloat16 if grid.bfloat16_queue else None
+        self.course = Course(steps=grid.steps, mini_batch=grid.mini_batch, storage=storage)
+
+    @property
+    def configuration(self) -> Json:
+        """Returns what two runs must share to share a folder. Delays, learning rates and seeds may be added to it."""
+        own = {
+            "study": self.study.name,
+            "content": self.content,
+            "device": self.device,
+            "precision": str(PRECISION),
+        }
+        return self.grid.configuration() | own
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """Returns what each trial takes."""
+        return {"CPU": 1, "GPU": 1} if self.device == "cuda" else {"CPU": 1}
+
+    def missing(self, done: Container[Point]) -> list[Point]:
+        """Returns the points that have still to be trained."""
+        return [point for point in self.points if point not in done]
+
+    def starts(self, points: list[Point]) -> dict[int, Tensor]:
+        """Returns the initial weights [P] of every seed among the points."""
+        return {seed: self.study.start(seed).to(PRECISION) for seed in {point.seed for point in points}}
+
+    def task(self, points: list[Point]) -> Task:
+        """Returns everything that the training of those points needs but the points."""
+        return Task(self.problem, self.starts(points), self.course)
+
+
+def _initial_sharpness(problem: Problem) -> float:
+    """Returns λ at the initial weights. Raises InputError where the loss bends up in no direction."""
+    x = problem.point
+    λ = largest_eigenvalue(lambda v: problem.hessian_vector_product(x, v), x, tolerance=1e-4).value
+    if not λ > 0:
+        raise InputError("the loss has no positive curvature at the initial weights: theory has no threshold there")
+    return λ

@@ -1,0 +1,36 @@
+"""What a sweep and a grid share: checks, whose messages begin with the parameter's name, and the folder's name."""
+
+import math
+from collections.abc import Sequence
+
+from tautune.trainables.theory.momentum import Momentum
+
+LONGEST = 10**6
+"""Delay in steps: a measurement takes hundreds of steps for each step of delay."""
+
+
+def check(name: str, value: object, holds: bool, rule: str) -> None:
+    """Raises ValueError unless the rule holds; a number that is not finite breaks every rule."""
+    if not holds or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(f"{name} must be {rule}, not {value!r}")
+
+
+def check_delays(delays: Sequence[int]) -> None:
+    """Raises ValueError unless there are delays, each an integer between 0 and a million."""
+    if not delays:
+        raise ValueError("delays must hold at least one delay, as in 0,1,2,4,8")
+    for delay in delays:
+        if isinstance(delay, bool) or not isinstance(delay, int) or not 0 <= delay < LONGEST:
+            raise ValueError(f"delays must be integers ≥ 0 and below a million; {delay!r} is not")
+
+
+def check_mini_batch(mini_batch: int | None, study: str, examples: int) -> None:
+    """Raises ValueError unless a mini-batch holds between one example and all of them."""
+    if mini_batch is not None and not 1 <= mini_batch <= examples:
+        raise ValueError(f"mini_batch must be between 1 and the {examples} examples of {study}, not {mini_batch}")
+
+
+def folder_name(study: str, momentum: Momentum, mini_batch: int | None) -> str:
+    """Returns the name of a run's folder, as in digits-shifted-0.9-batch-256."""
+    kind = f"-{'shifted' if momentum.shifted else 'momentum'}-{momentum.value:g}" if momentum.value else ""
+    return study + kind + (f"-batch-{mini_batch}" if mini_batch else "")

@@ -1,0 +1,198 @@
+"""A sweep as a Ray Tune job: find the minimum if it is not known, then measure every delay, a trial each."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray import tune
+from ray.tune.logger import TBXLoggerCallback
+
+from tautune.analysis.sweep_conclusion import conclude
+from tautune.analysis.thresholds import Thresholds
+from tautune.cluster.session.session import RETRIES, ray_session
+from tautune.cluster.session.storage_probe import check_storage
+from tautune.records.errors import Interrupted, RunFailed, trial_failed
+from tautune.records.minimum_cache import MinimumCache
+from tautune.records.provenance import now, provenance
+from tautune.records.storage import ray_storage
+from tautune.records.sweep_folder import SweepFolder
+from tautune.runners.listeners import SweepListener
+from tautune.runners.sweep_plan import SweepPlan
+from tautune.trainables.theory.problem import ProblemParts
+from tautune.trainables.threshold.minimum import Minimum
+from tautune.trainables.threshold.record import Key, MeasurementRecord
+from tautune.trainables.threshold.trial import DelayTrial, MinimumTrial
+
+Json = dict[str, Any]
+IN_WORKERS = ("tautune.trainables.threshold.trial",)
+
+
+def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:
+    """Finds the minimum, unless `plan` knows it, and measures what is missing into `folder`.
+
+    Raises:
+        InputError: the storage cannot be written from every node.
+        RunFailed: no minimum was reached, or a trial failed.
+        Interrupted: by Ctrl-C or SIGTERM before there was a minimum.
+    """
+    begun, sweep = time.monotonic(), plan.sweep
+    try:
+        with ray_session(in_workers=IN_WORKERS):
+            check_storage(folder.path)
+            folder.keep_run(
+                delays=sorted({*folder.run.get("delays", []), *sweep.delays}),
+                seeds=max(sweep.repeats, folder.run.get("seeds", 0)),
+            )
+            folder.begin(started=now(), delays=list(sweep.delays), mini_batch_seeds=sweep.repeats, **provenance())
+            _find_minimum(plan, folder, listener)
+            _measure(plan, folder, listener)
+    except KeyboardInterrupt:
+        raise stopped(folder) from None
+    assert plan.minimum is not None
+    folder.end(finished=now(), duration_seconds=round(time.monotonic() - begun, 1))
+    folder.keep_run(minimum=_described(plan.minimum))
+
+
+def concluded(plan: SweepPlan, records: Iterable[MeasurementRecord]) -> Thresholds:
+    """Returns what the measurements say at the plan's minimum."""
+    assert plan.minimum is not None
+    return conclude(
+        records,
+        study=plan.study.name,
+        sharpness=plan.minimum.sharpness,
+        momentum=plan.sweep.momentum,
+        mini_batch=plan.sweep.mini_batch,
+        examples=len(plan.problem),
+    )
+
+
+def check_whole(plan: SweepPlan, folder: SweepFolder) -> None:
+    """Raises RunFailed where a delay has no threshold, and Interrupted where a measurement is missing."""
+    failed = [key for key, record in folder.records().items() if record.done and not record.threshold]
+    if failed:
+        raise RunFailed(
+            f"there is no threshold at delay {failed[0][0]}: training did not both stay and leave; see {folder.path}"
+        )
+    if plan.missing(folder):
+        raise stopped(folder)
+
+
+def stopped(folder: SweepFolder) -> Interrupted:
+    """Returns the error that a stopped sweep ends with."""
+    return Interrupted(f"stopped; what was measured is kept, the same command continues with --output {folder.path}")
+
+
+def _described(minimum: Minimum) -> Json:
+    names = ("sharpness", "loss", "gradient_norm", "gradient_evaluations")
+    return {name: getattr(minimum, name) for name in names}
+
+
+def _find_minimum(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:
+    if plan.minimum is not None:
+        listener.say(f"minimum of {plan.study.name} known from before")
+        return
+    listener.say(f"training {plan.study.name} to its minimum")
+    sweep = plan.sweep
+    trainable = tune.with_parameters(
+        MinimumTrial, problem=ProblemParts.of(plan.problem), device=plan.device, begun=plan.cache.begun()
+    )
+    results = tune.Tuner(
+        tune.with_resources(trainable, plan.resources),
+        param_space={"tolerance": sweep.tolerance, "budget": sweep.budget},
+        tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: "minimum"),
+        run_config=_run_config(folder, [_DescentKeeper(plan.cache)], keep=2),
+    ).fit()
+    result = results[0]
+    if result.error:
+        raise trial_failed("the trial of minimum", result.error, result.path)
+    metrics = result.metrics or {}
+    if metrics.get("failure"):
+        raise RunFailed(metrics["failure"])
+    if not metrics.get("done") or result.checkpoint is None:
+        raise KeyboardInterrupt
+    plan.minimum = Minimum(**_read_checkpoint(result.checkpoint)["minimum"])
+    plan.cache.keep(plan.minimum)
+
+
+def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:
+    settings = plan.missing(folder)
+    if not settings:
+        return
+    assert plan.minimum is not None
+    keeper = _MeasurementKeeper(plan, folder, listener)
+    trainable = tune.with_parameters(
+        DelayTrial,
+        problem=ProblemParts.of(plan.problem),
+        device=plan.device,
+        minimum=plan.minimum.state_dict(),
+        settings={(s.delay, s.seed): s for s in settings},
+        begun=dict(keeper.records),
+    )
+    measurements = [{"delay": s.delay, "seed": s.seed} for s in settings]  # what Tune is given it also shows
+    slots = ray.cluster_resources().get("CPU", 1) / plan.resources["CPU"]
+    results = tune.Tuner(
+        tune.with_resources(trainable, plan.resources),
+        param_space={"measurement": tune.grid_search(measurements)},
+        # Where there is room for all, the first actors to be up do not take the work of other hosts'.
+        tune_config=tune.TuneConfig(reuse_actors=len(settings) > slots, trial_dirname_creator=_dirname),
+        run_config=_run_config(folder, [keeper], keep=1),
+    ).fit()
+    for result in results:
+        if result.error:
+            delay = result.config["measurement"]["delay"]
+            raise trial_failed(f"the trial of delay {delay}", result.error, result.path)
+
+
+class _MeasurementKeeper(tune.Callback):
+    """Keeps every measurement on disk as it comes, and tells the listener what is known by then."""
+
+    def __init__(self, plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:
+        self.plan, self.folder, self.listener = plan, folder, listener
+        self.records: dict[Key, MeasurementRecord] = folder.records()
+
+    def __getstate__(self) -> Json:
+        return {}  # Tune pickles its callbacks into a file; this one is not needed from there
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
+        record: MeasurementRecord = replace(result["record"], host=result["hostname"])
+        self.folder.keep(record)
+        self.records[record.key] = record
+        known = concluded(self.plan, self.records.values())
+        self.listener.measured(known, self.folder.run["delays"], self.records)
+
+
+class _DescentKeeper(tune.Callback):
+    """Keeps how far the descent has come, for the next run if this one is stopped."""
+
+    def __init__(self, cache: MinimumCache) -> None:
+        self.cache = cache
+
+    def on_checkpoint(
+        self, iteration: int, trials: list[Any], trial: Any, checkpoint: tune.Checkpoint, **info: Any
+    ) -> None:
+        self.cache.keep_begun(_read_checkpoint(checkpoint)["descent"])
+
+
+def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep: int) -> tune.RunConfig:
+    return tune.RunConfig(
+        name=folder.trials.name,
+        **ray_storage(folder.path),
+        callbacks=[TBXLoggerCallback(), *callbacks],
+        checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=keep, checkpoint_at_end=True),
+        failure_config=tune.FailureConfig(max_failures=RETRIES),
+        verbose=0,
+    )
+
+
+def _dirname(trial: Any) -> str:
+    return "delay={delay}_seed={seed}".format(**trial.config["measurement"])
+
+
+def _read_checkpoint(checkpoint: tune.Checkpoint) -> Json:
+    with checkpoint.as_directory() as folder:
+        state: Json = torch.load(Path(folder) / "minimum.pt", weights_only=True, map_location="cpu")
+    return state

@@ -1,0 +1,60 @@
+"""A sweep's study made ready: its problem, the minimum if it is known, and what is missing. Nothing here needs Ray."""
+
+from typing import Any
+
+from tautune.trainables.threshold.checks import check_problem
+
+from tautune import search_spaces
+from tautune.records.errors import InputError, user_input
+from tautune.records.minimum_cache import MinimumCache
+from tautune.records.sweep_folder import SweepFolder
+from tautune.runners.devices import device_of
+from tautune.runners.shared import check_mini_batch
+from tautune.runners.sweep import Sweep, is_complete
+from tautune.trainables.threshold.minimum import Minimum, content_hash
+from tautune.trainables.threshold.record import Settings
+
+Json = dict[str, Any]
+
+
+class SweepPlan:
+    """A sweep whose study was loaded and checked.
+
+    Raises:
+        InputError: the study cannot be used, or the sweep does not go with it.
+    """
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.sweep = sweep
+        with user_input():
+            self.study = search_spaces.find(sweep.study) if isinstance(sweep.study, str) else sweep.study
+            self.device = device_of(sweep.device)
+            self.problem = self.study.problem()
+            check_mini_batch(sweep.mini_batch, self.study.name, len(self.problem))
+            check_problem(self.problem)
+        self.content = content_hash(self.problem, tolerance=sweep.tolerance)
+        self.cache = MinimumCache(self.content)
+        known = self.cache.minimum()
+        self.minimum: Minimum | None = known if known and known.holds(self.problem) else None
+
+    @property
+    def configuration(self) -> Json:
+        """Returns what two runs must share to share a folder. Delays and seeds may be added to it."""
+        own = {"study": self.study.name, "content": self.content, "seed": self.study.seed, "device": self.device}
+        return self.sweep.configuration() | own
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """Returns what each trial takes. Four trials share a GPU."""
+        return {"CPU": 1, "GPU": 0.25} if self.device == "cuda" else {"CPU": 1}
+
+    def is_whole(self, folder: SweepFolder) -> bool:
+        """Returns whether the minimum is known and everything asked for is in the folder."""
+        return self.minimum is not None and not self.missing(folder)
+
+    def missing(self, folder: SweepFolder) -> list[Settings]:
+        """Returns what has still to be measured at the minimum, which must be known."""
+        if self.minimum is None:
+            raise InputError("the minimum is not known yet")
+        wanted = self.sweep.settings(self.minimum.sharpness)
+        return [s for s in wanted if not is_complete(folder.record(s.delay, s.seed), departures=s.departures)]

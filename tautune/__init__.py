@@ -1,0 +1,70 @@
+"""tautune tells which learning rate is stable when gradients arrive τ steps late, and tunes what trains so.
+
+The names below are the public interface. Each is imported when it is first used, so that `import tautune` itself loads
+neither torch nor Ray.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tautune._grid import grid as grid
+    from tautune._load import load as load
+    from tautune._sweep import sweep as sweep
+    from tautune._thresholds import measure_thresholds as measure_thresholds
+    from tautune._tune import tune as tune
+    from tautune.records.errors import InputError as InputError
+    from tautune.records.errors import Interrupted as Interrupted
+    from tautune.records.errors import RunFailed as RunFailed
+    from tautune.search_spaces.space import When as When
+    from tautune.search_spaces.stability_study import StabilityStudy as StabilityStudy
+    from tautune.search_spaces.tuning_study import TuningStudy as TuningStudy
+    from tautune.trainables.classifier.datasets import ImageData as ImageData
+    from tautune.trainables.classifier.datasets import Images as Images
+    from tautune.trainables.delay.queue import GradientQueue as GradientQueue
+    from tautune.trainables.delay.schedules import RandomDelay as RandomDelay
+    from tautune.trainables.delay.shifted_momentum import ShiftedMomentumSGD as ShiftedMomentumSGD
+    from tautune.trainables.theory.stability import max_stable_learning_rate as max_stable_learning_rate
+    from tautune.trainables.theory.stability import threshold as threshold
+    from tautune.trainables.theory.stability import transfer_learning_rate as transfer_learning_rate
+
+_MODULES = {
+    "grid": "_grid",
+    "load": "_load",
+    "sweep": "_sweep",
+    "measure_thresholds": "_thresholds",
+    "tune": "_tune",
+    "InputError": "records.errors",
+    "Interrupted": "records.errors",
+    "RunFailed": "records.errors",
+    "When": "search_spaces.space",
+    "StabilityStudy": "search_spaces.stability_study",
+    "TuningStudy": "search_spaces.tuning_study",
+    "ImageData": "trainables.classifier.datasets",
+    "Images": "trainables.classifier.datasets",
+    "GradientQueue": "trainables.delay.queue",
+    "RandomDelay": "trainables.delay.schedules",
+    "ShiftedMomentumSGD": "trainables.delay.shifted_momentum",
+    "max_stable_learning_rate": "trainables.theory.stability",
+    "threshold": "trainables.theory.stability",
+    "transfer_learning_rate": "trainables.theory.stability",
+}
+"""Public name → the module that holds it."""
+
+__all__ = sorted(_MODULES)  # noqa: PLE0605 - a test compares it with the imports above
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("tautune")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'tautune' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(import_module(f"tautune.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

@@ -1,0 +1,118 @@
+"""`tautune.grid`: trainings at every delay × learning rate, on Ray, kept in a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tautune.records.grid_folder import GridFolder
+from tautune.records.run_file import check_output
+from tautune.records.storage import Folder, folder_at
+from tautune.runners.early_ray import early_ray
+from tautune.runners.grid import Grid
+from tautune.runners.listeners import GridListener
+from tautune.runners.sweep import DELAYS
+from tautune.trainables.theory.momentum import Momentum
+
+if TYPE_CHECKING:
+    from tautune.analysis.grids import GridSummary
+    from tautune.search_spaces.stability_study import StabilityStudy
+
+IMPORTS = ("torch", "pandas", "scipy.sparse.linalg")
+"""Modules that a grid takes longest to import."""
+IN_WORKERS = ("tautune.trainables.grid.trial",)
+
+
+def grid(
+    study: StabilityStudy | str | Path,
+    *,
+    delays: Iterable[int] = DELAYS,
+    learning_rates: Iterable[float] | int = 16,
+    steps: int = 2000,
+    mini_batch: int | None = None,
+    momentum: float = 0.0,
+    shifted: bool = False,
+    seeds: int = 1,
+    device: str = "auto",
+    points_per_trial: int | None = None,
+    bfloat16_queue: bool = False,
+    output: str | Path | None = None,
+    progress: bool = False,
+) -> GridSummary:
+    """Trains a study from random weights, in single precision, at every delay × learning rate, many points together.
+
+    The same call goes on where it was stopped, and trains only the points that are missing in its folder.
+
+    Args:
+        study: a `StabilityStudy`, the name of one of ours, or the path of a Python file that sets STUDY to one.
+        delays: τ, in optimizer steps.
+        learning_rates: the learning rates, or how many, on a logarithmic scale around theory's thresholds.
+        steps: optimizer steps of each training.
+        mini_batch: examples a step; the full batch if None.
+        momentum: m in [0, 1), dampened by 1-m as in the paper.
+        shifted: whether the velocity is delayed too (the paper's shifted momentum).
+        seeds: initial weights and orders of the mini-batches to repeat with.
+        device: "cpu", "cuda" or "auto".
+        points_per_trial: points that train together in a trial; as many as is fast, measured, if None.
+        bfloat16_queue: whether the gradients that wait are stored in bfloat16.
+        output: folder of the results, or s3://…, gs://…; results/grid-STUDY if None.
+        progress: whether to print what happens.
+
+    Returns:
+        The conclusions: `.to_frame()`, `.plot()`, `.best`, `.trials` (every point), `.path`.
+
+    Raises:
+        InputError: a value, the study or the folder cannot be used, or memory does not hold the points.
+        RunFailed: a trial failed.
+        Interrupted: the run was stopped; what was trained is kept.
+    """
+    wanted = Grid(
+        study=str(study) if isinstance(study, Path) else study,
+        delays=tuple(delays),
+        learning_rates=learning_rates if isinstance(learning_rates, int) else tuple(learning_rates),
+        steps=steps,
+        mini_batch=mini_batch,
+        momentum=Momentum(momentum, shifted),
+        seeds=seeds,
+        device=device,
+        points_per_trial=points_per_trial,
+        bfloat16_queue=bfloat16_queue,
+    )
+    return carry_out(wanted, folder_at(str(output or f"results/{wanted.folder_name}")), _listener(progress))
+
+
+def carry_out(grid: Grid, output: Folder, listener: GridListener) -> GridSummary:
+    """Checks, plans, runs, concludes and draws. Raises as `tautune.grid` does."""
+    known = GridFolder(check_output(output, "grid"), grid.configuration())
+    with early_ray(grid.is_sure and not known.run, meanwhile=IMPORTS, in_workers=IN_WORKERS):
+        from tautune.analysis.report import write_grid
+        from tautune.runners.grid_job import check_whole, concluded, run_grid
+        from tautune.runners.grid_plan import GridPlan
+
+        plan = GridPlan(grid)
+        with GridFolder(output, plan.configuration) as folder, listener:
+            rows = folder.rows()
+            if plan.missing(rows):
+                run_grid(plan, rows, folder, listener)
+            else:
+                listener.say(f"everything asked for is in {folder.path} already")
+            if not rows:
+                check_whole(plan, rows, folder)
+            folder.write(rows)
+            summary = concluded(plan, rows).at(folder.path)
+            write_grid(summary, folder.path)
+            listener.concluded(summary)
+            check_whole(plan, rows, folder)
+    return summary
+
+
+def _listener(progress: bool) -> GridListener:
+    if not progress:
+        return GridListener()
+    from rich.console import Console
+
+    from tautune.commands.grid_display import GridDisplay
+
+    return GridDisplay(Console(), time.monotonic())

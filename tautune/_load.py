@@ -1,0 +1,76 @@
+"""`tautune.load`: the results of an earlier run, from its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tautune.records.errors import InputError
+from tautune.records.files import read_json
+from tautune.records.run_file import kind_of
+from tautune.records.storage import Folder, folder_at
+
+if TYPE_CHECKING:
+    from tautune._tune import TuningResult
+    from tautune.analysis.grids import GridSummary
+    from tautune.analysis.thresholds import Thresholds
+
+
+def load(path: str | Path) -> Thresholds | GridSummary | TuningResult:
+    """Returns what a sweep, a grid or a tuning found, as `tautune.sweep`, `tautune.grid` and `tautune.tune` return it.
+
+    Args:
+        path: a folder that one of them wrote, or s3://…, gs://….
+
+    Raises:
+        InputError: the folder holds no results of tautune, or a file in it is damaged.
+    """
+    folder = folder_at(str(path)).resolve()
+    kind = kind_of(folder)
+    if kind == "sweep":
+        return _load_sweep(folder)
+    if kind == "grid":
+        return _load_grid(folder)
+    from tautune._tune import tuning_result
+
+    return tuning_result(folder)
+
+
+def _load_sweep(folder: Folder) -> Thresholds:
+    from tautune.analysis.thresholds import Thresholds
+
+    file = folder / "thresholds.json"
+    try:
+        return Thresholds.from_json(_content(file), folder)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{file} is damaged; the same `tautune sweep` writes it anew") from None
+
+
+def _load_grid(folder: Folder) -> GridSummary:
+    import numpy as np
+
+    from tautune.analysis.grids import conclude
+    from tautune.records.grid_folder import GridFolder
+    from tautune.trainables.grid.point import OUTCOMES, POINTS
+    from tautune.trainables.theory.momentum import Momentum
+
+    file, rows = folder / "grid.json", GridFolder(folder, {}).rows()
+    content = _content(file)
+    try:
+        return conclude(
+            np.array(list(rows), dtype=POINTS),
+            np.array(list(rows.values()), dtype=OUTCOMES),
+            study=content["study"],
+            momentum=Momentum(content["momentum"], content["shifted"]),
+            sharpness=content["sharpness"],
+        ).at(folder)
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{file} is damaged; the same `tautune grid` writes it anew") from None
+
+
+def _content(file: Folder) -> dict[str, Any]:
+    if not file.is_file():
+        raise InputError(f"{file} is not there yet: the run was stopped before it; the same command goes on with it")
+    return read_json(file)

@@ -1,0 +1,105 @@
+"""What is measured at one delay, as plain values: the settings, and everything that was seen. Needs no torch.
+
+`as_json()` of both is what `measurements/delay=…_seed=….json` holds.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Self
+
+from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
+from tautune.trainables.threshold.search import Sample, Threshold
+
+Json = dict[str, Any]
+Key = tuple[int, int]
+"""(delay, seed), by which the measurements of a sweep are told apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What to measure at one delay."""
+
+    delay: int
+    """τ, in optimizer steps."""
+    momentum: Momentum = NO_MOMENTUM
+    mini_batch: int | None = None
+    """Examples a step; None is the full batch."""
+    seed: int = 0
+    """Seed of the order of the mini-batches."""
+    resolution: float = 0.005
+    """Relative width of the threshold's bracket."""
+    first_guess: float = 0.01
+    """Learning rate at which the search begins."""
+    departures: bool = True
+    """Whether to go on, after the threshold, to how soon training leaves the minimum."""
+
+    def as_json(self) -> Json:
+        """Returns a flat dictionary, in which momentum is two entries: `momentum` and `shifted`."""
+        values = asdict(self)
+        return {"delay": values.pop("delay"), **_flat(values.pop("momentum")), **values}
+
+    @classmethod
+    def from_json(cls, values: Json) -> Self:
+        """Returns the settings that `as_json` wrote; what is absent has its default."""
+        rest = dict(values)
+        momentum = Momentum(rest.pop("momentum", 0.0), rest.pop("shifted", False))
+        return cls(momentum=momentum, **rest)
+
+
+class Departure(NamedTuple):
+    """Training from beside the minimum at one learning rate, until it left or its budget ended."""
+
+    learning_rate: float
+    steps: int
+    left: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasurementRecord:
+    """A measurement at one delay, finished or not."""
+
+    settings: Settings
+    samples: tuple[Sample, ...] = ()
+    """The learning rates that were tried, in their order."""
+    departures: tuple[Departure, ...] = ()
+    gradient_evaluations: float = 0.0
+    """Passes over the data set that the threshold cost."""
+    threshold: Threshold | None = None
+    """None until it is bracketed."""
+    done: bool = False
+    host: str | None = None
+    """Name of the machine that measured it."""
+
+    @property
+    def key(self) -> Key:
+        """Returns (delay, seed)."""
+        return self.settings.delay, self.settings.seed
+
+    def as_json(self) -> Json:
+        """Returns plain dictionaries, lists and numbers."""
+        return {
+            "settings": self.settings.as_json(),
+            "samples": [sample._asdict() for sample in self.samples],
+            "departures": [departure._asdict() for departure in self.departures],
+            "gradient_evaluations": self.gradient_evaluations,
+            "threshold": self.threshold._asdict() if self.threshold else None,
+            "done": self.done,
+            "host": self.host,
+        }
+
+    @classmethod
+    def from_json(cls, values: Json) -> Self:
+        """Returns the record that `as_json` wrote."""
+        threshold = values["threshold"]
+        return cls(
+            settings=Settings.from_json(values["settings"]),
+            samples=tuple(Sample(**sample) for sample in values["samples"]),
+            departures=tuple(Departure(**departure) for departure in values["departures"]),
+            gradient_evaluations=values["gradient_evaluations"],
+            threshold=Threshold(**threshold) if threshold else None,
+            done=values["done"],
+            host=values.get("host"),
+        )
+
+
+def _flat(momentum: Json) -> Json:
+    return {"momentum": momentum["value"], "shifted": momentum["shifted"]}
