@@ -1,7 +1,6 @@
 """The commands of tuning: tune, resume, extend, results, refit, predict."""
 
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,12 +9,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tautune import _tune
+from tautune.commands.checking import checked
+from tautune.commands.started import STARTED
+from tautune.commands.tuning_display import TuningDisplay
+from tautune.commands.tuning_tables import results_table
 from tautune.records.errors import InputError, user_input
+from tautune.records.storage import folder_at
+from tautune.records.tuning_folder import read_tuning
 from tautune.runners.methods import SCHEDULERS, SEARCHES
+from tautune.runners.trials import read_rows, sorted_rows
+from tautune.runners.tuning_checks import Options, check_study
 from tautune.search_spaces.names import check_name
-
-STARTED = time.monotonic()
-"""When the command started, or very nearly."""
 
 tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
@@ -39,45 +44,58 @@ def _choice(option: str, names: tuple[str, ...], text: str) -> Any:
     return _from_study(f"{text}: {', '.join(names[:-1])} or {names[-1]}.", metavar="NAME", callback=check)
 
 
+Study = Annotated[str, typer.Argument(help="One of `tautune studies`, or a file of your own: path/to/my_study.py.")]
+Search = Annotated[str | None, _choice("--search", SEARCHES, "How configurations are chosen")]
+Scheduler = Annotated[str | None, _choice("--scheduler", SCHEDULERS, "What ends a trial early")]
+Trials = Annotated[int | None, _from_study("Configurations to try.")]
+MaxEpochs = Annotated[int | None, _from_study("Epochs of a trial at most.")]
+Fixed = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Fix a hyperparameter: --set delay=8. May be repeated."),
+]
+Folds = Annotated[int, typer.Option(min=1, help="Cross-validate each configuration on so many folds.")]
+Repeats = Annotated[int, typer.Option(min=1, help="Splits, or divisions into folds, to average over.")]
+Examples = Annotated[int | None, _from_study("Training images at most, a fixed stratified part.", min=1)]
+Concurrent = Annotated[int | None, typer.Option(min=1, help="Trials at once at most.")]
+TimeBudget = Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")]
+Cpus = Annotated[float, typer.Option(help="CPU cores that a trial takes.")]
+Gpus = Annotated[float, typer.Option(help="GPUs that a trial takes; fractions share one.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the search and of the initial weights.")]
+SplitSeed = Annotated[
+    int, typer.Option(min=0, max=2**31, help="Seed of the splits: runs with other --seed share their splits.")
+]
+Output = Annotated[
+    str | None, typer.Option(help="New folder for the results, or s3://…, gs://…", show_default="results/STUDY")
+]
+
+
 @tuning_commands.command()
 def tune(
-    study: Annotated[str, typer.Argument(help="One of `tautune studies`, or your own: path/to/my_study.py.")],
-    search: Annotated[str | None, _choice("--search", SEARCHES, "How configurations are chosen")] = None,
-    scheduler: Annotated[str | None, _choice("--scheduler", SCHEDULERS, "What ends a trial early")] = None,
-    trials: Annotated[int | None, _from_study("Configurations to try.")] = None,
-    max_epochs: Annotated[int | None, _from_study("Epochs of a trial at most.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Fix a hyperparameter: --set delay=8. May be repeated."),
-    ] = None,
-    folds: Annotated[int, typer.Option(min=1, help="Cross-validate each configuration on so many folds.")] = 1,
-    repeats: Annotated[int, typer.Option(min=1, help="Splits, or divisions into folds, to average over.")] = 1,
-    examples: Annotated[int | None, _from_study("Training images at most, a fixed stratified part.", min=1)] = None,
-    concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once at most.")] = None,
-    time_budget: Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")] = None,
-    cpus_per_trial: Annotated[float, typer.Option(help="CPU cores that a trial takes.")] = 1,
-    gpus_per_trial: Annotated[float, typer.Option(help="GPUs that a trial takes; fractions share one.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the search and of the initial weights.")] = 0,
-    split_seed: Annotated[
-        int, typer.Option(min=0, max=2**31, help="Seed of the splits: runs with other --seed share their splits.")
-    ] = 0,
+    study: Study,
+    search: Search = None,
+    scheduler: Scheduler = None,
+    trials: Trials = None,
+    max_epochs: MaxEpochs = None,
+    set_: Fixed = None,
+    folds: Folds = 1,
+    repeats: Repeats = 1,
+    examples: Examples = None,
+    concurrent: Concurrent = None,
+    time_budget: TimeBudget = None,
+    cpus_per_trial: Cpus = 1,
+    gpus_per_trial: Gpus = 0,
+    seed: Seed = 0,
+    split_seed: SplitSeed = 0,
     data_dir: DataDir = None,
-    output: Annotated[
-        str | None,
-        typer.Option(help="New folder for the results, or s3://…, gs://…", show_default="results/STUDY"),
-    ] = None,
+    output: Output = None,
 ) -> None:
     """Search STUDY's space for the configuration of the best validation accuracy."""
-    fixed = _parse_set(set_ or [])
-    from tautune._tune import tune as run_tune
-
-    run_tune(
-        study,
+    asked = Options(
         search=search,
         scheduler=scheduler,
         trials=trials,
         max_epochs=max_epochs,
-        fixed=fixed,
+        fixed=_parse_set(set_ or []),
         folds=folds,
         repeats=repeats,
         examples=examples,
@@ -88,23 +106,24 @@ def tune(
         seed=seed,
         split_seed=split_seed,
         data_dir=data_dir,
-        output=output,
-        progress=_progress(),
     )
+    _run(study, asked, output)
 
 
-def _progress() -> Any:
-    from tautune.commands.tuning_progress import TuningProgress
+def _run(study: str, asked: Options, output: str | None) -> None:
+    check_study(study, asked)
+    checked()
+    _tune.carry_out(study, asked, output, _display())
 
-    return TuningProgress(Console(), started=STARTED)
+
+def _display() -> TuningDisplay:
+    return TuningDisplay(Console(), started=STARTED)
 
 
 @tuning_commands.command()
 def resume(folder: Folder) -> None:
     """Go on with a tuning that was stopped, or whose machine was lost."""
-    from tautune._tune import resume as run_resume
-
-    run_resume(folder, progress=_progress())
+    _tune.resume(folder, progress=_display())
 
 
 @tuning_commands.command()
@@ -113,9 +132,7 @@ def extend(
     trials: Annotated[int, typer.Option(min=1, help="Configurations to try more.")],
 ) -> None:
     """Try more configurations, with what the search has learned."""
-    from tautune._tune import extend as run_extend
-
-    run_extend(folder, trials, progress=_progress())
+    _tune.extend(folder, trials, progress=_display())
 
 
 @tuning_commands.command()
@@ -129,11 +146,6 @@ def results(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the best configurations that were found."""
-    from tautune.commands.tuning_tables import results_table
-    from tautune.records.storage import folder_at
-    from tautune.records.tuning_folder import read_tuning
-    from tautune.runners.trials import read_rows, sorted_rows
-
     path = folder_at(folder)
     read_tuning(path)
     rows = read_rows(path)
@@ -152,10 +164,8 @@ def refit(
     data_dir: DataDir = None,
 ) -> None:
     """Train the best configuration on all training images; evaluate it once on the test images."""
-    from tautune._tune import refit as run_refit
-
-    display = _progress()
-    test = run_refit(folder, again=again, data_dir=data_dir, progress=display)
+    display = _display()
+    test = _tune.refit(folder, again=again, data_dir=data_dir, progress=display)
     display.say(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images")
     display.say(f"{folder}: model.pt, test.json")
 
@@ -167,9 +177,7 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say which class each image is of, by the model that `tautune refit` trained."""
-    from tautune._tune import predict as run_predict
-
-    predictions = run_predict(folder, images)
+    predictions = _tune.predict(folder, images)
     if as_json:
         for prediction in predictions:
             print(json.dumps(asdict(prediction)))

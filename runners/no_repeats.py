@@ -64,12 +64,16 @@ def candidates(repeated: int) -> int:
 
 
 class DistinctHyperOpt(Distinct, HyperOptSearch):
+    """Ray Tune's HyperOpt without repetitions."""
+
     def propose(self, name: str, repeated: int) -> Any:
         with hyperopt_internals.candidates(self, candidates(repeated)):
             return super().propose(name, repeated)
 
 
 class DistinctOptuna(Distinct, OptunaSearch):
+    """Ray Tune's Optuna without repetitions."""
+
     def propose(self, name: str, repeated: int) -> Any:
         optuna_internals.set_candidates(getattr(self, "_sampler", None), candidates(repeated))
         return super().propose(name, repeated)

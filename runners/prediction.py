@@ -25,6 +25,8 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Prediction:
+    """What the model says of one file."""
+
     file: str
     label: str
     """Name of the class, or its number where the data set names none."""

@@ -164,6 +164,7 @@ def name_of(row: Json) -> str:
 
 
 def numbered(number: int) -> str:
+    """Returns a trial's number as it is written, with two digits at least."""
     return f"{number:02d}"
 
 

@@ -12,7 +12,8 @@ from tautune.records.storage import Folder
 from tautune.records.tuning_folder import read_best, read_tuning
 from tautune.runners.methods import POPULATION, SCHEDULERS, SEARCHES, Kind, check_methods
 from tautune.runners.trials import read_rows
-from tautune.search_spaces.catalogue import CATALOGUE, Entry, check_fixed, check_study
+from tautune.search_spaces.catalogue import CATALOGUE, Entry, check_fixed
+from tautune.search_spaces.catalogue import check_study as check_name_or_file
 from tautune.search_spaces.names import check_name
 from tautune.trainables.classifier.data_files import DataError, check_data, is_here
 from tautune.trainables.classifier.hyperparameters import TRAINING_NAMES
@@ -69,10 +70,12 @@ def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def check_named(study: str, options: Options) -> None:
-    """Raises InputError for what is known to be wrong with tuning a study of that name, or the one in that file."""
+def check_study(study: object, options: Options) -> None:
+    """Raises InputError if there is no study of that name or file, or if a built-in one cannot be tuned so."""
+    if not isinstance(study, str):
+        return
     with user_input():
-        check_study(study, "tune")
+        check_name_or_file(study, "tune")
         if study in CATALOGUE:
             check_fixed(study, options.fixed)
     if study not in CATALOGUE:
@@ -85,10 +88,15 @@ def check_named(study: str, options: Options) -> None:
         raise InputError(NO_TRIALS)
     check_methods(search, scheduler, _kinds(entry, options.fixed))
     _check_division(study, entry.data or "", options)
-    try:
-        check_data(entry.data or "", options.data_dir)
-    except DataError as error:
-        raise InputError(str(error)) from None
+
+
+def check_built_in_data(study: str, data_dir: Path | None) -> None:
+    """Raises InputError if a built-in study's data cannot be looked for where they should be."""
+    if study in CATALOGUE:
+        try:
+            check_data(CATALOGUE[study].data or "", data_dir)
+        except DataError as error:
+            raise InputError(str(error)) from None
 
 
 def _kinds(entry: Entry, fixed: Json) -> dict[str, Kind]:
@@ -106,13 +114,14 @@ def _check_division(study: str, data: str, options: Options) -> None:
         raise InputError(f"{cannot}: examples must be at least {CLASSES}, one of each class, not {options.examples}")
 
 
-def is_built_in(study: str) -> bool:
-    return study in CATALOGUE
+def is_built_in(study: object) -> bool:
+    """Returns whether that is the name of a built-in study."""
+    return isinstance(study, str) and study in CATALOGUE
 
 
-def is_checked(study: object, options: Options) -> bool:
-    """Returns whether `check_named` has left nothing to find out, so that Ray may start at once."""
-    if not isinstance(study, str) or study not in CATALOGUE:
+def is_sure(study: object, options: Options) -> bool:
+    """Returns whether all that can be refused was checked, so that Ray may start at once."""
+    if not isinstance(study, str) or not is_built_in(study):
         return False
     return is_here(CATALOGUE[study].data or "", options.data_dir) and set(options.fixed) <= set(TRAINING_NAMES)
 
@@ -134,12 +143,7 @@ def read_findable(folder: Folder, *, has_study: bool) -> Json:
     kept = run["configuration"]
     if not has_study:
         check_findable(kept["study"], folder)
-    if kept["study"] in CATALOGUE and not has_study:
-        data_dir = Path(kept["data_dir"]) if kept.get("data_dir") else None
-        try:
-            check_data(CATALOGUE[kept["study"]].data or "", data_dir)
-        except DataError as error:
-            raise InputError(f"{folder}: {error}") from None
+        check_built_in_data(kept["study"], Path(kept["data_dir"]) if kept.get("data_dir") else None)
     return run
 
 

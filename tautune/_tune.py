@@ -1,61 +1,25 @@
-"""Tuning from Python: `tune`, and what goes on with a folder that it wrote."""
+"""Tuning from Python: `tautune.tune`, and what goes on with a folder that it wrote."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tautune._tuning_result import Place, TuningResult
+from tautune._tuning_result import tuning_result as tuning_result
 from tautune.cluster.session.session import IN_TUNING, ray_session
 from tautune.records.storage import Folder, folder_at, output_folder, run_folder
-from tautune.records.tuning_folder import TuningFolder, check_new, make_folder, read_best, read_tuning
+from tautune.records.tuning_folder import TuningFolder, check_new, make_folder
 from tautune.runners import tuning_checks
+from tautune.runners.early_ray import early_ray
 from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_listener import TuningListener
 
-if TYPE_CHECKING:  # pandas, torch and Ray Tune take seconds to import
-    from pandas import DataFrame
-
+if TYPE_CHECKING:
     from tautune.runners.prediction import Prediction
+    from tautune.runners.tuning import Plan
     from tautune.search_spaces.tuning_study import TuningStudy
 
 IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
-"""What a tuning takes longest to import."""
-Place = str | Folder
-"""A folder of this machine, or s3://…, gs://…"""
-
-
-@dataclass(frozen=True)
-class TuningResult:
-    """A tuning's folder, read when it is asked."""
-
-    path: Folder
-    """The folder: run.json, trials.csv, best.json and Ray Tune's own files."""
-
-    @property
-    def best(self) -> dict[str, Any]:
-        """The best trial at its best epoch: `config`, `validation_accuracy`, `epochs`, `number` and so on.
-
-        Raises:
-            ValueError: no trial has reported without diverging or failing.
-        """
-        return read_best(self.path)
-
-    @property
-    def trials(self) -> "DataFrame":
-        """One row a trial, the best first, with the columns of trials.csv."""
-        import io
-
-        import pandas
-
-        return pandas.read_csv(io.StringIO((self.path / "trials.csv").read_text()))
-
-
-def tuning_result(path: Place) -> TuningResult:
-    """Returns the result in a folder that `tune` wrote. Raises ValueError if it holds no tuning."""
-    folder = folder_at(str(path))
-    read_tuning(folder)
-    return TuningResult(folder.resolve())
+"""Modules that a tuning takes longest to import."""
 
 
 def tune(
@@ -124,19 +88,22 @@ def tune(
         split_seed=split_seed,
         data_dir=None if data_dir is None else Path(data_dir),
     )
-    return _tune(study, asked, output, _listener(progress))
-
-
-def _tune(
-    study: "TuningStudy | str | Path", asked: Options, output: Place | None, listener: TuningListener
-) -> TuningResult:
     wanted = str(study) if isinstance(study, Path) else study
-    folder = _check(wanted, asked, output)
-    with _ray_while_importing(wanted, asked):
+    tuning_checks.check_study(wanted, asked)
+    return carry_out(wanted, asked, output, _listener(progress))
+
+
+def carry_out(
+    study: "TuningStudy | str", asked: Options, output: Place | None, listener: TuningListener
+) -> TuningResult:
+    """Checks, plans, runs and concludes. Raises as `tune` does."""
+    folder = _check_here(study, asked, output)
+    at_once = tuning_checks.is_sure(study, asked)
+    with early_ray(at_once, meanwhile=IMPORTS, in_workers=IN_TUNING):
         from tautune.runners.tuning import check_cluster, conclude, plan_tuning, run
         from tautune.runners.tuning_job import make_tuning
 
-        tuning = make_tuning(wanted, asked)
+        tuning = make_tuning(study, asked)
         folder = folder or check_new(output_folder(None, tuning.study.name))
         plan = plan_tuning(tuning)
         with ray_session(in_workers=IN_TUNING):
@@ -147,25 +114,15 @@ def _tune(
     return TuningResult(folder)
 
 
-def _check(study: "TuningStudy | str", asked: Options, output: Place | None) -> Folder | None:
-    """Raises ValueError for what is wrong and can be told at once. Returns the new folder, if its name is known."""
+def _check_here(study: "TuningStudy | str", asked: Options, output: Place | None) -> Folder | None:
+    """Checks the data and the folder as far as both are known. Returns the folder."""
     if isinstance(study, str):
-        tuning_checks.check_named(study, asked)
+        tuning_checks.check_built_in_data(study, asked.data_dir)
     if output is not None:
         return check_new(output_folder(str(output), ""))
-    if isinstance(study, str) and tuning_checks.is_built_in(study):
-        return check_new(output_folder(None, study))
+    if tuning_checks.is_built_in(study):
+        return check_new(output_folder(None, str(study)))
     return None
-
-
-@contextmanager
-def _ray_while_importing(study: object, asked: Options) -> Iterator[None]:
-    """Starts Ray while a tuning's modules are imported, if nothing is left that they could find wrong."""
-    if not tuning_checks.is_checked(study, asked):
-        yield
-        return
-    with ray_session(meanwhile=IMPORTS, in_workers=IN_TUNING):
-        yield
 
 
 def resume(path: Place, *, study: "TuningStudy | None" = None, progress: bool | TuningListener = False) -> TuningResult:
@@ -211,7 +168,7 @@ def extend(
         return TuningResult(held.path)
 
 
-def _go_on(plan: Any, held: TuningFolder, listener: TuningListener) -> None:
+def _go_on(plan: "Plan", held: TuningFolder, listener: TuningListener) -> None:
     from tautune.runners.tuning import check_cluster, conclude, run
 
     with ray_session(in_workers=IN_TUNING):
@@ -274,6 +231,6 @@ def _listener(progress: bool | TuningListener) -> TuningListener:
         return TuningListener()
     from rich.console import Console
 
-    from tautune.commands.tuning_progress import TuningProgress
+    from tautune.commands.tuning_display import TuningDisplay
 
-    return TuningProgress(Console())
+    return TuningDisplay(Console())

@@ -21,7 +21,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from tautune._tune import extend, refit, resume, tuning_result
 from tautune._tune import tune as tautune_tune
-from tautune.commands.tuning_progress import TuningProgress
+from tautune.commands.tuning_display import TuningDisplay
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.files import write_json
 from tautune.runners import prediction
@@ -61,7 +61,7 @@ EXPLOSIVE = replace(SMALL, space={"learning_rate": tune.choice([1e-2, 1e8]), "op
 def run(study: TuningStudy, search: str, scheduler: str, output: Path, **options: Any) -> tuple[dict[str, Any], str]:
     text = io.StringIO()
     defaults: dict[str, Any] = {"max_epochs": 3} | ({} if search == "grid" else {"trials": 4})
-    display = TuningProgress(Console(file=text, width=200))
+    display = TuningDisplay(Console(file=text, width=200))
     result = tautune_tune(
         study, search=search, scheduler=scheduler, output=output, progress=display, **defaults | options
     )

@@ -13,7 +13,7 @@ SHOWN = 5
 """Configurations in the table: what fits on any screen beside the lines of the shell."""
 
 
-class TuningProgress(TuningListener):
+class TuningDisplay(TuningListener):
     """Prints on `console`; what is there at the end of the run stays."""
 
     def __init__(self, console: Console, *, started: float | None = None) -> None:
