@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tautune._tuning_result import Place, TuningResult
+from tautune._tuning_result import Place
+from tautune._tuning_result import TuningResult as TuningResult
 from tautune._tuning_result import tuning_result as tuning_result
 from tautune.cluster.session.session import IN_TUNING, ray_session
 from tautune.records.storage import Folder, folder_at, output_folder, run_folder
@@ -88,15 +89,15 @@ def tune(
         split_seed=split_seed,
         data_dir=None if data_dir is None else Path(data_dir),
     )
-    wanted = str(study) if isinstance(study, Path) else study
-    tuning_checks.check_study(wanted, asked)
-    return carry_out(wanted, asked, output, _listener(progress))
+    return carry_out(study, asked, output, _listener(progress))
 
 
 def carry_out(
-    study: "TuningStudy | str", asked: Options, output: Place | None, listener: TuningListener
+    study: "TuningStudy | str | Path", asked: Options, output: Place | None, listener: TuningListener
 ) -> TuningResult:
     """Checks, plans, runs and concludes. Raises as `tune` does."""
+    study = str(study) if isinstance(study, Path) else study
+    tuning_checks.check_study(study, asked)
     folder = _check_here(study, asked, output)
     at_once = tuning_checks.is_sure(study, asked)
     with early_ray(at_once, meanwhile=IMPORTS, in_workers=IN_TUNING):

@@ -1,76 +1,26 @@
 """Tuning as a whole, with the real searches and schedulers, on a real local Ray."""
 
-import csv
-import io
 import json
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
 from ray import tune
-from ray.tune.search.hyperopt import HyperOptSearch
-from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from tautune._tune import extend, refit, resume, tuning_result
-from tautune._tune import tune as tautune_tune
-from tautune.commands.tuning_display import TuningDisplay
+from tautune._tune import extend
 from tautune.records.errors import InputError, RunFailed
-from tautune.records.files import write_json
-from tautune.runners import prediction
-from tautune.runners.prediction import predict
-from tautune.runners.searches import hyperopt_space
 from tautune.runners.tensorboard_log import BEST
 from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_job import make_tuning
 from tautune.search_spaces import digits_mlp
-from tautune.search_spaces.space import When
-from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier import datasets
 from tautune.trainables.classifier.datasets import ImageData
-from tautune.trainables.classifier.normalization import Normalization
 from tautune.trainables.classifier.trial import DIVERGED_VALIDATION_LOSS
-
-SMALL = TuningStudy(
-    name="small",
-    description="",
-    data="digits",
-    model="mlp",
-    space={
-        "learning_rate": tune.loguniform(1e-2, 1e-1),
-        "momentum": tune.uniform(0.5, 0.95),
-        "layers": tune.choice([1, 2]),
-        "units_1": tune.choice([8, 32]),
-        "units_2": When("layers", (2,), tune.choice([8, 32])),
-        "optimizer": "nesterov",
-    },
-)
-GRID = replace(SMALL, space={"learning_rate": tune.choice([1e-2, 1e-1]), "units": tune.choice([8, 16]), "delay": 2})
-STEPS = 18
-"""An epoch of the 1149 images that are left of the digits to train on, in mini-batches of 64."""
-EXPLOSIVE = replace(SMALL, space={"learning_rate": tune.choice([1e-2, 1e8]), "optimizer": "sgd"})
-
-
-def run(study: TuningStudy, search: str, scheduler: str, output: Path, **options: Any) -> tuple[dict[str, Any], str]:
-    text = io.StringIO()
-    defaults: dict[str, Any] = {"max_epochs": 3} | ({} if search == "grid" else {"trials": 4})
-    display = TuningDisplay(Console(file=text, width=200))
-    result = tautune_tune(
-        study, search=search, scheduler=scheduler, output=output, progress=display, **defaults | options
-    )
-    return result.best, text.getvalue()
-
-
-def rows_of(output: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader((output / "trials.csv").open()))
-
+from tests.runners.tunings import EXPLOSIVE, GRID, SMALL, STEPS, rows_of, run
 
 COMBINATIONS = [
     ("grid", "none"),
@@ -196,74 +146,6 @@ def test_the_searcher_is_told_of_a_divergence_and_turns_away(tmp_path: Path) -> 
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-def test_refit_uses_all_training_images_and_the_test_images_once(tmp_path: Path) -> None:
-    folder = tmp_path / "out"
-    best, _ = run(SMALL, "random", "none", folder, trials=2, max_epochs=5)
-    test = refit(folder, study=SMALL)
-    assert test["training_images"] == 1437
-    assert test["test_images"] == 360
-    assert test["test_accuracy"] > 0.5
-    assert test["epochs"] == best["epochs"]
-    model = torch.load(folder / "model.pt", weights_only=True)
-    data = datasets.load("digits")
-    assert model["config"] == best["config"]
-    torch.testing.assert_close(model["training"]["mean"], Normalization.of(data.train.pixels).mean)
-    with pytest.raises(InputError, match="its test images were used; --again"):
-        refit(folder, study=SMALL)
-    files = []
-    for number in range(30):
-        pixels = data.test.pixels[number, 0].numpy()
-        files.append(tmp_path / f"{number}.png")
-        Image.fromarray(pixels).save(files[-1])
-    labels = [int(prediction.label) for prediction in predict(folder, files)]
-    right = sum(label == int(target) for label, target in zip(labels, data.test.targets, strict=False))
-    assert right / 30 == pytest.approx(test["test_accuracy"], abs=0.2)
-    alone = predict(folder, files[:1])[0]
-    assert int(alone.label) == labels[0]
-    assert alone.probability == pytest.approx(predict(folder, files)[0].probability)
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
-def test_refit_after_a_population_follows_the_line_of_the_best(tmp_path: Path) -> None:
-    study = replace(SMALL, space=SMALL.space | {"learning_rate": tune.loguniform(1e-4, 1e-1)})
-    best, _ = run(study, "random", "pbt", tmp_path / "out", max_epochs=8)
-    test = refit(tmp_path / "out", study=study)
-    expected = [entry for entry in best["history"] if entry["epoch"] < best["epochs"]]
-    assert test["history"] == expected
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
-def test_an_extension_goes_on_with_what_the_search_and_asha_know(tmp_path: Path) -> None:
-    folder = tmp_path / "out"
-    run(SMALL, "hyperopt", "asha", folder, trials=5)
-    first = {row["trial"] for row in rows_of(folder)}
-    rungs = json.loads((folder / "rungs.json").read_text())
-    extend(folder, 4, study=SMALL)
-    rows = rows_of(folder)
-    assert len(rows) == 9
-    assert first < {row["trial"] for row in rows}
-    grown = json.loads((folder / "rungs.json").read_text())
-    assert all(before.items() <= after.items() for before, after in zip(rungs, grown, strict=True))
-    assert len(grown[-1]) == 9
-    state = next((folder / "trials-2").glob("searcher-state-*.pkl"))
-    searcher = HyperOptSearch(hyperopt_space(SMALL.space), metric="validation_accuracy", mode="max")
-    searcher.restore(str(state))
-    assert len(searcher._hpopt_trials.trials) == 9
-    run_json = json.loads((folder / "run.json").read_text())
-    assert [r["experiment"] for r in run_json["runs"]] == ["trials", "trials-2"]
-    assert sorted(int(row["number"]) for row in rows) == list(range(1, 10))
-    assert sorted(place.name for place in (folder / "trials-2").iterdir() if place.is_dir()) == ["06", "07", "08", "09"]
-    resume(folder, study=SMALL)  # nothing is left
-    assert rows_of(folder) == rows
-    changed = replace(SMALL, space=SMALL.space | {"units_1": 32})
-    with pytest.raises(InputError, match="another version of the study small: its space was"):
-        refit(folder, study=changed)
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
 def test_configurations_that_raise_are_named_and_the_others_kept(tmp_path: Path) -> None:
     study = replace(SMALL, model="cnn", space={"layers": tune.choice([1, 2]), "channels": tune.choice([4, 0])})
     with pytest.raises(RunFailed, match=r"(?s)Traceback.* 2 of 4 trials failed; above is trial .*channels=0"):
@@ -300,85 +182,6 @@ def test_trials_are_given_training_images_alone(tmp_path: Path, monkeypatch: pyt
     assert sorted([*training.tolist(), *validation.tolist()]) == list(range(1437))
     images = [value for value in given.values() if hasattr(value, "shape") and value.shape[:1] == (360,)]
     assert images == []
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
-def test_a_spent_time_budget_is_no_interruption_and_a_resume_has_a_new_one(tmp_path: Path) -> None:
-    folder = tmp_path / "out"
-    best, _ = run(SMALL, "random", "none", folder, trials=3, max_epochs=1500, time_budget=10)
-    assert best["validation_accuracy"] > 0.5
-    first = json.loads((folder / "run.json").read_text())["runs"][-1]
-    assert first["stopped_by_budget"]
-    assert "finished" in first
-    resume(folder, study=SMALL)
-    last = json.loads((folder / "run.json").read_text())["runs"][-1]
-    assert last["training_epochs"] > first["training_epochs"]
-    assert "finished" in last
-    assert {row["state"] for row in rows_of(folder)} <= {"finished", "interrupted"}
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
-def test_in_a_thread_a_spent_budget_ends_the_run_and_it_can_be_resumed(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    def in_thread(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(call, *arguments, **options).result()
-
-    options = {"search": "random", "scheduler": "none", "trials": 2, "max_epochs": 800, "time_budget": 6}
-    result = in_thread(tautune_tune, SMALL, output=tmp_path / "out", **options)
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["runs"][-1]["stopped_by_budget"]
-    first = dict(zip(result.trials["number"], result.trials["epochs_run"], strict=True))
-    result = in_thread(resume, result.path, study=SMALL)
-    assert tuning_result(result.path).best == result.best
-    second = dict(zip(result.trials["number"], result.trials["epochs_run"], strict=True))
-    assert sum(second.values()) > sum(first.values())
-    assert set(first) <= set(second)
-    assert capfd.readouterr().out == ""
-    with pytest.raises(InputError, match="which came from Python; go on from Python, with study="):
-        resume(result.path)
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
-def test_refit_has_no_patience(tmp_path: Path) -> None:
-    study = replace(
-        SMALL, space={"optimizer": "adam", "learning_rate": 1e-9, "units": 8, "patience": 1, "dropout": 0.9}
-    )
-    best, _ = run(study, "random", "none", tmp_path / "out", trials=1, max_epochs=20)
-    write_json(tmp_path / "out" / "best.json", best | {"epochs": 6})  # later than its patience with random losses
-    assert refit(tmp_path / "out", study=study)["epochs"] == 6
-
-
-def test_pictures_are_brought_to_the_models_kind(tmp_path: Path) -> None:
-    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
-    kinds = {"grey": Image.fromarray(pixels), "16 bit": Image.fromarray(pixels.astype(np.uint16) * 257)}
-    clear = np.zeros((8, 8, 4), np.uint8)
-    clear[..., 3] = 255 - pixels  # black, drawn in alpha alone
-    kinds["alpha"] = Image.fromarray(clear)
-    for name, picture in kinds.items():
-        picture.save(tmp_path / f"{name}.png")
-        read = prediction._read(tmp_path / f"{name}.png", (1, 8, 8))
-        assert abs(read[0, 0].int() - torch.from_numpy(pixels).int()).max() <= 1, name
-    turned = Image.fromarray(np.rot90(pixels, 1))
-    exif = turned.getexif()
-    exif[0x0112] = 6  # shown turned by 90° clockwise
-    turned.save(tmp_path / "photo.png", exif=exif)
-    assert torch.equal(prediction._read(tmp_path / "photo.png", (1, 8, 8))[0, 0], torch.from_numpy(pixels))
-    Image.fromarray(pixels.astype(np.float32)).save(tmp_path / "float.tiff")
-    np.save(tmp_path / "nan.npy", np.full((1, 8, 8), np.nan))
-    np.save(tmp_path / "text.npy", np.array(["a"]))
-    (tmp_path / "empty.npy").write_bytes(b"")
-    for name, message in {
-        "float.tiff": "whose range is not known",
-        "nan.npy": "must hold one array of finite numbers",
-        "text.npy": "must hold one array of finite numbers",
-        "empty.npy": "is no array that can be read",
-    }.items():
-        with pytest.raises(InputError, match=message):
-            prediction._read(tmp_path / name, (1, 8, 8))
 
 
 @pytest.mark.parametrize(
