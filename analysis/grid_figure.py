@@ -1,11 +1,16 @@
 """Draws a delay × learning-rate grid: a heat map of the final loss, theory's line over it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tautune.analysis.grids import GridSummary
+if TYPE_CHECKING:
+    from tautune.analysis.grids import GridSummary
 
 
 def grid_figure(grid: GridSummary) -> Figure:

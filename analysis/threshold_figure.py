@@ -1,13 +1,18 @@
 """Draws the conclusions of a sweep."""
 
+from __future__ import annotations
+
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tautune.analysis.thresholds import Escape, Thresholds
 from tautune.trainables.theory import stability
+
+if TYPE_CHECKING:
+    from tautune.analysis.thresholds import Escape, Thresholds
 
 
 def thresholds_figure(thresholds: Thresholds) -> Figure:

@@ -1,1 +1,119 @@
 """`tautune.measure_thresholds`: the stability threshold of any model at every delay, in this process, without Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from tautune.records.errors import InputError, RunFailed
+from tautune.runners.sweep import DELAYS, SEEDS
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from tautune.analysis.thresholds import Thresholds
+    from tautune.trainables.threshold.record import MeasurementRecord
+
+
+def measure_thresholds(
+    model: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    delays: Iterable[int] = DELAYS,
+    momentum: float = 0.0,
+    shifted: bool = False,
+    l2: float = 0.0,
+    mini_batch: int | None = None,
+    seeds: int | None = None,
+    resolution: float = 0.005,
+    departures: bool = False,
+    tolerance: float = 1e-6,
+    budget: int = 20_000,
+    precision: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+) -> Thresholds:
+    """Measures the largest stable learning rate of a model at every delay, beside theory's.
+
+    A copy of the model is trained from its present weights to a minimum, without delay, and is displaced from there by a
+    millionth of the weights' norm; whether delayed training then stays or leaves is what is measured. The model itself,
+    torch's random numbers and its number of threads stay as they are. `tautune.sweep` does the same on Ray, in parallel.
+
+    The model is evaluated in eval mode: dropout is off, and batch norm uses its running statistics as they are.
+
+    Args:
+        model: any network whose parameters are real.
+        loss: (outputs [n, …], targets [n, …]) → the mean over the n examples, a scalar.
+        inputs: [N, …], of any shape and type; numbers that are not integers are brought to `precision`.
+        targets: [N, …], classes or numbers.
+        delays: τ, in optimizer steps.
+        momentum: m in [0, 1), dampened by 1-m as in the paper.
+        shifted: whether the velocity is delayed too (the paper's shifted momentum).
+        l2: weight of (l2/2) Σ w² over the weights, biases left out.
+        mini_batch: examples a step; the full batch if None.
+        seeds: orders of the mini-batches to repeat with, for an uncertainty; 3 if None.
+        resolution: relative width of the bracket in which each threshold is caught.
+        departures: whether to watch as well how soon training leaves the minimum above the threshold.
+        tolerance: gradient norm at the minimum, relative to its value where training begins.
+        budget: gradient evaluations in which the minimum has to be reached.
+        precision: torch.float64 if None, or torch.float32.
+        device: where to compute.
+        progress: whether to print a line for each delay.
+
+    Returns:
+        The thresholds: `.to_frame()`, `.plot()`, `.sharpness`, `.best`.
+
+    Raises:
+        InputError: the model, the loss, the data or a value cannot be used. It is a ValueError.
+        RunFailed: no minimum was reached; the message says how far training came, and what may help.
+    """
+    import torch
+
+    from tautune.analysis.sweep_conclusion import conclude
+    from tautune.runners.shared import check_delays, check_mini_batch
+    from tautune.trainables.theory.momentum import Momentum
+    from tautune.trainables.theory.preparation import prepare_problem
+    from tautune.trainables.threshold.in_process import measure_in_process
+    from tautune.trainables.threshold.minimum import MinimumNotReached
+
+    wanted = tuple(delays)
+    try:
+        check_delays(wanted)
+        kind = Momentum(momentum, shifted)
+        problem = prepare_problem(
+            model, loss, inputs, targets, l2=l2, precision=precision or torch.float64, device=device
+        )
+        check_mini_batch(mini_batch, type(model).__name__, len(problem))
+        measured = measure_in_process(
+            problem,
+            wanted,
+            momentum=kind,
+            mini_batch=mini_batch,
+            seeds=1 if mini_batch is None else seeds or SEEDS,
+            resolution=resolution,
+            departures=departures,
+            tolerance=tolerance,
+            budget=budget,
+            on_record=_tell if progress else lambda record: None,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    except MinimumNotReached as error:
+        raise RunFailed(str(error)) from None
+    return conclude(
+        measured.records,
+        study=type(model).__name__,
+        sharpness=measured.minimum.sharpness,
+        momentum=kind,
+        mini_batch=mini_batch,
+        examples=len(problem),
+    )
+
+
+def _tell(record: MeasurementRecord) -> None:
+    if record.done and record.threshold:
+        rate, uncertainty = record.threshold
+        print(f"delay {record.settings.delay}: stable up to {rate:.6g} ± {uncertainty:.1g}")
