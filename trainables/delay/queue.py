@@ -89,7 +89,7 @@ class GradientQueue(OptimizerWrapper):
         return {name: self.__dict__[name] for name in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._witness = None
+        self._witness: Witness | None = None
         super().__setstate__(state)
 
     def __repr__(self) -> str:
@@ -197,7 +197,7 @@ class GradientQueue(OptimizerWrapper):
         """Empties the queue at `time`."""
         self.time = self._emptied = time
         self._stored: deque[Gradients] = deque()  # the gradients of times time-len … time-1
-        self._witness: Witness | None = None
+        self._witness = None
 
     def _settings(self) -> str:
         """Returns delay and storage in a line; for a long record its length and a digest."""
