@@ -9,6 +9,7 @@ slower, and correct.
 """
 
 import sys
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ def is_borrowed(gradient: Tensor) -> bool:
         or _WHEN_OWNED is None
         or (
             _references(gradient),
-            gradient._use_count(),  # type: ignore[attr-defined]
+            gradient._use_count(),
             _storage_uses(gradient.untyped_storage()._cdata),
         )
         != _WHEN_OWNED
@@ -36,13 +37,13 @@ def is_borrowed(gradient: Tensor) -> bool:
 
 _STRIDED = torch.strided
 _references = sys.getrefcount
-_storage_uses = getattr(torch._C, "_storage_Use_Count", None)
+_storage_uses: Any = getattr(torch._C, "_storage_Use_Count", None)
 
 
 def _counts(gradient: Tensor) -> tuple[int, int, int]:
     """Returns how many refer to the Python object, to the tensor and to its storage."""
-    uses = gradient._use_count()  # type: ignore[attr-defined]
-    return _references(gradient), uses, _storage_uses(gradient.untyped_storage()._cdata)  # type: ignore[misc]
+    uses = gradient._use_count()
+    return _references(gradient), uses, _storage_uses(gradient.untyped_storage()._cdata)
 
 
 def _counts_when_owned() -> tuple[int, int, int] | None:

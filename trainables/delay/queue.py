@@ -7,7 +7,7 @@ weights for each worker pays for a copy at every step.
 """
 
 import hashlib
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,12 +20,13 @@ from tautune.trainables.delay.gradients import Gradients, give, take
 from tautune.trainables.delay.queue_state import check_stored, padded, placed, split
 from tautune.trainables.delay.schedules import Schedule, as_schedule
 from tautune.trainables.delay.witness import Witness
+from tautune.trainables.delay.wrapper import OptimizerWrapper
 
 WATCHED = 100
 """Steps after the first update for which a CPU's gradients are watched for overwriting; a GPU's always are."""
 
 
-class GradientQueue(Optimizer):
+class GradientQueue(OptimizerWrapper):
     """An optimizer whose gradients arrive τ steps late: it wraps another one, and stores what `backward()` computes.
 
         optimizer = GradientQueue(torch.optim.Adam(model.parameters()), delay=8)
@@ -79,82 +80,23 @@ class GradientQueue(Optimizer):
         schedule = as_schedule(delay)
         if schedule.maximum > 0:
             check_no_closure_needed(optimizer)
-        # not Optimizer.__init__, which would make parameter groups and a state of its own
-        self.__setstate__({"optimizer": optimizer, "schedule": schedule, "storage": storage, "copy": copy})
+        self.schedule, self.storage, self.copy = schedule, storage, copy
+        self._restart(0)
+        super().__init__(optimizer)
 
     def __getstate__(self) -> dict[str, Any]:
         own = ("optimizer", "schedule", "storage", "copy", "time", "_emptied", "_stored")
         return {name: self.__dict__[name] for name in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._restart(0)
+        self._witness: Witness | None = None
         super().__setstate__(state)
-        for mode in ("train", "eval"):  # not by __getattr__, which slows every other attribute of the queue
-            if hasattr(self.optimizer, mode):
-                setattr(self, mode, getattr(self.optimizer, mode))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} ({self._settings()}, of {self.optimizer!r})"
 
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """The wrapped optimizer's parameter groups."""
-        return self.optimizer.param_groups
-
-    @param_groups.setter
-    def param_groups(self, groups: list[dict[str, Any]]) -> None:
-        self.optimizer.param_groups = groups
-
-    @property
-    def state(self) -> defaultdict[Tensor, Any]:
-        """The wrapped optimizer's state."""
-        return self.optimizer.state
-
-    @state.setter
-    def state(self, state: defaultdict[Tensor, Any]) -> None:
-        self.optimizer.state = state
-
-    @property
-    def defaults(self) -> dict[str, Any]:
-        """The wrapped optimizer's defaults."""
-        return self.optimizer.defaults
-
-    @defaults.setter
-    def defaults(self, defaults: dict[str, Any]) -> None:
-        self.optimizer.defaults = defaults
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a parameter group to the wrapped optimizer; its gradients are late from now on."""
-        self.optimizer.add_param_group(param_group)
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Resets `.grad`, as the wrapped optimizer does. No stored gradient is touched."""
-        self.optimizer.zero_grad(set_to_none)
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Stores the gradients in `.grad` and makes the update that is due. Returns the closure's value, if any.
-
-        Raises:
-            ValueError: the wrapped optimizer evaluates its closure in the middle of its step; or the gradients of
-                the last step are overwritten unseen, or were never replaced (see `copy`).
-        """
-        if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
-            return self._step_between_hooks(closure)
-        return self._step(closure)
-
-    step.hooked = True  # type: ignore[attr-defined]  # or torch wraps it, which costs microseconds
-
-    def _step_between_hooks(self, closure: Callable[[], Any] | None) -> Any:
-        args: tuple[Any, ...] = (self,) if closure is None else (self, closure)
-        kwargs: dict[str, Any] = {}
-        for before in list(self._optimizer_step_pre_hooks.values()):
-            args, kwargs = before(self, args, kwargs) or (args, kwargs)
-        value = self._step(*args[1:], **kwargs)
-        for after in list(self._optimizer_step_post_hooks.values()):
-            after(self, args, kwargs)
-        return value
-
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Stores the gradients in `.grad` and makes the update that is due."""
         longest = self.schedule.maximum
         if longest == 0:
             self.time += 1
@@ -255,7 +197,7 @@ class GradientQueue(Optimizer):
         """Empties the queue at `time`."""
         self.time = self._emptied = time
         self._stored: deque[Gradients] = deque()  # the gradients of times time-len … time-1
-        self._witness: Witness | None = None
+        self._witness = None
 
     def _settings(self) -> str:
         """Returns delay and storage in a line; for a long record its length and a digest."""

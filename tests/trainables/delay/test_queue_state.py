@@ -73,7 +73,7 @@ def test_a_bare_optimizers_state_loads_into_an_empty_queue() -> None:
     train(model, queue.optimizer, range(4))
     state = copy.deepcopy(queue.optimizer.state_dict())
     weights = copy.deepcopy(model.state_dict())
-    results = []
+    results: list[Tensor] = []
     for _ in range(2):
         model, queue = make(2)
         train(model, queue, range(3))  # leaves something to be forgotten

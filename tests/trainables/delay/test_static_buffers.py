@@ -223,6 +223,7 @@ def test_sparse_gradients_are_late_too() -> None:
     assert torch.equal(paths[0], paths[1])
 
 
+@pytest.mark.filterwarnings("ignore:Using backward.. with create_graph")
 def test_a_graph_behind_a_gradient_is_not_kept() -> None:
     model = make_model()
     queue = GradientQueue(torch.optim.SGD(model.parameters(), 0.1), 3)
