@@ -139,7 +139,7 @@ def check_port(port: int) -> None:
 
 
 def _tunnel_command(file: ClusterFile, local: int, remote: int) -> list[str]:
-    """Returns SSH to the head that the file names, on premises: Ray's own command needs notes of the laptop's `ray up`."""
+    """Returns SSH to the head that the file names, on premises: Ray's own command needs notes of `ray up`."""
     if file.on_premises:
         there = ["-N", "-L", f"127.0.0.1:{local}:127.0.0.1:{remote}", target(file, file.hosts[0])]
         return [*ssh(file, "ExitOnForwardFailure=yes", "ServerAliveInterval=15"), *there]
