@@ -133,7 +133,7 @@ def conclude(
                 delay=delay,
                 best_learning_rate=None if best is None else float(rates[best]),
                 best_loss=None if best is None else float(loss[i, best]),
-                best_accuracy=None if best is None else float(accuracy[i, best]),
+                best_accuracy=None if best is None or np.isnan(accuracy[i, best]) else float(accuracy[i, best]),
                 largest_learning_rate=float(rates[trained[-1]]) if len(trained) else None,
                 diverged=int(outcomes["diverged"][own].sum()),
                 points=int(own.sum()),

@@ -25,7 +25,6 @@ from tautune.trainables.delay.queue import GradientQueue
 DELAYS = (1, 8, 32, 128)
 PLACES = 5
 """How often the queue is made anew: one of several gigabytes may lie where a virtual machine's memory is slow."""
-Step = GradientQueue | torch.optim.Optimizer
 
 
 class Training:
@@ -39,8 +38,9 @@ class Training:
         self.model = nn.Sequential(*blocks[:-1])
         self.inputs = torch.randn(batch, layers[0])
         self.targets = torch.randint(layers[-1], (batch,))
-        optimizer = torch.optim.SGD(self.model.parameters(), 1e-4, momentum=0.9)
-        self.optimizer: Step = optimizer if delay is None else GradientQueue(optimizer, delay)
+        self.optimizer: torch.optim.Optimizer = torch.optim.SGD(self.model.parameters(), 1e-4, momentum=0.9)
+        if delay is not None:
+            self.optimizer = GradientQueue(self.optimizer, delay)
 
     def run(self, steps: int) -> float:
         """Returns seconds per step."""

@@ -9,11 +9,9 @@ import typer
 
 from tautune.cluster.remote.jobs import SENT
 from tautune.commands.checking import only_checking
-from tautune.commands.tuning import _parse_set
-from tautune.records.errors import InputError, user_input
-from tautune.search_spaces.catalogue import CATALOGUE, check_fixed, check_study
+from tautune.records.errors import InputError
 
-CHECK_THEMSELVES = ("sweep", "grid")
+CHECK_THEMSELVES = ("sweep", "grid", "tune")
 """The commands that call `checked` once all that can be told without Ray has been checked."""
 
 
@@ -43,8 +41,6 @@ def check_command(group: Any, arguments: list[str], working_dir: Path) -> None:
     with chdir(working_dir):
         if name in CHECK_THEMSELVES:
             _run_its_checks(command, context)
-        elif name == "tune":
-            _check_tuning(context.params)
 
 
 def _run_its_checks(command: Any, context: Any) -> None:
@@ -54,14 +50,6 @@ def _run_its_checks(command: Any, context: Any) -> None:
     except typer.Exit:
         return
     raise AssertionError(f"{command.name} does not call checked()")
-
-
-def _check_tuning(given: dict[str, Any]) -> None:
-    fixed = _parse_set(given["set_"] or [])
-    with user_input():
-        check_study(given["study"], "tune")
-        if given["study"] in CATALOGUE:
-            check_fixed(given["study"], fixed)
 
 
 def _inside(file: str, working_dir: Path) -> bool:

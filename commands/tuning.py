@@ -1,8 +1,6 @@
 """The commands of tuning: tune, resume, extend, results, refit, predict."""
 
 import json
-import math
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,98 +9,121 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tautune import _tune
+from tautune.commands.checking import checked
+from tautune.commands.started import STARTED
+from tautune.commands.tuning_display import TuningDisplay
+from tautune.commands.tuning_tables import results_table
 from tautune.records.errors import InputError, user_input
-
-STARTED = time.monotonic()
-"""Of the command, or very nearly."""
-IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
-"""What a tuning takes longest to import."""
+from tautune.records.storage import folder_at
+from tautune.records.tuning_folder import read_tuning
+from tautune.runners.methods import SCHEDULERS, SEARCHES
+from tautune.runners.trials import read_rows, sorted_rows
+from tautune.runners.tuning_checks import Options, check_study
+from tautune.search_spaces.names import check_name
 
 tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
-DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")]
+DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.", show_default=False)]
+
+
+def _from_study(text: str, **options: Any) -> Any:
+    """Returns an option whose default is the study's."""
+    return typer.Option(help=text, show_default="the study's", **options)
+
+
+def _choice(option: str, names: tuple[str, ...], text: str) -> Any:
+    """Returns an option that is one of some names; the error for another one names the nearest of them."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None:
+            with user_input():
+                check_name(option, value, names)
+        return value
+
+    return _from_study(f"{text}: {', '.join(names[:-1])} or {names[-1]}.", metavar="NAME", callback=check)
+
+
+Study = Annotated[str, typer.Argument(help="One of `tautune studies`, or a file of your own: path/to/my_study.py.")]
+Search = Annotated[str | None, _choice("--search", SEARCHES, "How configurations are chosen")]
+Scheduler = Annotated[str | None, _choice("--scheduler", SCHEDULERS, "What ends a trial early")]
+Trials = Annotated[int | None, _from_study("Configurations to try.")]
+MaxEpochs = Annotated[int | None, _from_study("Epochs of a trial at most.")]
+Fixed = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Fix a hyperparameter: --set delay=8. May be repeated."),
+]
+Folds = Annotated[int, typer.Option(min=1, help="Cross-validate each configuration on so many folds.")]
+Repeats = Annotated[int, typer.Option(min=1, help="Splits, or divisions into folds, to average over.")]
+Examples = Annotated[int | None, _from_study("Training images at most, a fixed stratified part.", min=1)]
+Concurrent = Annotated[int | None, typer.Option(min=1, help="Trials at once at most.")]
+TimeBudget = Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")]
+Cpus = Annotated[float, typer.Option(help="CPU cores that a trial takes.")]
+Gpus = Annotated[float, typer.Option(help="GPUs that a trial takes; fractions share one.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the search and of the initial weights.")]
+SplitSeed = Annotated[
+    int, typer.Option(min=0, max=2**31, help="Seed of the splits: runs with other --seed share their splits.")
+]
+Output = Annotated[
+    str | None, typer.Option(help="New folder for the results, or s3://…, gs://…", show_default="results/STUDY")
+]
 
 
 @tuning_commands.command()
 def tune(
-    study: Annotated[str, typer.Argument(help="One of `tautune studies`, or your own: path/to/my_study.py.")],
-    search: Annotated[
-        str | None, typer.Option(help="grid, random, hyperopt, optuna-tpe, gp or cmaes [default: the study's].")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="none, asha, hyperband, median, pbt or pb2 [default: the study's].")
-    ] = None,
-    trials: Annotated[int | None, typer.Option(help="Configurations to try [default: the study's].")] = None,
-    max_epochs: Annotated[int | None, typer.Option(help="Epochs of a trial at most [default: the study's].")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Fix a hyperparameter: --set delay=8. May be repeated."),
-    ] = None,
-    folds: Annotated[int, typer.Option(min=1, help="Cross-validate each configuration on so many folds.")] = 1,
-    repeats: Annotated[int, typer.Option(min=1, help="Splits, or divisions into folds, to average over.")] = 1,
-    examples: Annotated[
-        int | None, typer.Option(min=1, help="Training images at most, a fixed stratified part [default: the study's].")
-    ] = None,
-    concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once at most.")] = None,
-    time_budget: Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")] = None,
-    cpus_per_trial: Annotated[float, typer.Option(help="CPU cores a trial takes.")] = 1,
-    gpus_per_trial: Annotated[float, typer.Option(help="GPUs a trial takes; fractions share one.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of the search and of the initial weights.")] = 0,
-    split_seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of the splits, the same for every --seed.")] = 0,
+    study: Study,
+    search: Search = None,
+    scheduler: Scheduler = None,
+    trials: Trials = None,
+    max_epochs: MaxEpochs = None,
+    set_: Fixed = None,
+    folds: Folds = 1,
+    repeats: Repeats = 1,
+    examples: Examples = None,
+    concurrent: Concurrent = None,
+    time_budget: TimeBudget = None,
+    cpus_per_trial: Cpus = 1,
+    gpus_per_trial: Gpus = 0,
+    seed: Seed = 0,
+    split_seed: SplitSeed = 0,
     data_dir: DataDir = None,
-    output: Annotated[
-        str | None, typer.Option(help="New folder of the results, or s3://…, gs://… [default: results/STUDY].")
-    ] = None,
+    output: Output = None,
 ) -> None:
     """Search STUDY's space for the configuration of the best validation accuracy."""
-    for option, value in {"--trials": trials, "--max-epochs": max_epochs, "--time-budget": time_budget}.items():
-        if value is not None and not 0 < value < math.inf:
-            raise InputError(f"{option} must be above 0, and finite, not {value:g}")
-    if cpus_per_trial <= 0:
-        raise InputError(f"--cpus-per-trial must be above 0, not {cpus_per_trial:g}")
-    if gpus_per_trial < 0 or (gpus_per_trial > 1 and gpus_per_trial % 1):
-        raise InputError(f"--gpus-per-trial must be a share of one GPU or a whole number, not {gpus_per_trial:g}")
-    fixed = _parse_set(set_ or [])
-    from tautune.cluster.session.session import IN_TUNING, ray_session
+    asked = Options(
+        search=search,
+        scheduler=scheduler,
+        trials=trials,
+        max_epochs=max_epochs,
+        fixed=_parse_set(set_ or []),
+        folds=folds,
+        repeats=repeats,
+        examples=examples,
+        concurrent=concurrent,
+        time_budget=time_budget,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        seed=seed,
+        split_seed=split_seed,
+        data_dir=data_dir,
+    )
+    _run(study, asked, output)
 
-    with ray_session(meanwhile=IMPORTS, in_workers=IN_TUNING):
-        from tautune import search_spaces
-        from tautune.records.storage import output_folder
-        from tautune.runners.tuning import run_tuning
-        from tautune.runners.tuning_job import Tuning
 
-        with user_input():
-            chosen = search_spaces.find_tuning(study).setting(fixed)
-        if trials is not None and (search or chosen.search) == "grid":
-            raise InputError("--trials does not go with --search grid, which tries every configuration")
-        tuning = Tuning(
-            study=chosen,
-            search=search or chosen.search,
-            scheduler=scheduler or chosen.scheduler,
-            trials=trials or chosen.trials,
-            max_epochs=max_epochs or chosen.max_epochs,
-            folds=folds,
-            repeats=repeats,
-            examples=examples or chosen.examples,
-            concurrent=concurrent,
-            time_budget=time_budget,
-            cpus_per_trial=cpus_per_trial,
-            gpus_per_trial=gpus_per_trial,
-            seed=seed,
-            split_seed=split_seed,
-            data_dir=data_dir.resolve() if data_dir else None,
-            fixed=fixed,
-        )
-        run_tuning(tuning, output_folder(output, chosen.name), console=Console(), started=STARTED)
+def _run(study: str, asked: Options, output: str | None) -> None:
+    check_study(study, asked)
+    checked()
+    _tune.carry_out(study, asked, output, _display())
+
+
+def _display() -> TuningDisplay:
+    return TuningDisplay(Console(), started=STARTED)
 
 
 @tuning_commands.command()
 def resume(folder: Folder) -> None:
     """Go on with a tuning that was stopped, or whose machine was lost."""
-    from tautune.records.storage import run_folder
-    from tautune.runners.tuning import resume_tuning
-
-    resume_tuning(run_folder(folder), console=Console(), started=STARTED)
+    _tune.resume(folder, progress=_display())
 
 
 @tuning_commands.command()
@@ -111,10 +132,7 @@ def extend(
     trials: Annotated[int, typer.Option(min=1, help="Configurations to try more.")],
 ) -> None:
     """Try more configurations, with what the search has learned."""
-    from tautune.records.storage import run_folder
-    from tautune.runners.tuning import extend_tuning
-
-    extend_tuning(run_folder(folder), trials, console=Console(), started=STARTED)
+    _tune.extend(folder, trials, progress=_display())
 
 
 @tuning_commands.command()
@@ -122,18 +140,16 @@ def results(
     folder: Folder,
     top: Annotated[int, typer.Option(min=1, help="Configurations to show.")] = 10,
     sort: Annotated[
-        str, typer.Option(help="A column of trials.csv or a hyperparameter; -NAME for descending.")
-    ] = "-validation_accuracy",
+        str | None,
+        typer.Option(help="A column of trials.csv or a hyperparameter; -NAME for descending.", show_default="the best"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the best configurations that were found."""
-    from tautune.records.storage import folder_at
-    from tautune.records.tuning_folder import read_tuning
-    from tautune.runners.trial_table import read_rows, results_table, sorted_rows
-
     path = folder_at(folder)
     read_tuning(path)
-    rows = sorted_rows(read_rows(path), sort)
+    rows = read_rows(path)
+    rows = sorted_rows(rows, sort) if sort else rows
     if as_json:
         for row in rows[:top]:
             print(json.dumps(row))
@@ -144,17 +160,14 @@ def results(
 @tuning_commands.command()
 def refit(
     folder: Folder,
-    again: Annotated[bool, typer.Option("--again", help="Although the test images were used before.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Do so although the test images were used before.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Train the best configuration on all training images; evaluate it once on the test images."""
-    from tautune.records.storage import run_folder
-    from tautune.runners.refit import refit as run_refit
-
-    console, path = Console(), run_folder(folder)
-    test = run_refit(path, data_dir=data_dir, again=again, console=console)
-    console.print(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images", highlight=False)
-    console.print(f"{path}: model.pt, test.json", soft_wrap=True, highlight=False)
+    display = _display()
+    test = _tune.refit(folder, again=again, data_dir=data_dir, progress=display)
+    display.say(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images")
+    display.say(f"{folder}: model.pt, test.json")
 
 
 @tuning_commands.command()
@@ -163,11 +176,8 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="Image files, or .npy arrays of the model's input shape.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Tell the class of images, by the refitted model with its normalization."""
-    from tautune.records.storage import folder_at
-    from tautune.runners.prediction import predict as run_predict
-
-    predictions = run_predict(folder_at(folder), images)
+    """Say which class each image is of, by the model that `tautune refit` trained."""
+    predictions = _tune.predict(folder, images)
     if as_json:
         for prediction in predictions:
             print(json.dumps(asdict(prediction)))
@@ -183,7 +193,7 @@ def _no_number(text: str) -> None:
 
 
 def _parse_set(texts: list[str]) -> dict[str, Any]:
-    """NAME=VALUE, the value as JSON where it is JSON (8, 0.1, true, null) and as a word where it is not."""
+    """Returns the values by name: each text is NAME=VALUE, the value JSON (8, 0.1, true, null) or else a word."""
     found: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")

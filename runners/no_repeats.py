@@ -1,14 +1,15 @@
 """Searchers that spend no trial on a configuration that was tried already."""
 
-from functools import partial
 from typing import Any
 
 from ray.tune.search import Searcher
 from ray.tune.search.hyperopt import HyperOptSearch
 from ray.tune.search.optuna import OptunaSearch
 
+from tautune.runners import hyperopt_internals, optuna_internals
+
 PROPOSALS = 30
-"""For one trial at most: where nearly all of a space was tried, a searcher would go on for long."""
+"""Proposals for one trial at most: where nearly all of a space was tried, a searcher would go on for long."""
 CANDIDATES = 24
 """HyperOpt's and Optuna's default."""
 
@@ -16,10 +17,10 @@ CANDIDATES = 24
 class Distinct(Searcher):
     """Goes before a TPE searcher of Ray Tune and has it propose anew what it has proposed before.
 
-    A training can be repeated exactly, so that a second one of a configuration tells nothing; yet of a space of choices
-    TPE proposes what it likes best over and over. Where all is tried, or nearly, it gets what it likes best.
+    A training can be repeated exactly, so a second one of the same configuration tells nothing; yet in a space of
+    choices TPE proposes its favourite over and over. Where everything was tried, or nearly, the favourite is taken.
 
-    What was tried is saved by Tune with the searcher's own state, and so outlives an interruption.
+    Tune saves what was tried with the searcher's own state, so it outlives an interruption.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -43,7 +44,7 @@ class Distinct(Searcher):
         return config
 
     def propose(self, name: str, repeated: int) -> Any:
-        """A configuration under that name, after so many that were repetitions."""
+        """Returns a configuration under that name, after so many that were repetitions."""
         return super().suggest(name)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -54,27 +55,25 @@ class Distinct(Searcher):
 
 
 def candidates(repeated: int) -> int:
-    """How many draws of its model TPE takes the best of: of a few choices it is nearly always the same one, so that
-    after each repetition it draws half as many, and in the end one.
+    """Returns how many draws of its model TPE takes the best of.
+
+    Of a few choices the best is nearly always the same one: after each repetition TPE draws half as many, in the end
+    one.
     """
     return max(1, CANDIDATES >> repeated)
 
 
 class DistinctHyperOpt(Distinct, HyperOptSearch):
-    algo: Any
+    """Ray Tune's HyperOpt without repetitions."""
 
     def propose(self, name: str, repeated: int) -> Any:
-        algorithm = self.algo
-        self.algo = partial(algorithm, n_EI_candidates=candidates(repeated))
-        try:
+        with hyperopt_internals.candidates(self, candidates(repeated)):
             return super().propose(name, repeated)
-        finally:
-            self.algo = algorithm
 
 
 class DistinctOptuna(Distinct, OptunaSearch):
-    _sampler: Any
+    """Ray Tune's Optuna without repetitions."""
 
     def propose(self, name: str, repeated: int) -> Any:
-        self._sampler._n_ei_candidates = candidates(repeated)  # for which a TPESampler in use has no other way
+        optuna_internals.set_candidates(getattr(self, "_sampler", None), candidates(repeated))
         return super().propose(name, repeated)

@@ -1,4 +1,4 @@
-"""The class of an image, by a refitted model with the normalization it was trained with."""
+"""Which class an image is of, by a refitted model with the normalization that it was trained with."""
 
 import io
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ from torch import Tensor
 from tautune import search_spaces
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder
+from tautune.runners.tuning_checks import check_prediction, damaged
 from tautune.trainables.classifier.datasets import Images
-from tautune.trainables.classifier.hyperparameters import model_part
-from tautune.trainables.classifier.models import build
+from tautune.trainables.classifier.hyperparameters import NETWORKS, model_part
+from tautune.trainables.classifier.models import Model, build
 from tautune.trainables.classifier.normalization import Normalization
 from tautune.trainables.classifier.training import outputs_of
 
@@ -24,24 +25,33 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Prediction:
+    """What the model says of one file."""
+
     file: str
     label: str
+    """Name of the class, or its number where the data set names none."""
     probability: float
-    """The model's own; not calibrated."""
+    """What the model gives to that class; not calibrated."""
 
 
-def predict(folder: Folder, files: list[Path]) -> list[Prediction]:
-    """One for each image. Images of other sizes or colours are brought to the model's; .npy arrays must have its shape.
+def predict(folder: Folder, files: list[Path], *, model: str | Model | None = None) -> list[Prediction]:
+    """Returns one prediction an image.
+
+    Images are brought to the size and the colours of the model; .npy arrays must have the shape of its input.
+
+    Args:
+        model: that of the study, where the study has no name or file by which it can be found.
 
     Raises:
         InputError: the folder has no model, or a file is no image.
     """
+    check_prediction(folder, files)
     kept = _read_model(folder / "model.pt")
     shape = tuple(kept["shape"])
     inputs = torch.cat([_read(file, shape, tokens=kept.get("tokens", False)) for file in files])
     try:
-        model = build(_model_of(kept, folder), shape, kept["classes"], model_part(kept["config"]))
-        model.load_state_dict(kept["training"]["model"])
+        network = build(model or _model_of(kept, folder), shape, kept["classes"], model_part(kept["config"]))
+        network.load_state_dict(kept["training"]["model"])
     except InputError:
         raise
     except Exception as error:
@@ -49,7 +59,7 @@ def predict(folder: Folder, files: list[Path]) -> list[Prediction]:
         raise InputError(f"{folder / 'model.pt'} does not fit the model of its study: {reason}") from None
     normalize = Normalization(kept["training"]["mean"], kept["training"]["deviation"])
     images = Images(inputs, torch.zeros(len(inputs), dtype=torch.int64))
-    probabilities = outputs_of(model, images, normalize).softmax(dim=1)
+    probabilities = outputs_of(network, images, normalize).softmax(dim=1)
     names = kept["class_names"] or [str(number) for number in range(kept["classes"])]
     best = probabilities.max(dim=1)
     return [
@@ -59,21 +69,21 @@ def predict(folder: Folder, files: list[Path]) -> list[Prediction]:
 
 
 def _read_model(path: Folder) -> Json:
-    if not path.is_file():
-        raise InputError(f"there is no {path}; make it with `tautune refit {path.parent}`")
     try:
         model: Json = torch.load(io.BytesIO(path.read_bytes()), weights_only=True, map_location="cpu")
         tuple(model["shape"]), model["config"].items(), model["classes"] + 1, model["class_names"]
         model["training"]["mean"] + model["training"]["deviation"], model["configuration"]["study"] + ""
     except Exception:  # whatever a damaged file makes of torch's reader
-        raise InputError(f"{path} is damaged, or not a model of tautune; make it anew with `tautune refit`") from None
+        raise InputError(damaged(path)) from None
     return model
 
 
-def _model_of(kept: Json, folder: Folder) -> Any:
-    study = kept["configuration"]["study"]
+def _model_of(kept: Json, folder: Folder) -> str | Model:
+    study, model = kept["configuration"]["study"], kept["configuration"]["model"]
     if not study.endswith(".py"):
-        return kept["configuration"]["model"]
+        if model not in NETWORKS:
+            raise InputError(f"{folder} has a model of the study {study!r}, which came from Python; give study=…")
+        return str(model)
     try:
         return search_spaces.find_tuning(study).model
     except ValueError as error:
@@ -99,7 +109,7 @@ def _read(file: Path, shape: tuple[int, ...], *, tokens: bool = False) -> Tensor
 
 
 def _eight_bits(image: Image.Image, file: Path) -> Image.Image:
-    """16 bits scaled to 8; what is transparent on white."""
+    """Returns the image with 16 bits scaled to 8, and on white where it is transparent."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image).astype(np.float64) / 257).round().astype(np.uint8))
     if image.mode in ("I", "F"):

@@ -1,22 +1,27 @@
 """The best configuration of a tuning, trained on all training images and evaluated once on the test images."""
 
 import io
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
-from rich.console import Console
 
-from tautune.cluster.session.session import RETRIES, ray_session
-from tautune.cluster.session.storage_probe import check_storage
-from tautune.records.errors import InputError, Interrupted, RunFailed, trial_failed
+from tautune.cluster.session.session import RETRIES
+from tautune.records.errors import Interrupted, RunFailed, trial_failed
 from tautune.records.files import write_bytes, write_json
 from tautune.records.provenance import provenance
 from tautune.records.storage import Folder, ray_storage, restored_tuner
 from tautune.records.tuning_folder import TuningFolder, read_best
-from tautune.runners.tuning import CHECKPOINTS, has_state, make_trainable
-from tautune.runners.tuning_job import Tuning, check_feasible, load_data, tuning_of
+from tautune.runners.old_names import readable_pickles
+from tautune.runners.ray_tuner import CHECKPOINTS, has_state, make_trainable
+from tautune.runners.trials import name_of
+from tautune.runners.tuning_data import load_data
+from tautune.runners.tuning_job import Tuning, tuning_of
+from tautune.runners.tuning_listener import TuningListener
+from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier.classifier_training import ClassifierTraining
 from tautune.trainables.classifier.datasets import ImageData
 from tautune.trainables.classifier.normalization import are_tokens
@@ -25,99 +30,55 @@ from tautune.trainables.classifier.training import evaluate
 Json = dict[str, Any]
 
 
-def refit(folder: Folder, *, data_dir: Path | None, again: bool, console: Console) -> Json:
-    """Trains for as many epochs as the best configuration had when it was best; writes model.pt and test.json.
+@dataclass(frozen=True)
+class RefitPlan:
+    """What is to be trained once more."""
+
+    tuning: Tuning
+    best: Json
+    """The row of the best trial, as best.json has it."""
+    data: ImageData
+
+
+def plan_refit(folder: TuningFolder, *, data_dir: Path | None = None, study: TuningStudy | None = None) -> RefitPlan:
+    """Returns the best configuration with its data.
+
+    Args:
+        study: the one that was tuned, where it has no name or file by which it can be found.
+
+    Raises:
+        InputError: there is no best configuration, or the study is another one now.
+    """
+    best = read_best(folder.path)
+    best["config"].pop("patience", None)  # there are no validation images to be patient about
+    tuning = tuning_of(folder.run, folder.path, study)
+    return RefitPlan(tuning, best, load_data(tuning.study, data_dir or tuning.data_dir))
+
+
+def run_refit(plan: RefitPlan, folder: TuningFolder, listener: TuningListener) -> Json:
+    """Trains, in a Ray session, for as many epochs as the best configuration had when it was best.
 
     After population-based training the hyperparameters change at the epochs at which they changed in that trial's
     line. A refit that was stopped goes on from its checkpoint.
 
+    Returns:
+        The state of the training.
+
     Raises:
-        InputError: the folder holds no tuning, its study is another one now, or it was refitted before.
         RunFailed: the training diverged or raised.
         Interrupted: by Ctrl-C or SIGTERM.
     """
-    with TuningFolder(folder) as held:
-        if (folder / "test.json").exists() and not again:
-            raise InputError(f"{folder} has a test.json: its test images were used; --again if you mean to do so twice")
-        best = read_best(folder)
-        best["config"].pop("patience", None)  # there are no validation images to be patient about
-        tuning = tuning_of(held.run, folder)
-        data = load_data(tuning.study, data_dir or tuning.data_dir)
-        with ray_session():
-            check_feasible(tuning)
-            check_storage(held.path)
-            place = held.path / f"refit-{best['trial']}-{best['epochs']}"
-            state = _train(tuning, best, data, place, console)
-        return _evaluate(tuning, best, data, state, folder, held.run["configuration"])
-
-
-def _evaluate(tuning: Tuning, best: Json, data: ImageData, state: Json, folder: Folder, configuration: Json) -> Json:
-    """The one use of the test images; keeps the model and what came of it."""
-    training = _on_all(tuning, best, data)
-    training.load_state_dict(state)
-    loss, accuracy = evaluate(training.model, data.test, training.normalize)
-    test = {
-        "test_accuracy": accuracy,
-        "test_loss": loss,
-        "test_images": len(data.test),
-        "training_images": len(data.train),
-        "epochs": training.epochs,
-        "config": best["config"],
-        "history": training.history,
-        **provenance(),
-    }
-    model = {
-        "configuration": {k: configuration[k] for k in ("study", "data", "model")},
-        "config": best["config"],
-        "shape": list(data.train.shape),
-        "classes": data.classes,
-        "class_names": list(data.class_names),
-        "tokens": are_tokens(data.train.pixels),
-        "training": {k: state[k] for k in ("model", "epochs", "mean", "deviation")},
-    }
-    buffer = io.BytesIO()
-    torch.save(model, buffer)
-    write_bytes(folder / "model.pt", buffer.getvalue())
-    write_json(folder / "test.json", test)
-    return test
-
-
-def _on_all(tuning: Tuning, best: Json, data: ImageData) -> ClassifierTraining:
-    everything, nothing = torch.arange(len(data.train)), torch.arange(0)
-    return ClassifierTraining(
-        tuning.study.model,
-        best["config"],
-        data.train,
-        (everything, nothing),
-        classes=data.classes,
-        horizon=tuning.max_epochs,
-        seed=tuning.seed,
-        normalize=tuning.study.normalize,
-    )
-
-
-def _train(tuning: Tuning, best: Json, data: ImageData, state: Folder, console: Console) -> Json:
-    """One trial of the tuner's own trainable, without validation images. Returns the training's state."""
-    everything = [(torch.arange(len(data.train)), torch.arange(0))]
-    trainable = make_trainable(tuning, data, everything, replay=best["history"])
-    if has_state(state):
-        tuner = restored_tuner(state, trainable)
-    else:
-        tuner = tune.Tuner(
-            trainable,
-            param_space=best["config"],
-            tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: "refit"),
-            run_config=tune.RunConfig(
-                name=state.name,
-                **ray_storage(state.parent),
-                stop={"epochs": best["epochs"]},
-                callbacks=[_Lines(best["epochs"], console)],
-                checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_at_end=True),
-                failure_config=tune.FailureConfig(max_failures=RETRIES),
-                verbose=0,
-            ),
-        )
-    (result,) = tuner.fit()
+    best = plan.best
+    everything = [(torch.arange(len(plan.data.train)), torch.arange(0))]
+    trainable = make_trainable(plan.tuning, plan.data, everything, replay=best["history"])
+    state = folder.path / f"refit-{name_of(best)}-{best['epochs']}"
+    token = _LISTENER.set(listener)
+    try:
+        with readable_pickles():
+            tuner = restored_tuner(state, trainable) if has_state(state) else _new_tuner(best, trainable, state)
+            (result,) = tuner.fit()
+    finally:
+        _LISTENER.reset(token)
     if result.error:
         raise trial_failed("the refit", result.error, result.path)
     metrics = result.metrics or {}
@@ -129,20 +90,87 @@ def _train(tuning: Tuning, best: Json, data: ImageData, state: Folder, console: 
         raise Interrupted("stopped; the same command goes on with the refit")
     with result.checkpoint.as_directory() as checkpoint:
         kept = torch.load(Path(checkpoint) / "trial.pt", weights_only=True, map_location="cpu")
-    state_dict: Json = kept["trainings"][0]
-    return state_dict
+    trained: Json = kept["trainings"][0]
+    return trained
+
+
+def _new_tuner(best: Json, trainable: Any, state: Folder) -> tune.Tuner:
+    """Returns the tuner of one trial, without validation images."""
+    return tune.Tuner(
+        trainable,
+        param_space=best["config"],
+        tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: "refit"),
+        run_config=tune.RunConfig(
+            name=state.name,
+            **ray_storage(state.parent),
+            stop={"epochs": best["epochs"]},
+            callbacks=[_Lines(best["epochs"])],
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_at_end=True),
+            failure_config=tune.FailureConfig(max_failures=RETRIES),
+            verbose=0,
+        ),
+    )
+
+
+def conclude_refit(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
+    """Uses the test images, this once, and writes model.pt and test.json. Returns the latter."""
+    training = _on_all(plan)
+    training.load_state_dict(state)
+    loss, accuracy = evaluate(training.model, plan.data.test, training.normalize)
+    test = {
+        "test_accuracy": accuracy,
+        "test_loss": loss,
+        "test_images": len(plan.data.test),
+        "training_images": len(plan.data.train),
+        "epochs": training.epochs,
+        "config": plan.best["config"],
+        "history": training.history,
+        **provenance(),
+    }
+    configuration = folder.run["configuration"]
+    model = {
+        "configuration": {k: configuration[k] for k in ("study", "data", "model")},
+        "config": plan.best["config"],
+        "shape": list(plan.data.train.shape),
+        "classes": plan.data.classes,
+        "class_names": list(plan.data.class_names),
+        "tokens": are_tokens(plan.data.train.pixels),
+        "training": {k: state[k] for k in ("model", "epochs", "mean", "deviation")},
+    }
+    buffer = io.BytesIO()
+    torch.save(model, buffer)
+    write_bytes(folder.path / "model.pt", buffer.getvalue())
+    write_json(folder.path / "test.json", test)
+    return test
+
+
+def _on_all(plan: RefitPlan) -> ClassifierTraining:
+    everything, nothing = torch.arange(len(plan.data.train)), torch.arange(0)
+    return ClassifierTraining(
+        plan.tuning.study.model,
+        plan.best["config"],
+        plan.data.train,
+        (everything, nothing),
+        classes=plan.data.classes,
+        horizon=plan.tuning.max_epochs,
+        seed=plan.tuning.seed,
+        normalize=plan.tuning.study.normalize,
+    )
 
 
 class _Lines(tune.Callback):
-    """A line an epoch."""
+    """Tells the listener of each epoch."""
 
-    def __init__(self, epochs: int, console: Console | None = None) -> None:
-        self.epochs, self.console = epochs, console or Console()
+    def __init__(self, epochs: int, listener: TuningListener | None = None) -> None:
+        """Args: listener: this thread's, if not given: Tune pickles its callbacks, and restores them here."""
+        self.epochs, self.listener = epochs, listener or _LISTENER.get()
 
     def __reduce__(self) -> Any:
         return _Lines, (self.epochs,)
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
-        self.console.print(
-            f"epoch {result['epochs']} of {self.epochs}: training loss {result['training_loss']:.4f}", highlight=False
-        )
+        if self.listener:
+            self.listener.epoch_ended(result["epochs"], self.epochs, result["training_loss"])
+
+
+_LISTENER: ContextVar[TuningListener | None] = ContextVar("_LISTENER", default=None)

@@ -1,4 +1,4 @@
-"""Ray Tune's schedulers by name, and which of them go with which search."""
+"""Ray Tune's schedulers by name."""
 
 import json
 from typing import Any
@@ -12,46 +12,25 @@ from ray.tune.schedulers import (
     PopulationBasedTraining,
     TrialScheduler,
 )
-from ray.tune.search.sample import Categorical, Domain, Float
+from ray.tune.search.sample import Categorical, Domain
 
-from tautune.records.errors import InputError
 from tautune.records.files import write_bytes
 from tautune.records.storage import Folder
+from tautune.runners.methods import EARLY, POPULATION
 from tautune.runners.searches import METRIC, MODE
 from tautune.search_spaces.space import Space, When, ends
-from tautune.trainables.classifier.classifier_training import MUTABLE
+from tautune.trainables.classifier.hyperparameters import MUTABLE
 
-SCHEDULERS = ("none", "asha", "hyperband", "median", "pbt", "pb2")
-POPULATION = ("pbt", "pb2")
-EARLY = ("asha", "hyperband", "median")
-"""Those that end a trial before its epochs are done."""
 GOAL = {"metric": METRIC, "mode": MODE}
 
 
-def check_scheduler(scheduler: str, search: str, space: Space) -> None:
-    """Raises InputError if it makes no sense with that search or space."""
-    if scheduler not in POPULATION:
-        return
-    if search != "random":
-        raise InputError(
-            f"--scheduler {scheduler} moves configurations itself; use it with --search random, not {search}"
-        )
-    moved = _mutable(space)
-    if not moved:
-        raise InputError(f"--scheduler {scheduler} needs a range or a choice of {', '.join(MUTABLE)} in the space")
-    no_range = [name for name, domain in moved.items() if not isinstance(domain, Float)]
-    if scheduler == "pb2" and no_range:
-        raise InputError(
-            f"--scheduler pb2 moves ranges of numbers, and {no_range[0]} is none; fix it with --set, or use pbt"
-        )
-
-
 def at_full_length(space: Space, search: str, scheduler: str) -> Space:
-    """What is left to search where the scheduler decides how long a trial trains: the longest choice of `epochs`.
+    """Returns the space to search: where the scheduler decides how long a trial trains, `epochs` is its longest choice.
 
-    A training of 5 epochs is the beginning of the same one of 20, and no better at its best epoch; as hyperparameters
-    they would be trained twice, and compared after 5 epochs as if they differed. Not so if the learning rate's
-    schedule goes over the epochs, or if another hyperparameter depends on them; and a grid is to be tried whole.
+    A training of 5 epochs is the beginning of the same one of 20, and no better at its best epoch. As hyperparameters,
+    5 and 20 would be trained twice, and compared after 5 epochs as if they differed. The space stays as it is if the
+    learning rate's schedule goes over the epochs, if another hyperparameter depends on them, and for a grid, which is
+    to be tried whole.
     """
     epochs = space.get("epochs")
     constant = space.get("schedule", "constant") == "constant" and space.get("warmup", 0) == 0
@@ -62,15 +41,15 @@ def at_full_length(space: Space, search: str, scheduler: str) -> Space:
 
 
 def perturbation_interval(max_epochs: int) -> int:
-    """Epochs between two moves of a population."""
+    """Returns the epochs between two moves of a population."""
     return max(1, max_epochs // 10)
 
 
 def make_scheduler(name: str, space: Space, max_epochs: int, memory: Folder) -> TrialScheduler:
-    """Time is counted in epochs throughout.
+    """Returns the scheduler, which counts time in epochs.
 
     Args:
-        memory: a file in which ASHA keeps what it compares with, for a run that continues this one.
+        memory: the file in which ASHA keeps what it compares with, for a run that continues this one.
     """
     if name == "asha":
         return RememberingASHA(memory, max_epochs)
@@ -84,7 +63,7 @@ def make_scheduler(name: str, space: Space, max_epochs: int, memory: Folder) -> 
 
 
 class RememberingASHA(ASHAScheduler):
-    """ASHA whose rungs outlive the process: Tune keeps a search's state, but not a scheduler's."""
+    """Keeps ASHA's rungs in a file: Tune saves the state of a search, but not that of a scheduler."""
 
     def __init__(self, memory: Folder, max_epochs: int) -> None:
         super().__init__(time_attr="epochs", max_t=max_epochs, grace_period=1, reduction_factor=3, **GOAL)
@@ -92,7 +71,7 @@ class RememberingASHA(ASHAScheduler):
         self.written = ""
 
     def _rungs(self) -> list[dict[str, float]]:
-        """Trial → metric, of each rung."""
+        """Returns, for each rung, trial → metric."""
         return [recorded for bracket in self._brackets for _, recorded in bracket._rungs]
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
@@ -131,6 +110,6 @@ def _mutable(space: Space) -> Space:
 
 
 def _within_bounds(config: Space, moved: Space) -> Space:
-    """PBT multiplies by 0.8 or 1.2, whatever the bounds: a momentum would pass 1."""
+    """Returns a moved configuration inside its bounds: PBT multiplies by 0.8 or 1.2, and a momentum would pass 1."""
     ranges = {name: ends(d) for name, d in moved.items() if not isinstance(d, Categorical)}
     return config | {name: min(max(config[name], low), high) for name, (low, high) in ranges.items()}

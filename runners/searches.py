@@ -8,36 +8,43 @@ from hyperopt import hp
 from ray.tune.search import BasicVariantGenerator, SearchAlgorithm, Searcher
 from ray.tune.search.hyperopt import HyperOptSearch
 from ray.tune.search.optuna import OptunaSearch
-from ray.tune.search.sample import Categorical, Domain, Float, Integer
+from ray.tune.search.sample import Categorical, Domain, Integer, LogUniform, Quantized
 
 from tautune.records.errors import InputError
+from tautune.runners.methods import OPTUNA, Kind
 from tautune.runners.no_repeats import DistinctHyperOpt, DistinctOptuna
+from tautune.runners.optuna_internals import suggest
 from tautune.search_spaces.space import COMBINATION, Space, When, combinations, domain_of, is_active, settled
 
 METRIC, MODE = "validation_accuracy", "max"
-OPTUNA = ("optuna-tpe", "gp", "cmaes")
-SEARCHES = ("grid", "random", "hyperopt", *OPTUNA)
 
 
-def check_search(search: str, space: Space) -> None:
-    """Raises InputError if it cannot search that space."""
-    domains = {name: domain_of(entry) for name, entry in space.items()}
-    if search == "grid":
-        ranges = [name for name, d in domains.items() if isinstance(d, Domain) and not isinstance(d, Categorical)]
-        if ranges:
-            raise InputError(f"--search grid needs choices, and {ranges[0]} is a range; use random or hyperopt")
-    if search == "cmaes" and sum(isinstance(d, Float | Integer) for d in domains.values()) < 2:
-        raise InputError("--search cmaes adapts ranges, and needs at least two of them in the space; use optuna-tpe")
+def kinds_of(space: Space) -> dict[str, Kind]:
+    """Returns what a search may do with each hyperparameter."""
+    return {name: _kind(domain_of(entry)) for name, entry in space.items()}
+
+
+def _kind(domain: Any) -> Kind:
+    if isinstance(domain, Categorical):
+        return "choice"
+    if isinstance(domain, Integer):
+        return "integers"
+    return "range" if isinstance(domain, Domain) else "value"
+
+
+def check_domains(search: str, space: Space) -> None:
+    """Raises InputError if the search cannot draw from a domain of the space."""
+    try:
+        make_search(search, space, seed=0)
+    except ValueError as error:
+        raise InputError(f"--search {search} cannot search this space: {error}") from None
 
 
 def make_search(name: str, space: Space, seed: int, *, trials: int = 20) -> tuple[Searcher | SearchAlgorithm, Space]:
-    """The search, and what it leaves for Tune to draw.
+    """Returns the search, and what it leaves for Tune to draw.
 
     Args:
-        trials: in all; HyperOpt draws a third of them at random first, 20 at most as is its own default.
-
-    Raises:
-        InputError: its library is not installed.
+        trials: in all; HyperOpt draws a third of them at random first, but at most 20, as is its own default.
     """
     space = settled(space)
     if name == "grid":
@@ -48,11 +55,12 @@ def make_search(name: str, space: Space, seed: int, *, trials: int = 20) -> tupl
     if name == "hyperopt":
         tree, at_random = hyperopt_space(space), min(20, max(5, trials // 3))
         return DistinctHyperOpt(tree, metric=METRIC, mode=MODE, random_state_seed=seed, n_initial_points=at_random), {}
+    assert name in OPTUNA
     return _optuna_search(name, space, seed), {}
 
 
 def hyperopt_space(space: Space) -> dict[str, Any]:
-    """HyperOpt's tree: what depends on a choice hangs below the values it exists for."""
+    """Returns HyperOpt's tree: what depends on a choice hangs below the values it exists for."""
     dependents: dict[str, list[str]] = {}
     for name, entry in space.items():
         if isinstance(entry, When):
@@ -78,11 +86,13 @@ def hyperopt_space(space: Space) -> dict[str, Any]:
 
 
 class OptunaSpace:
-    """The space as Optuna takes it: asked one hyperparameter after another, those that exist only."""
+    """The space as Optuna takes it: it is asked for one hyperparameter after another, for those that exist only."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
         domains = {name: d for name, e in space.items() if isinstance(d := domain_of(e), Domain)}
+        self.steps = {name: step for name, domain in domains.items() if (step := _log_step(domain))}
+        domains |= {name: _without_steps(domains[name]) for name in self.steps}
         self.distributions = OptunaSearch.convert_search_space(domains) if domains else {}
 
     def __call__(self, trial: Any) -> Space:
@@ -90,17 +100,25 @@ class OptunaSpace:
         for name, entry in self.space.items():
             if is_active(name, self.space, config):
                 known = self.distributions.get(name)
-                config[name] = trial._suggest(name, known) if known else domain_of(entry)
+                config[name] = suggest(trial, name, known) if known else domain_of(entry)
+                if step := self.steps.get(name):
+                    config[name] = round(config[name] / step) * step
         return config
 
 
+def _log_step(domain: Domain) -> Any:
+    """Returns the steps of a range on a log scale, which Optuna does not have; None of any other domain."""
+    sampler = domain.get_sampler()
+    return sampler.q if isinstance(sampler, Quantized) and isinstance(sampler.sampler, LogUniform) else None
+
+
+def _without_steps(domain: Any) -> Domain:
+    plain: Domain = type(domain)(domain.lower, domain.upper).loguniform()
+    return plain
+
+
 def _optuna_search(name: str, space: Space, seed: int) -> Searcher:
-    try:
-        import cmaes  # noqa: F401 - for Optuna's CmaEsSampler
-        import optuna
-    except ImportError as error:
-        hint = "install them with pip install 'tautune[optuna]'"
-        raise InputError(f"--search {name} needs the packages optuna and cmaes: {error}; {hint}") from None
+    import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("ray.tune.search.optuna").setLevel(logging.ERROR)

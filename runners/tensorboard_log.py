@@ -6,7 +6,7 @@ from ray.tune.logger import LoggerCallback
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from tautune.search_spaces.tuning_study import TuningStudy
+from tautune.runners.trial_callback import TrialCallback, _current
 
 Json = dict[str, Any]
 SCALARS = (
@@ -20,26 +20,40 @@ SCALARS = (
     "examples_per_second",
     "diverged",
 )
-METRICS = ("validation_accuracy", "validation_loss", "training_loss", "diverged")
+BEST = ("validation_accuracy", "validation_loss", "training_loss", "epochs")
+"""The columns of a trial's row, at its best epoch, that HParams shows."""
+METRICS = (*(f"best/{name}" for name in BEST), "diverged")
 
 
 class TensorBoardLog(LoggerCallback):
-    """Hyperparameters are written when a trial starts, not when it ends: no way of ending loses them."""
+    """Writes hyperparameters when a trial starts, not when it ends: no way of ending loses them.
 
-    def __init__(self, study: TuningStudy) -> None:
-        self.hyperparameters = study.hyperparameters
+    HParams shows the last value of a scalar. So that it agrees with trials.csv, each epoch also writes what the trial
+    had at its best epoch until then, as best/….
+    """
+
+    def __init__(self, table: TrialCallback) -> None:
+        """Args: table: the callback that comes before this one and has taken in the same results."""
+        self.table = table
         self.writers: dict[str, SummaryWriter] = {}
         self.endings: dict[str, Any] = {}
 
-    def __getstate__(self) -> Json:
-        return self.__dict__ | {"writers": {}, "endings": {}}
+    def __reduce__(self) -> Any:
+        return _restored, ()
+
+    def __setstate__(self, state: Json) -> None:
+        """Takes the place of one that an earlier version pickled whole."""
+        table = _current()
+        assert table
+        self.__init__(table)  # type: ignore[misc]
 
     def log_trial_start(self, trial: Any) -> None:
         if trial.trial_id in self.writers:  # it was paused
             return
         trial.init_local_path()
         writer = SummaryWriter(trial.local_path)
-        values = {k: v if isinstance(v, bool | int | float) else str(v) for k, v in self._values(trial).items()}
+        config = self.table.study.hyperparameters(trial.config)
+        values = {k: v if isinstance(v, bool | int | float) else str(v) for k, v in config.items()}
         experiment, start, end = hparams(values, dict.fromkeys(METRICS, 0.0))
         events = writer._get_file_writer()
         events.add_summary(experiment)
@@ -47,15 +61,14 @@ class TensorBoardLog(LoggerCallback):
         writer.flush()
         self.writers[trial.trial_id], self.endings[trial.trial_id] = writer, end
 
-    def _values(self, trial: Any) -> Json:
-        values: Json = self.hyperparameters(trial.config)
-        return values
-
     def log_trial_result(self, iteration: int, trial: Any, result: Json) -> None:
         self.log_trial_start(trial)
         writer = self.writers[trial.trial_id]
         for name in SCALARS:
             writer.add_scalar(name, result[name], result["epochs"])
+        row = self.table.trials.rows[trial.trial_id]
+        for name in BEST:
+            writer.add_scalar(f"best/{name}", row[name], result["epochs"])
         writer.flush()
 
     def log_trial_end(self, trial: Any, failed: bool = False) -> None:
@@ -63,3 +76,8 @@ class TensorBoardLog(LoggerCallback):
         if writer:
             writer._get_file_writer().add_summary(self.endings.pop(trial.trial_id))
             writer.close()
+
+
+def _restored() -> TensorBoardLog | None:
+    table = _current()
+    return TensorBoardLog(table) if table else None

@@ -1,223 +1,163 @@
-"""Tuning a classifier as a Ray Tune job: many configurations, the best kept with what it was compared on."""
+"""A tuning in four steps: check (`tuning_checks`), plan, run, conclude. Only `run` needs Ray."""
 
-import random
 import time
-from dataclasses import replace
-from pathlib import Path
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from ray import tune
-from ray.tune.search import Searcher
-from rich.console import Console
-from tautune.commands.sweep_progress import show_hosts
-
-from tautune.cluster.session.session import IN_TUNING, RETRIES, ray_session
+from tautune.cluster.session.capacity import holds, largest, node_shapes
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.errors import InputError, Interrupted, RunFailed, trial_failed
 from tautune.records.provenance import now, provenance
-from tautune.records.storage import Folder, ray_storage, read_locally, restored_tuner
-from tautune.records.tuning_folder import TuningFolder, check_new, make_folder
-from tautune.runners import schedulers as scheduling
-from tautune.runners import searches as searching
-from tautune.runners.tensorboard_log import TensorBoardLog
-from tautune.runners.trial_table import TrialTable, results_table
-from tautune.runners.tuning_job import Tuning, check_feasible, load_data, make_splits, try_model, tuning_of
+from tautune.records.storage import Folder
+from tautune.records.tuning_folder import TuningFolder
+from tautune.runners.old_names import readable_pickles
+from tautune.runners.ray_tuner import make_trainable, make_tuner
+from tautune.runners.trial_callback import EndedInThread, TrialCallback
+from tautune.runners.trials import Trials, failure_file, name_of
+from tautune.runners.tuning_checks import check_extensible, is_whole
+from tautune.runners.tuning_data import load_data, make_splits, try_model
+from tautune.runners.tuning_job import Tuning, tuning_of
+from tautune.runners.tuning_listener import TuningListener
+from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier.datasets import ImageData
 from tautune.trainables.classifier.splits import Split
-from tautune.trainables.classifier.trial import ClassifierTrial
-
-Json = dict[str, Any]
-CHECKPOINTS = 4
-"""Kept of each trial: enough that the experiment's state, some ten seconds old, never names one that is gone."""
 
 
-def run_tuning(tuning: Tuning, output: Folder, *, console: Console, started: float) -> Json:
-    """Runs the trials into a new folder: trials.csv, best.json and run.json. Prints and returns the best.
+@dataclass(frozen=True)
+class Plan:
+    """What is to run."""
 
-    Args:
-        started: `time.monotonic()` of the command's start, for the duration.
+    tuning: Tuning
+    data: ImageData
+    splits: list[Split]
+    experiment: str = "trials"
+    """Name of Ray Tune's experiment, and of its folder: an extension has one of its own."""
+    resumed: bool = False
+
+
+def plan_tuning(tuning: Tuning) -> Plan:
+    """Returns the plan of a new tuning, whose data were loaded and of whose space one model was built.
 
     Raises:
-        InputError: the folder holds something, the data are not to be had, or no node has what a trial asks for.
-        RunFailed: a trial failed, or every trial diverged.
-        Interrupted: by Ctrl-C or SIGTERM; what was found until then is written, and `resume` goes on.
+        InputError: that was not possible.
     """
-    output = check_new(output)
     data = load_data(tuning.study, tuning.data_dir)
     try_model(tuning.study, data)
-    with ray_session(in_workers=IN_TUNING):
-        found = make_splits(tuning, data)
-        check_feasible(tuning)
-        check_storage(output)
-        make_folder(output)
-        with TuningFolder(output, tuning.configuration()) as folder:
-            return _run(tuning, data, found, folder, "trials", console=console, started=started)
+    return Plan(tuning, data, make_splits(tuning, data))
 
 
-def resume_tuning(path: Folder, *, console: Console, started: float) -> Json | None:
-    """Goes on with a tuning that was stopped, from the trials' checkpoints; None if there is nothing left to do."""
-    with TuningFolder(path) as folder:
-        tuning, last = tuning_of(folder.run, path), folder.run["runs"][-1]
-        if "finished" in last and not last["stopped_by_budget"]:
-            console.print(f"nothing is left to do in {path}; `tautune extend` tries more configurations")
-            return None
-        tuning = replace(tuning, trials=last["trials"])
-        return _go_on(tuning, folder, last["experiment"], console=console, started=started, resume=True)
+def plan_resume(folder: TuningFolder, study: TuningStudy | None = None) -> Plan | None:
+    """Returns what is left of a tuning that was stopped, or None.
+
+    Args:
+        study: the one that was tuned, where it has no name or file by which it can be found.
+    """
+    if is_whole(folder.path, folder.run):
+        return None
+    last = folder.run["runs"][-1]
+    plan = _plan(replace(tuning_of(folder.run, folder.path, study), trials=last["trials"]))
+    return replace(plan, experiment=last["experiment"], resumed=True)
 
 
-def extend_tuning(path: Folder, trials: int, *, console: Console, started: float) -> Json:
-    """Tries so many configurations more, with what the search has learned."""
-    with TuningFolder(path) as folder:
-        runs = folder.run["runs"]
-        tuning = tuning_of(folder.run, path)
-        if "finished" not in runs[-1]:
-            raise InputError(f"{path} was stopped before its end; go on with `tautune resume {path}` first")
-        if tuning.search == "grid":
-            raise InputError(f"{path} is a grid: all of its configurations were tried")
-        if tuning.scheduler in (*scheduling.POPULATION, "hyperband"):
-            raise InputError(f"{path} used {tuning.scheduler}, whose trials live together: none can join later")
-        experiment = f"trials-{len({run['experiment'] for run in runs}) + 1}"
-        return _go_on(replace(tuning, trials=trials), folder, experiment, console=console, started=started)
+def plan_extension(folder: TuningFolder, trials: int, study: TuningStudy | None = None) -> Plan:
+    """Returns the plan of so many trials more, by the search and with what it has learned."""
+    check_extensible(folder.path, folder.run)
+    experiments = {run["experiment"] for run in folder.run["runs"]}
+    plan = _plan(replace(tuning_of(folder.run, folder.path, study), trials=trials))
+    return replace(plan, experiment=f"trials-{len(experiments) + 1}")
 
 
-def _go_on(
-    tuning: Tuning, folder: TuningFolder, experiment: str, *, console: Console, started: float, resume: bool = False
-) -> Json:
+def _plan(tuning: Tuning) -> Plan:
     data = load_data(tuning.study, tuning.data_dir)
-    with ray_session(in_workers=IN_TUNING):
-        found = make_splits(tuning, data)
-        check_feasible(tuning)
-        check_storage(folder.path)
-        return _run(tuning, data, found, folder, experiment, console=console, started=started, resume=resume)
+    return Plan(tuning, data, make_splits(tuning, data))
 
 
-def _run(
-    tuning: Tuning,
-    data: ImageData,
-    found: list[Split],
-    folder: TuningFolder,
-    experiment: str,
-    *,
-    console: Console,
-    started: float,
-    resume: bool = False,
-) -> Json:
-    state = folder.path / experiment
-    table = TrialTable(folder.path, tuning.study, experiment, console, budget=tuning.time_budget)
-    table.total = table.earlier + tuning.samples
-    trainable = make_trainable(tuning, data, found)
-    folder.begin(experiment=experiment, started=now(), trials=tuning.trials, resumed=resume, **provenance())
-    with table:
-        tuner = (
-            restored_tuner(state, trainable)
-            if resume and has_state(state)
-            else _new_tuner(tuning, trainable, folder, experiment, table)
+def check_cluster(tuning: Tuning, output: Folder) -> None:
+    """Raises InputError if no node can hold a trial, or if a node cannot write the folder.
+
+    Nodes that the cluster may still start count, too; without one, a trial would stay pending for ever.
+    """
+    wanted, shapes = tuning.resources, node_shapes()
+    if not any(holds(shape, wanted) for shape in shapes):
+        most = largest(shapes, wanted)
+        raise InputError(
+            f"a trial asks for {wanted['CPU']:g} CPU and {wanted['GPU']:g} GPU; the largest node has "
+            f"{most['CPU']:g} CPU and {most['GPU']:g} GPU: lower --cpus-per-trial or --gpus-per-trial"
         )
-        results = tuner.fit()
-    return _conclude(tuning, folder, table, results, console=console, started=started)
+    check_storage(output)
 
 
-def has_state(experiment: Folder) -> bool:
-    """Whether Tune has kept enough of it to go on with."""
-    return any(experiment.glob("experiment_state-*.json"))
+def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCallback:
+    """Runs the trials, in a Ray session, and keeps what they report. Returns how they ended.
 
-
-def make_trainable(tuning: Tuning, data: ImageData, found: list[Split], **changes: Any) -> Any:
-    """What every trial is given, through the object store: training images alone, once a node."""
-    shared: Json = {
-        "study": tuning.study,
-        "pixels": data.train.pixels.numpy(),
-        "targets": data.train.targets.numpy(),
-        "splits": [(training.numpy(), validation.numpy()) for training, validation in found],
-        "classes": data.classes,
-        "max_epochs": tuning.max_epochs,
-        "device": tuning.device,
-        "seed": tuning.seed,
-        "threads": max(1, int(tuning.cpus_per_trial)),
-    }
-    trainable = tune.with_parameters(ClassifierTrial, **shared | changes)
-    return tune.with_resources(trainable, tuning.resources)
-
-
-def _new_tuner(tuning: Tuning, trainable: Any, folder: TuningFolder, experiment: str, table: TrialTable) -> tune.Tuner:
-    study = tuning.study
-    earlier = [run for run in folder.run["runs"] if run["experiment"] != experiment]
-    seed = tuning.seed + len(earlier)
-    random.seed(seed)  # PBT draws from these
-    np.random.seed(seed)
-    searched = scheduling.at_full_length(study.space, tuning.search, tuning.scheduler)
-    search, space = searching.make_search(tuning.search, searched, seed, trials=tuning.trials)
-    if earlier and isinstance(search, Searcher):
-        with read_locally(folder.path / earlier[-1]["experiment"], "searcher-state-*.pkl") as state:
-            search.restore_from_dir(str(state))
-    population = tuning.scheduler in scheduling.POPULATION
-    interval = scheduling.perturbation_interval(tuning.max_epochs) if population else 0
-    return tune.Tuner(
-        trainable,
-        param_space=space,
-        tune_config=tune.TuneConfig(
-            search_alg=search,
-            scheduler=scheduling.make_scheduler(
-                tuning.scheduler, study.space, tuning.max_epochs, folder.path / "rungs.json"
-            ),
-            num_samples=1 if tuning.search == "grid" else tuning.trials,
-            max_concurrent_trials=tuning.concurrent,
-            reuse_actors=True,
-            trial_dirname_creator=lambda trial: trial.trial_id,
-        ),
-        run_config=tune.RunConfig(
-            name=experiment,
-            **ray_storage(folder.path),
-            callbacks=[TensorBoardLog(study), table],
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_frequency=interval),
-            failure_config=tune.FailureConfig(max_failures=RETRIES),
-            verbose=0,
-        ),
-    )
-
-
-def _conclude(
-    tuning: Tuning, folder: TuningFolder, table: TrialTable, results: Any, *, console: Console, started: float
-) -> Json:
-    seconds = round(time.monotonic() - started, 1)
-    fits = tuning.folds * tuning.repeats
-    failed = [row for row in table.ranked() if row["state"] == "failed"]
-    ended = {"finished": now()} if table.whole or table.budget_spent or failed else {}
-    folder.end(
-        duration_seconds=seconds,
-        training_epochs=fits * sum(row["epochs_run"] for row in table.rows.values()),
-        stopped_by_budget=table.budget_spent and not table.whole,
-        **ended,
-    )
+    Raises:
+        RunFailed: Ray could not keep a trial running.
+    """
+    tuning = plan.tuning
+    trials = Trials(folder.path, tuning.study.space, plan.experiment, tuning.samples)
+    callback = TrialCallback(trials, tuning.study, listener, budget=tuning.time_budget)
+    trainable = make_trainable(tuning, plan.data, plan.splits)
+    folder.begin(experiment=plan.experiment, started=now(), trials=tuning.trials, resumed=plan.resumed, **provenance())
+    results: Any = []
+    goes_on = plan.resumed or plan.experiment != "trials"
+    with callback, readable_pickles() if goes_on else nullcontext():
+        tuner = make_tuner(tuning, trainable, folder, plan.experiment, callback, resumed=plan.resumed)
+        with suppress(EndedInThread):
+            results = tuner.fit()
     for result in results:
         if result.error:
-            raise trial_failed(f"trial {Path(result.path).name}", result.error, result.path)
-    best = table.best()
-    if best:
-        console.print(results_table(table.ranked(), top=5))
-        show_hosts((row.get("host") for row in table.rows.values()), console)
-    if failed:
-        raise _failure(failed, table, folder.path)
-    if not ended:
-        raise Interrupted(f"stopped; `tautune resume {folder.path}` goes on with it")
-    if best is None and not table.rows:
-        raise RunFailed(f"no trial finished an epoch within --time-budget {tuning.time_budget:g}; give more")
-    if best is None:
+            raise trial_failed(f"trial {_folder_name(result.path)}", result.error, result.path)
+    return callback
+
+
+def _folder_name(path: str) -> str:
+    return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def conclude(plan: Plan, folder: TuningFolder, ended: TrialCallback, listener: TuningListener) -> None:
+    """Writes to run.json how the run ended, with its seconds, counted from the listener's start.
+
+    Raises:
+        RunFailed: a trial failed, or there is no best one.
+        Interrupted: by Ctrl-C or SIGTERM; what was found until then is on disk, and `resume` goes on.
+    """
+    trials, budget_spent = ended.trials, ended.budget_spent
+    seconds = round(time.monotonic() - listener.started, 1)
+    fits = plan.tuning.folds * plan.tuning.repeats
+    finished = trials.whole or budget_spent
+    folder.end(
+        duration_seconds=seconds,
+        training_epochs=fits * sum(row["epochs_run"] for row in trials.rows.values()),
+        stopped_by_budget=budget_spent and not trials.whole,
+        **({"finished": now()} if finished else {}),
+    )
+    if trials.failed and (finished or trials.nothing_works):
+        raise _failure(trials, folder.path)
+    if not finished:
+        raise Interrupted(f"stopped; `tautune resume {folder.path}` goes on with it{_and_failures(trials)}")
+    if not trials.rows:
+        raise RunFailed(f"no trial finished an epoch within --time-budget {plan.tuning.time_budget:g}; give more")
+    if trials.best() is None:
         raise RunFailed(
             f"every trial diverged; see {folder.path / 'trials.csv'}; lower the learning rates of the space"
         )
-    console.print(
-        f"{folder.path}: trials.csv, best.json; {seconds} s, Ray's start included", soft_wrap=True, highlight=False
-    )
-    return best
+    listener.say(f"{folder.path}: trials.csv, best.json; {seconds} s, Ray's start included")
 
 
-def _failure(failed: list[Json], table: TrialTable, folder: Folder) -> RunFailed:
-    first = failed[0]
-    file = folder / "failures" / f"{first['trial']}.txt"
+def _failure(trials: Trials, folder: Folder) -> RunFailed:
+    first, file = trials.failed[0], failure_file(folder, trials.failed[0])
     values = ", ".join(f"{name}={value}" for name, value in first["config"].items())
     return RunFailed(
         f"{file.read_text().rstrip()}\n"
-        f"tautune: {len(failed)} of {len(table.rows)} trials failed; above is trial {first['trial']} ({values}): {file}"
+        f"tautune: {len(trials.failed)} of {len(trials.rows)} trials failed; "
+        f"above is trial {name_of(first)} ({values}): {file}"
     )
+
+
+def _and_failures(trials: Trials) -> str:
+    failed = trials.failed
+    if not failed:
+        return ""
+    many = f"{len(failed)} trials" if len(failed) > 1 else "1 trial"
+    return f"; {many} failed: see {failure_file(trials.folder, failed[0])}"

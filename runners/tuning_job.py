@@ -1,27 +1,18 @@
-"""What to tune and how, and all of it that can be checked before anything starts."""
+"""What to tune and how: a study with the options of its run."""
 
-import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from tautune import search_spaces
-from tautune.cluster.session.capacity import holds, largest, node_shapes
-from tautune.records.errors import InputError
+from tautune.records.errors import InputError, user_input
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import FORMAT
-from tautune.runners import schedulers as scheduling
-from tautune.runners import searches as searching
-from tautune.search_spaces.names import check_name
-from tautune.search_spaces.space import as_text, combinations, example
+from tautune.runners.methods import check_methods
+from tautune.runners.searches import check_domains, kinds_of
+from tautune.runners.tuning_checks import NO_TRIALS, Options, check_findable
+from tautune.search_spaces.space import as_text, combinations
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.data_files import DataError
-from tautune.trainables.classifier.datasets import ImageData, load
-from tautune.trainables.classifier.hyperparameters import model_part
-from tautune.trainables.classifier.models import build
-from tautune.trainables.classifier.splits import Split, splits
 
 Json = dict[str, Any]
 OPTIONS = (
@@ -57,28 +48,23 @@ class Tuning:
     max_epochs: int
     concurrent: int | None = None
     time_budget: float | None = None
-    """Seconds."""
+    """Seconds after which no trial goes on."""
     folds: int = 1
     repeats: int = 1
     examples: int | None = None
     cpus_per_trial: float = 1
     gpus_per_trial: float = 0
     seed: int = 0
-    """Of the search and of the initial weights."""
+    """Seed of the search and of the initial weights."""
     split_seed: int = 0
-    """Of the splits: runs of several seeds are compared on the same images."""
+    """Seed of the splits, which has its own: runs of several seeds are compared on the same images."""
     data_dir: Path | None = None
     fixed: Json = field(default_factory=dict)
-    """What --set fixed of the study's space; the study has it already."""
+    """What --set fixed in the study's space, which has these values already."""
 
     def __post_init__(self) -> None:
-        try:
-            check_name("--search", self.search, searching.SEARCHES)
-            check_name("--scheduler", self.scheduler, scheduling.SCHEDULERS)
-        except ValueError as error:
-            raise InputError(str(error)) from None
-        searching.check_search(self.search, self.study.space)
-        scheduling.check_scheduler(self.scheduler, self.search, self.study.space)
+        check_methods(self.search, self.scheduler, kinds_of(self.study.space))
+        check_domains(self.search, self.study.space)
 
     @property
     def device(self) -> str:
@@ -86,16 +72,16 @@ class Tuning:
 
     @property
     def resources(self) -> dict[str, float]:
-        """A trial's."""
+        """What one trial asks for."""
         return {"CPU": self.cpus_per_trial, "GPU": self.gpus_per_trial}
 
     @property
     def samples(self) -> int:
-        """Trials: a grid has as many as it has combinations."""
+        """How many trials there are: of a grid, as many as it has combinations."""
         return len(combinations(self.study.space)) if self.search == "grid" else self.trials
 
     def configuration(self) -> Json:
-        """All of it as plain JSON, for run.json, and what a later `resume` compares its study with."""
+        """Returns all of it as plain JSON, for run.json; a later `resume` compares its study with that."""
         study = self.study
         return {
             "kind": "tuning",
@@ -112,19 +98,48 @@ class Tuning:
         }
 
 
-def tuning_of(run: Json, folder: Folder) -> Tuning:
-    """The tuning that wrote a folder's run.json.
+def make_tuning(study: TuningStudy | str, options: Options) -> Tuning:
+    """Returns the tuning of a study, or of the one with that name or in that file, with its defaults.
 
     Raises:
-        InputError: its study is not there any more, or is another one now.
+        InputError: there is no such study, or the options do not fit it.
+    """
+    with user_input():
+        if isinstance(study, str):
+            study = search_spaces.find_tuning(study)
+        if not isinstance(study, TuningStudy):
+            raise InputError(f"study must be a TuningStudy, a name or a file's path, not {type(study).__name__}")
+        study = study.setting(options.fixed)
+    search = options.search or study.search
+    if options.trials is not None and search == "grid":
+        raise InputError(NO_TRIALS)
+    given = {name: getattr(options, name) for name in OPTIONS}
+    defaults = {name: given[name] or getattr(study, name) for name in ("scheduler", "trials", "max_epochs", "examples")}
+    return Tuning(
+        study=study,
+        fixed=options.fixed,
+        data_dir=options.data_dir.resolve() if options.data_dir else None,
+        **given | defaults | {"search": search},
+    )
+
+
+def tuning_of(run: Json, folder: Folder, study: TuningStudy | None = None) -> Tuning:
+    """Returns the tuning that wrote a folder's run.json.
+
+    Args:
+        study: the one that was tuned, where it has no name or file by which it can be found.
+
+    Raises:
+        InputError: the study is not there any more, or is another one now.
     """
     kept = run["configuration"]
+    found = study or _find_study(kept["study"], folder)
     try:
-        study = search_spaces.find_tuning(kept["study"]).setting(kept["set"])
+        found = found.setting(kept["set"])
     except ValueError as error:
         raise InputError(f"{folder} is a tuning of the study {kept['study']}: {error}") from error
     tuning = Tuning(
-        study=study,
+        study=found,
         fixed=kept["set"],
         data_dir=Path(kept["data_dir"]) if kept["data_dir"] else None,
         **{name: kept[name] for name in OPTIONS},
@@ -139,56 +154,9 @@ def tuning_of(run: Json, folder: Folder) -> Tuning:
     return tuning
 
 
-def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:
-    """The study's data. Raises InputError if they are not to be had, or if a user's own function raises."""
-    if callable(study.data):
-        try:
-            data = study.data()
-        except Exception as error:
-            message = f"{study.source}: its data: {type(error).__name__}: {error}"
-            raise InputError(f"{traceback.format_exc()}{message}") from None
-        if not isinstance(data, ImageData):
-            raise InputError(f"{study.source}: its data must be an ImageData, not {type(data).__name__}")
-        return data
+def _find_study(name: str, folder: Folder) -> TuningStudy:
+    check_findable(name, folder)
     try:
-        return load(study.data, data_dir)
-    except DataError as error:
-        raise InputError(str(error)) from None
-
-
-def try_model(study: TuningStudy, data: ImageData) -> None:
-    """Builds one network of the space. Raises InputError, after its own traceback, if that raises."""
-    own = model_part(example(study.space))
-    try:
-        with torch.random.fork_rng(devices=[]):
-            build(study.model, data.train.shape, data.classes, own)
-    except Exception as error:
-        values = ", ".join(f"{name}={value}" for name, value in own.items())
-        message = f"the model of {study.name} cannot be built with {values}: {type(error).__name__}: {error}"
-        raise InputError(f"{traceback.format_exc()}{message}" if study.source else message) from None
-
-
-def check_feasible(tuning: Tuning) -> None:
-    """Raises InputError if no node can hold a trial, nor one that may be started: it would stay pending for ever."""
-    wanted, shapes = tuning.resources, node_shapes()
-    if not any(holds(shape, wanted) for shape in shapes):
-        most = largest(shapes, wanted)
-        raise InputError(
-            f"a trial asks for {wanted['CPU']:g} CPU and {wanted['GPU']:g} GPU; the largest node has "
-            f"{most['CPU']:g} CPU and {most['GPU']:g} GPU: lower --cpus-per-trial or --gpus-per-trial"
-        )
-
-
-def make_splits(tuning: Tuning, data: ImageData) -> list[Split]:
-    """Raises InputError if the images cannot be divided as asked for."""
-    try:
-        return splits(
-            data.train.targets,
-            share=tuning.study.validation_share,
-            folds=tuning.folds,
-            repeats=tuning.repeats,
-            examples=tuning.examples,
-            seed=tuning.split_seed,
-        )
+        return search_spaces.find_tuning(name)
     except ValueError as error:
-        raise InputError(f"the images of {tuning.study.name} cannot be divided so: {error}") from None
+        raise InputError(f"{folder} is a tuning of the study {name}: {error}") from error

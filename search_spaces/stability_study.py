@@ -1,48 +1,79 @@
 """A stability study: a training problem at whose minimum delays are tried."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector
 
-from tautune.trainables.theory.problem import Loss, Problem
+from tautune.trainables.theory.preparation import prepare_problem
+from tautune.trainables.theory.problem import Loss, Problem, flatten
+
+PRECISIONS = (torch.float64, torch.float32)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StabilityStudy:
-    """A training problem by name; everything in it is made anew, and the same, wherever a trial runs."""
+    """A training problem by name.
+
+    The model is evaluated in eval mode while thresholds are measured: dropout is off, and batch norm uses its running
+    statistics as they are. Grids train in train mode. Parameters with `requires_grad=False` stay fixed.
+
+    Raises:
+        ValueError: a field is not what it must be.
+    """
 
     name: str
-    description: str
-    data: Callable[[], tuple[Tensor, Tensor]]
-    """Returns inputs [N, …] and targets [N, …]."""
-    model: Callable[[], nn.Module]
-    """Returns the untrained network."""
+    description: str = ""
+    data: Callable[[], tuple[Tensor, Tensor]] | tuple[Tensor, Tensor]
+    """Inputs [N, …] and targets [N, …] of any shape, or a function that returns them. Integers stay integers."""
+    model: Callable[[], nn.Module] | nn.Module
+    """A function that returns the untrained network; or a network, which is copied and begins at its weights."""
     loss: Loss
-    """(outputs [n, …], targets [n, …]) → mean over the n examples."""
+    """(outputs [n, …], targets [n, …]) → mean over the n examples, for classes or numbers."""
     l2: float = 0.0
-    """Weight of (l2/2) Σ w² over the weights, biases left out."""
+    """Weight of (l2/2) Σ w² over the weights; biases and other parameters of one dimension are left out."""
     seed: int = 0
-    """Of the initial weights."""
+    """Seed of the initial weights, where `model` is a function."""
+    precision: torch.dtype = torch.float64
+    """torch.float64, or torch.float32, in which the minimum is reached to 1e-4 of the starting gradient norm and
+    PRECISE
+    """
     source: Path | None = None
     """The file of a user's own study."""
 
+    def __post_init__(self) -> None:
+        if not callable(self.model):
+            raise ValueError(f"model must be a function that returns a torch Module, or one, not {self.model!r}")
+        if not callable(self.loss):
+            raise ValueError(f"loss must be a function of outputs and targets, not {self.loss!r}")
+        if not 0 <= self.l2 < math.inf:
+            raise ValueError(f"l2 must be at least 0 and finite, not {self.l2!r}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be torch.float64 or torch.float32, not {self.precision!r}")
+
     def problem(self, device: torch.device | str = "cpu") -> Problem:
-        """The study in double precision on `device`, at its initial weights."""
-        inputs, targets = self.data()
-        if targets.is_floating_point():
-            targets = targets.double()
-        model = self._untrained(self.seed).to(device)
-        return Problem(model, self.loss, inputs.double().to(device), targets.to(device), l2=self.l2)
+        """Returns the training problem on `device`, at the initial weights."""
+        data = self.data() if callable(self.data) else self.data
+        if not isinstance(data, tuple | list) or len(data) != 2:
+            raise ValueError(f"the data of {self.name} must be a pair (inputs, targets), not {type(data).__name__}")
+        model = self._untrained(self.seed)
+        return prepare_problem(model, self.loss, *data, l2=self.l2, precision=self.precision, device=device)
 
     def start(self, seed: int) -> Tensor:
-        """Initial weights [P] of another seed, on the CPU."""
-        return parameters_to_vector(self._untrained(seed).parameters()).detach()
+        """Returns the initial weights [P] of another seed, on the CPU; a network's own, where `model` is one."""
+        model = self._untrained(seed)
+        return flatten(p for p in model.parameters() if p.requires_grad).detach().to(self.precision)
 
     def _untrained(self, seed: int) -> nn.Module:
+        """Returns the network before training; torch's random numbers go on as if it had not been made."""
+        if isinstance(self.model, nn.Module):
+            return self.model
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return self.model().double()
+            model = self.model()
+        if not isinstance(model, nn.Module):
+            raise ValueError(f"the model of {self.name} must return a torch Module, not {type(model).__name__}")
+        return model

@@ -83,7 +83,7 @@ def test_files_that_a_page_names_exist(page: str) -> None:
 
 
 def exists(name: str) -> bool:
-    """A name is a path in the repository, or in `trainables/`; results are not kept, and what is `my_…` is a reader's."""
+    """Returns whether a name is in the repository or in `trainables/`, or is not kept: results, a reader's own."""
     if name.startswith("results/") or "/my_" in name:
         return True
     return any((folder / name).exists() for folder in (ROOT, ROOT / "trainables"))

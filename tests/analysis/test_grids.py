@@ -41,6 +41,12 @@ def test_conclusions_of_every_delay() -> None:
     json.dumps(grid.as_json(), allow_nan=False)
 
 
+def test_a_regression_has_no_accuracy() -> None:
+    grid = summary({point: outcome._replace(accuracy=None) for point, outcome in ROWS.items()})
+    assert [row.best_accuracy for row in grid.rows] == [None, None, None]
+    json.dumps(grid.as_json(), allow_nan=False)
+
+
 @pytest.mark.parametrize("rows", [ROWS, dict(list(ROWS.items())[4:5]), dict(list(ROWS.items())[:1])])
 def test_the_figure_has_theorys_line_whatever_there_is(rows: dict[Point, Outcome], tmp_path: Path) -> None:
     grid = summary(rows)

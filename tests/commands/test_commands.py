@@ -245,20 +245,22 @@ def test_options_of_the_sweep_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_options_of_the_tuner_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from tautune.runners import tuning
+    from tautune import _tune
+    from tautune.runners.tuning_job import make_tuning
 
     asked = []
-    monkeypatch.setattr(tuning, "run_tuning", lambda job, output, **_: asked.append((job, output)))
+    monkeypatch.setattr(_tune, "carry_out", lambda *arguments: asked.append(arguments))
     options = "--search random --scheduler pbt --trials 7 --max-epochs 9 --concurrent 2 --time-budget 30"
     more = f"--cpus-per-trial 0.5 --gpus-per-trial 0.25 --seed 3 --data-dir {tmp_path}"
-    more += " --split-seed 6 --set delay=8 --folds 5 --repeats 2 --examples 100"
+    more += " --split-seed 6 --set delay=8 --folds 5 --repeats 2 --examples 100 --output out"
     assert run(monkeypatch, "tune", "digits_mlp", *options.split(), *more.split()) == 0
-    ((job, output),) = asked
+    ((study, given, output, _),) = asked
+    job = make_tuning(study, given)
     assert (job.search, job.scheduler, job.trials, job.max_epochs, job.concurrent) == ("random", "pbt", 7, 9, 2)
     assert (job.time_budget, job.cpus_per_trial, job.gpus_per_trial, job.seed) == (30, 0.5, 0.25, 3)
     assert job.study.space["delay"] == 8
     assert (job.folds, job.repeats, job.examples, job.split_seed) == (5, 2, 100, 6)
-    assert (job.data_dir, job.device, output) == (tmp_path, "cuda", Path("results/digits_mlp"))
+    assert (job.data_dir, job.device, output) == (tmp_path, "cuda", "out")
 
 
 def test_a_cache_that_cannot_be_written_is_named(

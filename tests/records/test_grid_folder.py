@@ -9,6 +9,7 @@ from tautune.trainables.grid.point import Outcome, Point
 ROWS = {
     Point(4, 0.1 + 0.2, 0.9, True, 3): Outcome(0.1, 0.25, False, 100),
     Point(0, 1e-9): Outcome(23.0, 0.0, True, 7),
+    Point(9, 1e-9): Outcome(23.0, None, False, 7),
 }
 CONFIGURATION = {"study": "digits", "steps": 100}
 
@@ -31,7 +32,7 @@ def test_a_line_that_a_kill_left_unfinished_is_not_a_point(tmp_path: Path) -> No
         content = folder.table.read_bytes()
         for cut in range(content.rfind(b"\n", 0, -1) + 1, len(content)):
             folder.table.write_bytes(content[:cut])
-            assert folder.rows() == {p: o for p, o in ROWS.items() if p.delay == 0}
+            assert folder.rows() == {p: o for p, o in ROWS.items() if p.delay != 9}
 
 
 def test_an_accuracy_may_be_absent(tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_a_damaged_table_is_named(tmp_path: Path, line: str) -> None:
         folder.write(ROWS)
         with folder.table.open("a") as file:
             file.write(f"{line}\n")
-        with pytest.raises(InputError, match=r"points.csv is damaged in line 4; remove it, or give another folder"):
+        with pytest.raises(InputError, match=r"points.csv is damaged in line 5; remove it, or give another folder"):
             folder.rows()
 
 

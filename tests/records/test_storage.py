@@ -17,6 +17,7 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tautune._sweep import carry_out
+from tautune._tune import extend, refit, resume
 from tautune.cluster.session.storage_probe import check_storage, probe
 from tautune.commands import app as cli
 from tautune.commands.sweep_display import SweepDisplay
@@ -30,10 +31,8 @@ from tautune.records.storage import Folder, folder_at, output_folder
 from tautune.records.tuning_folder import check_new
 from tautune.runners.listeners import SweepListener
 from tautune.runners.prediction import predict
-from tautune.runners.refit import refit
 from tautune.runners.sweep import Sweep
-from tautune.runners.trial_table import read_rows
-from tautune.runners.tuning import extend_tuning, resume_tuning
+from tautune.runners.trials import read_rows
 from tautune.search_spaces import quadratic
 from tautune.trainables.classifier import datasets
 from tests.s3_server import BUCKET, READER, WEED, s3_server
@@ -84,13 +83,13 @@ def test_a_tuning_in_a_bucket_is_killed_resumed_extended_refitted_and_predicts(
     assert process.stdout is not None
     assert any(line.startswith("2 of 4") for line in process.stdout)
     with pytest.raises(InputError, match="is being written by another run"):
-        extend_tuning(bucket, 1, console=Console(file=io.StringIO()), started=0)
+        extend(bucket, 1)
     process.kill()
     process.wait()
     before = [row for row in read_rows(bucket) if row["state"] in ("finished", "stopped")]
     monkeypatch.setattr(folder_lock, "SILENT_SECONDS", 1.0)  # the dead do not wait for longer
-    resume_tuning(bucket, console=Console(file=io.StringIO()), started=time.monotonic())
-    extend_tuning(bucket, 1, console=Console(file=io.StringIO()), started=time.monotonic())
+    resume(bucket)
+    extend(bucket, 1)
     rows = read_rows(bucket)
     assert len({row["trial"] for row in rows}) == 5
     assert any(row in rows for row in before)  # not everything was done again
@@ -102,7 +101,7 @@ def test_a_tuning_in_a_bucket_is_killed_resumed_extended_refitted_and_predicts(
     last = rows[-1]
     events = EventAccumulator(f"{bucket}/{last['experiment']}/{last['trial']}").Reload()
     assert len(events.Scalars("validation_accuracy")) == last["epochs_trained"]
-    test = refit(bucket, data_dir=None, again=False, console=Console(file=io.StringIO()))
+    test = refit(bucket)
     data = datasets.load("digits")
     np.save(tmp_path / "image.npy", data.test.pixels[0].numpy())
     (prediction,) = predict(bucket, [tmp_path / "image.npy"])

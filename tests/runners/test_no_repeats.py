@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from ray import tune
 
+from tautune.runners import hyperopt_internals, optuna_internals
 from tautune.runners.searches import make_search
 from tautune.search_spaces.space import Space, active, combinations
 
@@ -51,3 +52,23 @@ def test_what_was_tried_is_in_the_state_that_tune_saves(search: str, tmp_path: P
     resumed.restore(str(tmp_path / "state"))
     resumed.on_trial_complete("unfinished", {"validation_accuracy": 0.5, "training_iteration": 1})
     assert distinct([*tried, unfinished, *try_some(resumed, range(13, 20))]) == 20
+
+
+@pytest.mark.parametrize("search", ["hyperopt", "optuna-tpe"])
+def test_where_the_private_attribute_has_gone_it_goes_on_and_says_so_once(
+    search: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then a search draws as many candidates as it likes, and may propose a configuration twice."""
+    monkeypatch.setattr(hyperopt_internals, "_said", set())
+    monkeypatch.setattr(optuna_internals, "_said", set())
+    searcher, _ = make_search(search, SPACE, seed=0)
+    if search == "hyperopt":
+        algorithm = searcher.algo
+        searcher.algo = lambda *arguments: algorithm(*arguments)  # no partial any more
+    else:
+        searcher._sampler = None  # from here on in the study alone
+    tried = try_some(searcher, range(12))
+    assert len(tried) == 12
+    assert distinct(tried) > 6
+    assert len(caplog.records) == 1
+    assert "may propose a configuration twice" in caplog.text

@@ -1,7 +1,6 @@
 """Tunings that are stopped and killed as users and machines do it, and what `resume` makes of them."""
 
 import csv
-import io
 import json
 import os
 import signal
@@ -12,17 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from tautune.records.errors import InputError
-from tautune.runners.tuning import extend_tuning, resume_tuning
+from tautune._tune import extend, resume
+from tautune.records.errors import InputError, RunFailed
 from tests.cluster.slow_study import write_slow_study
 
 TRIALS, EPOCHS = 8, 25
 
 
-def begin(folder: Path, *more: str) -> subprocess.Popen[str]:
+FIRST_FAILS = """
+
+class Failing(Slow):
+    def forward(self, inputs):
+        try:
+            open({mark!r}, "x").close()
+        except FileExistsError:
+            return super().forward(inputs)
+        raise RuntimeError("the first one")
+
+
+Slow = Failing
+"""
+
+
+def begin(folder: Path, *more: str, more_source: str = "") -> subprocess.Popen[str]:
     study = write_slow_study(folder.parent, epoch_seconds=0.08)
+    with study.open("a") as file:
+        file.write(more_source.format(mark=str(folder.parent / "mark")))
     command = [sys.executable, "-m", "tautune", "tune", str(study), "--trials", str(TRIALS), "--output", str(folder)]
     options = ["--max-epochs", str(EPOCHS), *more]
     environment = os.environ | {"TUNE_GLOBAL_CHECKPOINT_S": "1"}
@@ -78,9 +93,32 @@ def test_a_killed_tuning_is_resumed(tmp_path: Path) -> None:
     assert "finished" in {row["state"] for row in before}
     assert len(before) < TRIALS
     with pytest.raises(InputError, match="stopped before its end; go on with `tautune resume"):
-        extend_tuning(tmp_path / "out", 2, console=Console(file=io.StringIO()), started=0)
-    resume_tuning(tmp_path / "out", console=Console(file=io.StringIO()), started=time.monotonic())
+        extend(tmp_path / "out", 2)
+    resume(tmp_path / "out")
     check_whole(tmp_path / "out", before)
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("local_ray")
+def test_ctrl_c_after_a_failed_trial_can_be_resumed(tmp_path: Path) -> None:
+    process = begin(tmp_path / "out", "--search", "random", "--scheduler", "none", more_source=FIRST_FAILS)
+    assert process.stdout is not None
+    wait_for_trials(process, 1)
+    wait_for_trials(process, 2)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "1 trial failed: see" in error.splitlines()[-1]
+    before = rows_of(tmp_path / "out")
+    assert {"failed", "interrupted"} <= {row["state"] for row in before}
+    with pytest.raises(RunFailed, match="trials failed; above is trial 0"):
+        resume(tmp_path / "out")
+    rows = rows_of(tmp_path / "out")
+    assert len(rows) == TRIALS
+    assert sorted(row["number"] for row in rows) == list("12345678")
+    assert {row["state"] for row in rows} == {"finished", "failed"}
+    assert "finished" in json.loads((tmp_path / "out" / "run.json").read_text())["runs"][-1]
 
 
 @pytest.mark.ray
@@ -95,5 +133,5 @@ def test_ctrl_c_says_how_to_go_on_and_loses_no_trial(tmp_path: Path) -> None:
     assert error.splitlines()[-1] == f"tautune: stopped; `tautune resume {tmp_path / 'out'}` goes on with it"
     before = rows_of(tmp_path / "out")
     assert 2 <= len(before) < TRIALS
-    resume_tuning(tmp_path / "out", console=Console(file=io.StringIO()), started=time.monotonic())
+    resume(tmp_path / "out")
     check_whole(tmp_path / "out", before)

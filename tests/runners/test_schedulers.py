@@ -3,7 +3,8 @@
 import pytest
 from ray import tune
 
-from tautune.runners.schedulers import EARLY, at_full_length
+from tautune.runners.methods import EARLY
+from tautune.runners.schedulers import at_full_length
 from tautune.search_spaces.mnist_cnn_grid import SPACE
 from tautune.search_spaces.space import Space, When
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tautune.trainables.classifier.datasets import Images
-from tautune.trainables.classifier.hyperparameters import TRAINING_NAMES, TrainingConfig, model_part
+from tautune.trainables.classifier.hyperparameters import MUTABLE, TRAINING_NAMES, TrainingConfig, model_part
 from tautune.trainables.classifier.models import Model, build
 from tautune.trainables.classifier.normalization import Normalization
 from tautune.trainables.classifier.splits import Split
@@ -19,8 +19,6 @@ from tautune.trainables.classifier.training import (
 )
 
 Config = dict[str, Any]
-MUTABLE = ("learning_rate", "momentum", "l1", "l2", "batch_size")
-"""Hyperparameters that may change in the middle of a training, as they do in population-based training."""
 
 
 class ClassifierTraining:

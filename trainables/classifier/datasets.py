@@ -39,6 +39,9 @@ class Images:
     """Class of each example, int64 [N]."""
 
     def __post_init__(self) -> None:
+        for name, values in (("pixels", self.pixels), ("targets", self.targets)):
+            if not isinstance(values, Tensor):
+                raise ValueError(f"{name} must be a torch.Tensor, not {type(values).__name__}; see torch.from_numpy")
         if len(self.pixels) != len(self.targets):
             raise ValueError(f"there are {len(self.pixels)} images, but {len(self.targets)} targets")
         if not self.targets.is_floating_point() and self.targets.dtype != torch.int64:
@@ -78,7 +81,9 @@ class ImageData:
     def __post_init__(self) -> None:
         for part, images in (("training", self.train), ("test", self.test)):
             targets = images.targets
-            if targets.is_floating_point() or not len(targets) or int(targets.min()) < 0:
+            if not len(images):
+                raise ValueError(f"there are no {part} examples")
+            if targets.is_floating_point() or int(targets.min()) < 0:
                 raise ValueError(
                     f"{part} targets must be classes 0, 1, 2 …, not {targets.dtype}, {targets[:3].tolist()}"
                 )

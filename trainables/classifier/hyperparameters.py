@@ -86,6 +86,8 @@ class TrainingConfig:
 
 
 TRAINING_NAMES = tuple(field.name for field in fields(TrainingConfig))
+MUTABLE = ("learning_rate", "momentum", "l1", "l2", "batch_size")
+"""The hyperparameters that may change while training goes on, as population-based training does."""
 
 
 def check_training_value(name: str, value: Any) -> None:

@@ -108,7 +108,7 @@ def vgg11(shape: Shape, classes: int, *, dropout: float = 0.0, batch_norm: bool 
 
 
 def resnet(shape: Shape, classes: int, *, depth: int = 20, channels: int = 16) -> nn.Module:
-    """Builds the residual network of He et al. (2016) for CIFAR: 6n+2 layers in three stages of torchvision's blocks."""
+    """Builds the residual network of He et al. (2016) for CIFAR: 6n+2 layers, three stages of torchvision's blocks."""
     check_network_values(depth=depth, channels=channels)
     from torchvision.models.resnet import BasicBlock
 

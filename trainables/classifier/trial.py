@@ -1,6 +1,5 @@
 """The Ray Tune trainable of a tuning: it trains one configuration, an epoch a step, on one or several splits."""
 
-import json
 import math
 import time
 import traceback
@@ -13,8 +12,9 @@ import numpy as np
 import torch
 from ray import tune
 
-from tautune.trainables.classifier.classifier_training import MUTABLE, ClassifierTraining, Config
+from tautune.trainables.classifier.classifier_training import ClassifierTraining, Config
 from tautune.trainables.classifier.datasets import Images
+from tautune.trainables.classifier.hyperparameters import MUTABLE
 from tautune.trainables.classifier.models import Model
 from tautune.trainables.classifier.splits import Split
 from tautune.trainables.classifier.training import Epoch
@@ -125,7 +125,7 @@ class ClassifierTrial(tune.Trainable):
             "diverged_step": self._diverged_step(epochs) if diverged else -1,
             "failed": int(bool(failure)),
             "failure": failure,
-            "history": json.dumps(self.trainings[0].history if self.trainings else []),
+            "history": [dict(entry) for entry in self.trainings[0].history] if self.trainings else [],
             "should_checkpoint": not bad and self.since_checkpoint >= CHECKPOINT_SECONDS,
             "finished": int(finished),  # Tune's `done` is true as well when a scheduler has ended the trial
             "done": finished,

@@ -155,7 +155,8 @@ class GradientQueue(Optimizer):
         return value
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
-        if self.schedule.maximum == 0:
+        longest = self.schedule.maximum
+        if longest == 0:
             self.time += 1
             return self.optimizer.step(closure)
         value = None
@@ -170,7 +171,7 @@ class GradientQueue(Optimizer):
         age = self.schedule.at(self.time)
         due = self._stored[-1 - age] if age < len(self._stored) else []
         made = age < len(self._stored)
-        if len(self._stored) > self.schedule.maximum:
+        if len(self._stored) > longest:
             self._stored.popleft()
         # kept for a later step too, which must not see what is done to it now
         give(parameters, due, fresh=fresh, copy=age < len(self._stored))
@@ -179,7 +180,7 @@ class GradientQueue(Optimizer):
         for parameter, gradient in borrowed:
             parameter.grad = gradient
         self._witness = None
-        if not borrowed and (self.time < self._emptied + self.schedule.maximum + WATCHED or parameters[0].is_cuda):
+        if not borrowed and (self.time < self._emptied + longest + WATCHED or parameters[0].is_cuda):
             self._witness = Witness.of(parameters, fresh)
         self.time += 1
         return value

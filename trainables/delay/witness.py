@@ -19,18 +19,18 @@ class Witness:
 
     __slots__ = ("parameter", "stored_at", "left", "version")
 
-    def __init__(self, parameter: Tensor, stored: Tensor) -> None:
+    def __init__(self, parameter: Tensor, stored: Tensor | None) -> None:
         left = parameter.grad
         self.parameter = parameter
-        self.stored_at = stored.data_ptr()
+        self.stored_at = None if stored is None else stored.data_ptr()
         self.left = None if left is None else weakref.ref(left)
         self.version = 0 if left is None else left._version
 
     @classmethod
     def of(cls, parameters: Sequence[Tensor], stored: Gradients) -> Self | None:
-        """Returns a witness of the first parameter that had a gradient, after a step that stored `stored`."""
+        """Returns a witness of the first parameter that had a gradient in this step, or was left one by it."""
         for parameter, gradient in zip(parameters, stored, strict=True):
-            if gradient is not None and gradient.numel() > 0:
+            if (gradient is not None or parameter.grad is not None) and parameter.numel() > 0:
                 return cls(parameter, gradient)
         return None
 

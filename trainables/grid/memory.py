@@ -5,21 +5,37 @@ from pathlib import Path
 
 import torch
 
+CGROUPS = Path("/sys/fs/cgroup")
+MEMINFO = Path("/proc/meminfo")
+
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that can still be had, on the CPU those of caches included, never more than a container's limit."""
+    """Returns the bytes that can still be had; on the CPU never more than the container has left of its limit."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    limit = Path("/sys/fs/cgroup/memory.max")
-    allowed = limit.read_text().strip() if limit.exists() else "max"
-    free = _available()
-    return min(free, float(allowed)) if allowed.isdecimal() else free
+    return min(_available(), _left_in_container())
+
+
+def _left_in_container() -> float:
+    """Returns the limit less what is in use, files in the page cache not counted as such; infinity without a limit."""
+    for limit, usage, cache in (
+        ("memory.max", "memory.current", "inactive_file"),  # version 2
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),  # version 1
+    ):
+        try:
+            allowed, used = ((CGROUPS / name).read_text().strip() for name in (limit, usage))
+            statistics = (CGROUPS / limit).with_name("memory.stat").read_text()
+        except OSError:
+            continue
+        if allowed.isdecimal():
+            reclaimable = dict(line.split() for line in statistics.splitlines()).get(cache, "0")
+            return max(0.0, float(allowed) - float(used) + float(reclaimable))
+    return float("inf")
 
 
 def _available() -> float:
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
+    if MEMINFO.exists():
+        for line in MEMINFO.read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 return 1024 * float(line.split()[1])
     return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -58,8 +58,8 @@ class Outcome(NamedTuple):
 
     loss: float
     """f over the whole data set after the last step, penalty included; the limit if training diverged."""
-    accuracy: float
-    """Share of the examples whose class is the largest output; 0 where there are no classes, or if it diverged."""
+    accuracy: float | None
+    """Share of the examples whose class is the largest output; 0 if it diverged, None where there are no classes."""
     diverged: bool
     steps: int
     """That were made before training diverged; all of them if it did not."""
@@ -82,6 +82,8 @@ class Course:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, not {self.steps!r}")
+        if self.mini_batch is not None and self.mini_batch < 1:
+            raise ValueError(f"mini_batch must be at least 1, not {self.mini_batch!r}")
 
 
 class Task(NamedTuple):
@@ -98,6 +100,14 @@ def loss_limit(first: float) -> float:
     return DIVERGED * max(1.0, first) if math.isfinite(first) else DIVERGED
 
 
-def outcome(loss: float, accuracy: float, limit: float, steps: int) -> Outcome:
-    """Of a training that made all its steps: the loss may be above the limit, or not finite, even so."""
-    return Outcome(loss, accuracy, False, steps) if loss <= limit else Outcome(limit, 0.0, True, steps)
+def outcome(problem: Problem, loss: float, accuracy: float, limit: float, steps: int) -> Outcome:
+    """Returns what came of a training that made all its steps: its loss may be above the limit, or not finite."""
+    if not loss <= limit:
+        return diverged(problem, limit, steps)
+    return Outcome(loss, accuracy if math.isfinite(accuracy) else None, False, steps)
+
+
+def diverged(problem: Problem, limit: float, steps: int) -> Outcome:
+    """Returns what came of a training that diverged after so many steps."""
+    classes = problem.targets.ndim == 1 and not problem.targets.is_floating_point()
+    return Outcome(limit, 0.0 if classes else None, True, steps)

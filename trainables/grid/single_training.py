@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.utils import vector_to_parameters
 
 from tautune.trainables.delay.sgd import delayed_sgd
-from tautune.trainables.grid.point import Outcome, Point, Task, loss_limit, outcome
+from tautune.trainables.grid.point import Outcome, Point, Task, diverged, loss_limit, outcome
 
 
 class SingleTraining:
@@ -61,9 +61,9 @@ class SingleTraining:
 
     def outcomes(self) -> list[Outcome]:
         """What came of it, one."""
-        found = Outcome(self.limit, 0.0, True, self.time)
+        found = diverged(self.problem, self.limit, self.time)
         if not self.diverged:
-            found = outcome(*self._evaluate(), self.limit, self.time)
+            found = outcome(self.problem, *self._evaluate(), self.limit, self.time)
         with torch.no_grad():
             for buffer, before in zip(self.problem.model.buffers(), self.buffers, strict=True):
                 buffer.copy_(before)
@@ -85,7 +85,7 @@ class SingleTraining:
 
 
 def accuracy_of(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Share of the examples whose class is the largest output, a scalar; 0 where the targets are no classes."""
+    """Share of the examples whose class is the largest output, a scalar; NaN where the targets are no classes."""
     if targets.is_floating_point() or outputs.ndim != 2 or targets.ndim != 1:
-        return outputs.new_zeros(())
+        return outputs.new_full((), math.nan)
     return (outputs.argmax(dim=1) == targets).to(outputs.dtype).mean()

@@ -13,7 +13,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from tautune.trainables.grid.point import Course, Outcome, Point, Task, loss_limit, outcome
+from tautune.trainables.grid.point import Course, Outcome, Point, Task, diverged, loss_limit, outcome
 from tautune.trainables.grid.stacked_network import accuracies_of_each, losses_of_each, outputs_of_each
 
 CHECK = 25
@@ -57,7 +57,9 @@ class StackedTraining:
             assert self.limits is not None
             losses, accuracies = self._evaluate()
             ends = zip(losses.tolist(), accuracies.tolist(), self.limits.tolist(), strict=True)
-            self.found |= {row: outcome(*end, self.time) for row, end in zip(self.rows, ends, strict=True)}
+            self.found |= {
+                row: outcome(self.problem, *end, self.time) for row, end in zip(self.rows, ends, strict=True)
+            }
         return [self.found[i] for i in range(len(self.points))]
 
     def gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -106,7 +108,7 @@ class StackedTraining:
             self.rows, bad.int().argmax(dim=0).tolist(), self.limits.tolist(), gone.tolist(), strict=True
         ):
             if left:
-                self.found[row] = Outcome(limit, 0.0, True, before + first)
+                self.found[row] = diverged(self.problem, limit, before + first)
         self._keep(~gone)
 
     def _keep(self, kept: Tensor) -> None:

@@ -1,12 +1,13 @@
 """A training problem as the mathematics sees it: a loss f(x) of one flat vector x, its gradient and curvature.
 
-Shapes: P parameters, N examples. x, gradients and eigenvectors are flat tensors [P] in the order of
-`model.parameters()`.
+Shapes: P trainable parameters, N examples. x, gradients and eigenvectors are flat tensors [P] in the order of
+`model.parameters()`, those that do not require a gradient left out.
 """
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,16 +16,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils import vector_to_parameters
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def flatten(tensors: Iterable[Tensor]) -> Tensor:
+    """Returns the entries of all tensors as one vector, whatever their layout in memory."""
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
 class Problem:
     """f(x) = mean loss over the data + (l2/2) Σ w² over the weights; biases and norms are left out of the sum.
 
+    The model is evaluated in the mode in which it is given: `eval()` for f to be one function, without dropout and
+    with batch norm's running statistics.
+
     Args:
-        model: its parameters are moved about; buffers that change (batch norm) are not supported.
+        model: its parameters are moved about. Those with `requires_grad=False` stay where they are.
         loss: (outputs [n, …], targets [n, …]) → mean over the n examples.
         inputs, targets: the data set, N examples along the first dimension.
         l2: weight of the penalty.
@@ -36,16 +46,17 @@ class Problem:
     ) -> None:
         self.model, self.loss, self.inputs, self.targets = model, loss, inputs, targets
         self.l2, self.chunk = l2, chunk
-        self.names = [name for name, _ in model.named_parameters()]
-        self.parameters = list(model.parameters())
+        trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        self.names = [name for name, _ in trainable]
+        self.parameters = [parameter for _, parameter in trainable]
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     @property
     def point(self) -> Tensor:
-        """A copy of the parameters as one vector x [P]."""
-        return parameters_to_vector(self.parameters).detach()
+        """Returns a copy of the parameters as one vector x [P]."""
+        return flatten(self.parameters).detach()
 
     @cached_property
     def targets_are_classes(self) -> bool:
@@ -53,23 +64,35 @@ class Problem:
         return not self.targets.is_floating_point() and bool((self.targets >= 0).all())
 
     def cast(self, dtype: torch.dtype) -> "Problem":
-        """A copy whose floating-point numbers are of another precision."""
+        """Returns a copy whose floating-point numbers are of another precision; integers stay integers."""
         model = copy.deepcopy(self.model).to(dtype)
-        targets = self.targets.to(dtype) if self.targets.is_floating_point() else self.targets
-        return Problem(model, self.loss, self.inputs.to(dtype), targets, l2=self.l2, chunk=self.chunk)
+        inputs, targets = (t.to(dtype) if t.is_floating_point() else t for t in (self.inputs, self.targets))
+        return Problem(model, self.loss, inputs, targets, l2=self.l2, chunk=self.chunk)
 
     def move_to(self, x: Tensor) -> None:
+        """Sets the parameters to a copy of x [P]."""
         vector_to_parameters(x.detach().clone(), self.parameters)
 
-    def batches(self, size: int | None, seed: int) -> Iterator[Tensor | None]:
-        """Indices [size] of one mini-batch after another, in a new order every epoch; None: the full batch."""
-        if size is None:
-            while True:
-                yield None
+    def batches(self, mini_batch: int | None, seed: int) -> Iterator[Tensor | None]:
+        """Returns the indices [mini_batch] of one mini-batch after another, in a new order every epoch.
+
+        Args:
+            mini_batch: examples in each; None gives None, the full batch, every time.
+
+        Raises:
+            ValueError: there are not that many examples.
+        """
+        if mini_batch is not None and not 1 <= mini_batch <= len(self):
+            raise ValueError(f"mini_batch must be between 1 and the {len(self)} examples there are, not {mini_batch}")
+        return self._batches(mini_batch or 0, seed)
+
+    def _batches(self, mini_batch: int, seed: int) -> Iterator[Tensor | None]:
         generator = torch.Generator().manual_seed(seed)
+        while not mini_batch:
+            yield None
         while True:
             order = torch.randperm(len(self), generator=generator).to(self.inputs.device)
-            yield from order[: len(self) - len(self) % size].split(size)
+            yield from order[: len(self) - len(self) % mini_batch].split(mini_batch)
 
     def backward(self, batch: Tensor | None = None, *, penalty: bool = True) -> float:
         """Adds ∇f to every `.grad`, over the examples of `batch` (indices [n]) or all; returns f.
@@ -78,56 +101,71 @@ class Problem:
             penalty: whether the penalty is in both.
         """
         total = 0.0
-        for inputs, targets, share in self.chunks(batch):
-            value = share * self.loss(self.model(inputs), targets)
-            value.backward()
-            total += value.item()
-        if self.l2 and penalty:
+        with self._kernels():
+            for inputs, targets, share in self.chunks(batch):
+                value = share * self.loss(self.model(inputs), targets)
+                value.backward()
+                total += value.item()
+        if self._penalized and penalty:
             term = self._penalty(dict(zip(self.names, self.parameters, strict=True)))
             term.backward()
             total += term.item()
         return total
 
     def value_and_gradient(self, x: Tensor) -> tuple[float, Tensor]:
-        """f(x) and ∇f(x) [P] over the whole data set."""
+        """Returns f(x) and ∇f(x) [P] over the whole data set."""
         self.move_to(x)
         for parameter in self.parameters:
             parameter.grad = None
         value = self.backward()
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
-        return value, parameters_to_vector(gradients)
+        return value, flatten(torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters)
 
     def hessian_vector_product(self, x: Tensor, v: Tensor) -> Tensor:
-        """∇²f(x) v [P] over the whole data set, by differentiating ∇f·v, without the Hessian."""
+        """Returns ∇²f(x) v [P] over the whole data set, by differentiating ∇f·v, without the Hessian."""
         at = {name: piece.requires_grad_() for name, piece in self._named(x.detach().clone()).items()}
         leaves = list(at.values())
         product = torch.zeros_like(x)
-        for inputs, targets, share in self.chunks(None):
-            value = share * self.loss(functional_call(self.model, at, (inputs,)), targets)
-            product += _derivative_along(value, leaves, v)
-        if self.l2:
+        with self._kernels(), sdpa_kernel(SDPBackend.MATH):  # the fused attention has no second derivative
+            for inputs, targets, share in self.chunks(None):
+                value = share * self.loss(functional_call(self.model, at, (inputs,)), targets)
+                product += _derivative_along(value, leaves, v)
+        if self._penalized:
             product += _derivative_along(self._penalty(at), leaves, v)
         return product
 
     @property
     def decay(self) -> Tensor:
         """The penalty's share in the gradient at x is decay · x, entry by entry [P]: l2 for weights, else 0."""
-        shares = [torch.full_like(p, self.l2 if p.ndim > 1 else 0.0).detach().flatten() for p in self.parameters]
-        return torch.cat(shares)
+        return flatten(torch.full_like(p, self.l2 if p.ndim > 1 else 0.0).detach() for p in self.parameters)
 
     def chunks(self, batch: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor, float]]:
-        """The examples of `batch`, or all, in pieces of at most `chunk`: inputs, targets, their share of the whole."""
+        """Yields the examples of `batch`, or all, in pieces of at most `chunk`: inputs, targets, share of the whole."""
         inputs = self.inputs if batch is None else self.inputs[batch]
         targets = self.targets if batch is None else self.targets[batch]
         for i, t in zip(inputs.split(self.chunk), targets.split(self.chunk), strict=True):
             yield i, t, len(i) / len(inputs)
+
+    @cached_property
+    def _recurrent_on_cuda(self) -> bool:
+        return self.inputs.is_cuda and any(isinstance(module, nn.RNNBase) for module in self.model.modules())
+
+    def _kernels(self) -> ExitStack:
+        """Returns a context without cuDNN where it has no derivatives: recurrent layers in eval mode."""
+        context = ExitStack()
+        if self._recurrent_on_cuda:
+            context.enter_context(torch.backends.cudnn.flags(enabled=False))
+        return context
+
+    @cached_property
+    def _penalized(self) -> bool:
+        return bool(self.l2) and any(parameter.ndim > 1 for parameter in self.parameters)
 
     def _penalty(self, parameters: dict[str, Tensor]) -> Tensor:
         return 0.5 * self.l2 * sum((w.square().sum() for w in parameters.values() if w.ndim > 1), torch.zeros(()))
 
     def _named(self, x: Tensor) -> dict[str, Tensor]:
         pieces = x.split([p.numel() for p in self.parameters])
-        return {n: c.view_as(p) for n, c, p in zip(self.names, pieces, self.parameters, strict=True)}
+        return {n: c.view(p.shape) for n, c, p in zip(self.names, pieces, self.parameters, strict=True)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +199,7 @@ class ProblemParts:
 def _derivative_along(value: Tensor, leaves: list[Tensor], v: Tensor) -> Tensor:
     """The derivative [P] of ∇value·v with respect to the leaves; zero where nothing depends on them."""
     gradients = torch.autograd.grad(value, leaves, create_graph=True, materialize_grads=True)
-    along = parameters_to_vector(gradients) @ v
+    along = flatten(gradients) @ v
     if not along.requires_grad:
         return torch.zeros_like(v)
-    return parameters_to_vector(torch.autograd.grad(along, leaves, materialize_grads=True))
+    return flatten(torch.autograd.grad(along, leaves, materialize_grads=True))

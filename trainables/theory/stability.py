@@ -32,6 +32,9 @@ from numpy.typing import NDArray
 
 from tautune.trainables.theory.momentum import Momentum
 
+LARGEST_DELAY = 10**15
+"""Largest delay, in optimizer steps, for which the closed forms are evaluated."""
+
 
 def threshold(delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> float:
     """The aη at which the recursion stops being stable: below it stable, from it on not.
@@ -99,7 +102,11 @@ def max_stable_learning_rate(
 
 
 def max_stable_delay(step: float, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> int | None:
-    """The largest delay τ that is stable at `step` = aη > 0; None if not even τ = 0 is."""
+    """Returns the largest delay τ that is stable at `step` = aη > 0; None if not even τ = 0 is.
+
+    Raises:
+        ValueError: step is not a finite number above 0, or so small that delays above `LARGEST_DELAY` are stable.
+    """
     _check_positive("step", step)
     momentum, shifted = _pair(momentum, shifted)
 
@@ -110,7 +117,10 @@ def max_stable_delay(step: float, momentum: Momentum | float = 0.0, *, shifted: 
         return None
     low, high = 0, 1
     while stable(high):
-        low, high = high, 2 * high
+        if high == LARGEST_DELAY:
+            least = threshold(LARGEST_DELAY, momentum, shifted=shifted)
+            raise ValueError(f"step must be at least {least:.3g}, not {step!r}: it is stable at every delay up to 1e15")
+        low, high = high, min(2 * high, LARGEST_DELAY)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if stable(middle) else (low, middle)
@@ -160,6 +170,8 @@ def spectral_radius(step: float, delay: int, momentum: Momentum | float = 0.0, *
 def _pair(momentum: Momentum | float, shifted: bool) -> tuple[float, bool]:
     """Returns m and whether the velocity is delayed. Raises ValueError if m is outside [0, 1)."""
     if isinstance(momentum, Momentum):
+        if shifted and not momentum.shifted:
+            raise ValueError("shifted belongs into the Momentum that is given: Momentum(m, shifted=True)")
         return momentum.value, momentum.shifted
     check_momentum(momentum)
     return momentum, shifted
@@ -168,7 +180,7 @@ def _pair(momentum: Momentum | float, shifted: bool) -> tuple[float, bool]:
 def check_delay(delay: int) -> None:
     if not isinstance(delay, int | np.integer) or isinstance(delay, bool) or delay < 0:
         raise ValueError(f"delay must be an integer ≥ 0 (optimizer steps), not {delay!r}")
-    if delay > 10**15:
+    if delay > LARGEST_DELAY:
         raise ValueError("delay must be at most 1e15 (optimizer steps)")
 
 

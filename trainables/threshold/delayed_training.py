@@ -3,13 +3,17 @@
 import math
 
 import numpy as np
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from torch import Tensor
+from torch.nn.utils import vector_to_parameters
 
 from tautune.trainables.delay.sgd import delayed_sgd
-from tautune.trainables.theory.problem import Problem
+from tautune.trainables.theory.problem import Problem, flatten
 from tautune.trainables.threshold.growth import Growth, envelope_rate, oscillation_rate
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Settings
+
+FLAT = 1e-6
+"""Gradient norm at the minimum, relative to its start, up to which it does not disturb: the default tolerance."""
 
 
 class DelayedTraining:
@@ -33,6 +37,7 @@ class DelayedTraining:
     ) -> None:
         self.problem, self.minimum, self.settings, self.distance = problem, minimum, settings, distance
         self.anchored = anchored and settings.mini_batch is not None
+        self.rest: list[Tensor | None] = []
         problem.move_to(minimum.point + distance * minimum.direction)
         self.parameters = problem.parameters
         self.queue = delayed_sgd(self.parameters, learning_rate, settings.delay, settings.momentum)
@@ -45,6 +50,8 @@ class DelayedTraining:
         """Whether a step was not finite; it is not in the records, which end before it."""
         self.gradient_evaluations = 0.0
         """In passes over the full batch."""
+        if settings.mini_batch is None and minimum.gradient_norm > FLAT:
+            self.rest = self._at_rest(None)
 
     def advance(self, steps: int, *, leave: float, settle: float) -> None:
         """At most `steps` more steps, fewer if the distance leaves [settle, leave] times its start."""
@@ -61,28 +68,32 @@ class DelayedTraining:
         batch = next(self.batches)
         self.queue.zero_grad()
         share = 1.0 if batch is None else len(batch) / len(self.problem)
-        if self.anchored:
-            here = parameters_to_vector(self.parameters).detach()
-            self.problem.move_to(self.minimum.point)
-            self.problem.backward(batch)
-            at_rest = [p.grad for p in self.parameters]
-            self.queue.zero_grad()
-            vector_to_parameters(here, self.parameters)
-            self.problem.backward(batch)
-            for parameter, gradient in zip(self.parameters, at_rest, strict=True):
-                if parameter.grad is not None and gradient is not None:
-                    parameter.grad.sub_(gradient)
-        else:
-            self.problem.backward(batch)
-        self.gradient_evaluations += share * (1 + self.anchored)
+        rest = self._at_rest(batch) if self.anchored else self.rest
+        self.problem.backward(batch)
+        for parameter, gradient in zip(self.parameters, rest, strict=False):
+            if parameter.grad is not None and gradient is not None:
+                parameter.grad.sub_(gradient)
+        self.gradient_evaluations += share
         self.queue.step()
-        offset = parameters_to_vector(self.parameters).detach() - self.minimum.point
+        offset = flatten(self.parameters).detach() - self.minimum.point
         norm = float(offset.norm())
         if not math.isfinite(norm):
             self.overflowed = True
             return
         self.along.append(float(offset @ self.minimum.direction))
         self.norm.append(norm)
+
+    def _at_rest(self, batch: Tensor | None) -> list[Tensor | None]:
+        """Returns the gradient at the minimum, a parameter each; the parameters stay where they are."""
+        here = flatten(self.parameters).detach()
+        self.problem.move_to(self.minimum.point)
+        self.queue.zero_grad()
+        self.problem.backward(batch)
+        gradients = [p.grad for p in self.parameters]
+        self.queue.zero_grad()
+        vector_to_parameters(here, self.parameters)
+        self.gradient_evaluations += 1.0 if batch is None else len(batch) / len(self.problem)
+        return gradients
 
 
 def measure_growth(training: DelayedTraining, *, tolerance: float = 1e-5) -> Growth:

@@ -2,16 +2,21 @@
 
 import math
 
+import torch
+
 from tautune.trainables.theory.problem import Problem
-from tautune.trainables.threshold.delayed_training import DelayedTraining, measure_growth, steps_to_leave
+from tautune.trainables.threshold.delayed_training import FLAT, DelayedTraining, measure_growth, steps_to_leave
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Departure, MeasurementRecord, Settings
 from tautune.trainables.threshold.search import Sample, ThresholdSearch
 
 __all__ = ["Departure", "Measurement", "MeasurementRecord", "Settings"]
 
-PERTURBATION = 1e-6
-"""Distance from the minimum at which growth is measured, relative to ‖x*‖: small enough for curvature alone to act."""
+PERTURBATION = {torch.float64: 1e-6, torch.float32: 1e-3}
+"""Distance from the minimum at which growth is measured, relative to ‖x*‖: small enough for curvature alone to act,
+large enough for rounding to be small beside it."""
+WITHOUT_KINKS = 1e-8
+"""The same where the gradient does not vanish, as in ReLU networks: kinks are about 1e-6 apart there."""
 START, LEFT = 1e-3, 1e-1
 """Training has left the minimum when its distance, relative to ‖x*‖, has gone from START to LEFT."""
 FACTORS = (3.0, 2.0, 1.5, 1.25, 1.12, 1.06, 1.03, 0.9)
@@ -67,7 +72,10 @@ class Measurement:
 
     def _measure_growth(self) -> None:
         learning_rate = self.search.next_learning_rate()
-        training = self._training(learning_rate, distance=PERTURBATION, anchored=True)
+        distance = PERTURBATION[self.minimum.point.dtype]
+        if self.minimum.gradient_norm > FLAT and self.minimum.point.dtype is torch.float64:
+            distance = WITHOUT_KINKS
+        training = self._training(learning_rate, distance=distance, anchored=True)
         growth = measure_growth(training, tolerance=2e-3 * self.settings.resolution)
         self.search.add(Sample(learning_rate, *growth))
         self.gradient_evaluations += training.gradient_evaluations

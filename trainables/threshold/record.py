@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Self
 
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
+from tautune.trainables.theory.stability import check_delay
 from tautune.trainables.threshold.search import Sample, Threshold
 
 Json = dict[str, Any]
@@ -31,6 +32,13 @@ class Settings:
     """Learning rate at which the search begins."""
     departures: bool = True
     """Whether to go on, after the threshold, to how soon training leaves the minimum."""
+
+    def __post_init__(self) -> None:
+        check_delay(self.delay)
+        if self.mini_batch is not None and self.mini_batch < 1:
+            raise ValueError(f"mini_batch must be at least 1, not {self.mini_batch!r}")
+        if not 0 < self.resolution < 1:
+            raise ValueError(f"resolution must be above 0 and below 1, not {self.resolution!r}")
 
     def as_json(self) -> Json:
         """Returns a flat dictionary, in which momentum is two entries: `momentum` and `shifted`."""

@@ -134,6 +134,7 @@ def test_data_that_would_spoil_a_training_are_refused() -> None:
         "test targets must be classes 0, 1, 2 …, not torch.float32": (good, Images(good.pixels, torch.zeros(6)), ()),
         "no training input of class 3": (good, Images(good.pixels, good.targets + 1), ()),
         "there must be 3 class names, or none, not 2": (good, good, ("a", "b")),
+        "there are no test examples": (good, Images(good.pixels[:0], good.targets[:0]), ()),
     }
     for message, (train, test, names) in bad.items():
         with pytest.raises(ValueError, match=message):

@@ -179,6 +179,9 @@ def test_images_are_indexed_together() -> None:
 
 
 def test_images_and_targets_must_fit() -> None:
+    arrays: Any = torch.zeros(3, 2).numpy(), torch.zeros(3).numpy()
+    with pytest.raises(ValueError, match=r"pixels must be a torch.Tensor, not ndarray; see torch.from_numpy"):
+        Images(*arrays)
     with pytest.raises(ValueError, match="there are 3 images, but 2 targets"):
         Images(torch.zeros(3, 1, 2, 2), torch.zeros(2))
     with pytest.raises(ValueError, match="pixels must be bytes, integers or floating point, not torch.complex64"):

@@ -165,7 +165,8 @@ def test_parameters_of_every_shape_and_targets_that_are_no_classes() -> None:
     for i, point in enumerate(points):
         expected, x = alone(task, point)
         assert found[i].loss == pytest.approx(expected.loss, rel=1e-12)
-        assert found[i].accuracy == 0
+        assert found[i].accuracy is None
+        assert expected.accuracy is None
         torch.testing.assert_close(weights[i], x)
         assert weights[i][1:].tolist() == [1.0, 1.0]
         assert weights[i][0] > 2
@@ -184,9 +185,23 @@ def test_points_that_are_none_are_refused(change: dict[str, Any], message: str) 
         Point(1, 0.1)._replace(**change).check()
 
 
-def test_a_course_has_a_step() -> None:
+def test_a_course_has_a_step_and_its_mini_batches_an_example() -> None:
     with pytest.raises(ValueError, match="steps must be at least 1, not 0"):
         Course(steps=0)
+    with pytest.raises(ValueError, match="mini_batch must be at least 1, not 0"):
+        Course(steps=1, mini_batch=0)
+    with pytest.raises(ValueError, match="mini_batch must be between 1 and the 30 examples there are, not 31"):
+        StackedTraining(make_task(mini_batch=31), [Point(0, 0.1)])
+    with pytest.raises(ValueError, match="mini_batch must be between 1 and the 30 examples there are, not 31"):
+        SingleTraining(make_task(mini_batch=31), Point(0, 0.1))
+
+
+def test_a_regression_that_diverges_has_no_accuracy_either() -> None:
+    inputs = torch.linspace(-1, 1, 8, dtype=torch.float64).unsqueeze(1)
+    problem = Problem(Scaled().double(), regression, inputs, 3 * inputs)
+    task = Task(problem, {0: problem.point}, Course(steps=40))
+    outcomes = [alone(task, Point(0, 1e9))[0], *together(task, [Point(0, 1e9)])[0]]
+    assert all(outcome.diverged and outcome.accuracy is None for outcome in outcomes)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

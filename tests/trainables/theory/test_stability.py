@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tautune.trainables.theory import stability
+from tautune.trainables.theory.momentum import Momentum
 
 # reference.md, section 1: thresholds aη by the roots of the polynomials, six figures
 TABLE = {  # delay: plain, momentum 0.5, momentum 0.9, shifted 0.5, shifted 0.9
@@ -123,3 +124,18 @@ def test_what_a_float_cannot_hold_is_refused() -> None:
         stability.threshold(10**400)
     with pytest.raises(ValueError, match="too small for a finite learning rate"):
         stability.max_stable_learning_rate(1e-320, 1)
+
+
+def test_a_step_that_no_delay_makes_unstable_is_refused_by_its_own_name() -> None:
+    least = stability.threshold(stability.LARGEST_DELAY)
+    with pytest.raises(ValueError, match=r"step must be at least 1\.57e-15, not 1e-15: it is stable at every delay"):
+        stability.max_stable_delay(1e-15)
+    largest = stability.max_stable_delay(least)
+    assert largest is not None
+    assert stability.LARGEST_DELAY * (1 - 1e-12) <= largest < stability.LARGEST_DELAY
+
+
+def test_the_kind_of_momentum_is_given_once() -> None:
+    assert stability.threshold(4, Momentum(0.9, shifted=True)) == stability.threshold(4, 0.9, shifted=True)
+    with pytest.raises(ValueError, match="Momentum.m, shifted=True."):
+        stability.threshold(4, Momentum(0.9), shifted=True)

@@ -118,3 +118,21 @@ def test_a_minimum_is_known_from_another_problem() -> None:
     assert minimum.holds(problem)
     assert not minimum.holds(make_problem(l2=0.06))
     assert Minimum(**minimum.state_dict()).holds(problem)
+
+
+def test_a_network_that_comes_trained_is_at_its_minimum() -> None:
+    problem = make_problem()
+    first = find_minimum(problem)
+    problem.move_to(first.point)
+    again = find_minimum(problem)
+    assert again.gradient_evaluations < 200
+    assert again.sharpness == pytest.approx(first.sharpness, rel=1e-6)
+
+
+def test_content_hash_names_what_is_fixed_too() -> None:
+    problem = make_problem()
+    problem.model.register_buffer("mean", torch.zeros(3))
+    names = {content_hash(make_problem(), tolerance=1e-6), content_hash(problem, tolerance=1e-6)}
+    problem.model.get_buffer("mean").add_(1)
+    assert content_hash(problem, tolerance=1e-6) not in names
+    assert len(names) == 2

@@ -1,0 +1,227 @@
+"""The record of a tuning's trials: numbered, ranked, and written to trials.csv, trials.jsonl and best.json."""
+
+import csv
+import difflib
+import io
+import json
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from tautune.records.errors import InputError
+from tautune.records.files import write_bytes, write_json
+from tautune.records.storage import Folder, make
+
+Json = dict[str, Any]
+COLUMNS = (
+    "state",
+    "validation_accuracy",
+    "validation_accuracy_deviation",
+    "validation_loss",
+    "training_accuracy",
+    "training_loss",
+    "epochs",
+    "epochs_trained",
+    "epochs_run",
+    "diverged_step",
+    "seconds",
+    "host",
+)
+KEPT = ("validation_accuracy", "validation_accuracy_deviation", "validation_loss", "training_accuracy", "training_loss")
+BAD = ("diverged", "failed")
+WRITE_SECONDS = 5.0
+"""Pause in seconds between two writes while trials report: each one replaces whole files."""
+
+
+class Trials:
+    """One row a trial, at its best epoch; see `rank` for what counts as best.
+
+    `epochs_trained` is the epoch that a trial has reached. `epochs_run` counts the epochs that it trained itself: the
+    two differ where a population gave it another trial's weights.
+    States: running, finished (all its epochs are done, or its patience ended), stopped (by the scheduler), diverged,
+    failed, interrupted (by the user or the time budget; a resumed run goes on with it).
+    """
+
+    def __init__(self, folder: Folder, names: Iterable[str], experiment: str, new: int) -> None:
+        """Reads the rows that the folder has.
+
+        Args:
+            names: the hyperparameters, in the order of their columns.
+            new: how many trials this experiment has; those of earlier ones, which it extends, come on top.
+        """
+        self.folder, self.names, self.experiment = folder, list(names), experiment
+        self.rows: dict[str, Json] = {row["trial"]: row for row in read_rows(folder)}
+        self.total: int = new + sum(row["experiment"] != experiment for row in self.rows.values())
+        self._last_number = _last_number(folder, list(self.rows.values()))
+        self._written = time.monotonic()
+
+    def next_number(self) -> int:
+        """Returns a number that no trial of this folder has had."""
+        self._last_number += 1
+        return self._last_number
+
+    def forget_all_but(self, known: Iterable[str]) -> None:
+        """Drops those trials of this experiment that Tune lost when it was killed: it does them again."""
+        kept = set(known)
+        self.rows = {k: row for k, row in self.rows.items() if row["experiment"] != self.experiment or k in kept}
+
+    def report(self, trial: str, number: int | None, config: Json, result: Json) -> Json:
+        """Takes in one epoch's result of a trial and returns its row."""
+        row = self.rows.get(trial, {})
+        epochs_run = row.get("epochs_run", 0) + 1
+        bad = "diverged" if result["diverged"] else "failed" if result["failed"] else ""
+        if bad or not row or rank(result) < rank(row):
+            row = {
+                "number": number,
+                "trial": trial,
+                "experiment": self.experiment,
+                "config": config,
+                **{name: result[name] for name in KEPT},
+                "epochs": result["epochs"],
+                "diverged_step": result["diverged_step"],
+                "history": result["history"],
+            }
+        row |= {
+            "state": bad or "running",
+            "epochs_trained": result["epochs"],
+            "epochs_run": epochs_run,
+            "seconds": round(result["time_total_s"], 3),
+            "host": result["hostname"],
+        }
+        if result["failure"]:
+            row["failure"] = result["failure"].strip().splitlines()[-1]
+            make(self.folder / "failures")
+            write_bytes(failure_file(self.folder, row), result["failure"].encode())
+        self.rows[trial] = row
+        if time.monotonic() - self._written > WRITE_SECONDS:
+            self.write()
+        return row
+
+    def end(self, trial: str, *, finished: bool) -> Json | None:
+        """Marks a trial as ended and returns its row; None if it never reported."""
+        row = self.rows.get(trial)
+        if row is not None and row["state"] == "running":
+            row["state"] = "finished" if finished else "stopped"
+        self.write()
+        return row
+
+    def interrupt(self) -> None:
+        """Marks the trials that run as interrupted."""
+        for row in self.rows.values():
+            row["state"] = "interrupted" if row["state"] == "running" else row["state"]
+        self.write()
+
+    @property
+    def ended(self) -> int:
+        return sum(row["state"] not in ("running", "interrupted") for row in self.rows.values())
+
+    @property
+    def whole(self) -> bool:
+        """Whether every trial has come to its end."""
+        return self.ended >= self.total
+
+    @property
+    def failed(self) -> list[Json]:
+        return [row for row in self.ranked() if row["state"] == "failed"]
+
+    @property
+    def nothing_works(self) -> bool:
+        """Whether at least three trials failed and none did anything else."""
+        states = [row["state"] for row in self.rows.values()]
+        others = (state not in ("failed", "running", "interrupted") for state in states)
+        return states.count("failed") >= 3 and not any(others)
+
+    def ranked(self) -> list[Json]:
+        """Returns the rows, the best first; diverged and failed trials come last."""
+        return sorted(self.rows.values(), key=lambda row: (row["state"] in BAD, rank(row), row.get("number") or 0))
+
+    def best(self) -> Json | None:
+        return next((row for row in self.ranked() if row["state"] not in BAD), None)
+
+    def write(self) -> None:
+        rows = self.ranked()
+        write_bytes(self.folder / "trials.csv", trials_csv(rows, self.names).encode())
+        lines = (json.dumps(row, allow_nan=False) + "\n" for row in rows)
+        write_bytes(self.folder / "trials.jsonl", "".join(lines).encode())
+        if best := self.best():
+            write_json(self.folder / "best.json", best)
+        self._written = time.monotonic()
+
+
+def rank(row: Json) -> tuple[float, float, int]:
+    """Returns what epochs and trials are compared by, less being better: accuracy, then loss, then epochs.
+
+    Ties in accuracy are common: 288 validation images tell 289 accuracies apart. Of equal accuracies the lower
+    validation loss is the better one, and of equal losses the shorter training.
+    """
+    return -row["validation_accuracy"], row["validation_loss"], row["epochs"]
+
+
+def name_of(row: Json) -> str:
+    """Returns what a trial is called everywhere: its number; its id if tautune wrote it before trials had numbers."""
+    number = row.get("number")
+    return str(row["trial"]) if number is None else numbered(number)
+
+
+def numbered(number: int) -> str:
+    """Returns a trial's number as it is written, with two digits at least."""
+    return f"{number:02d}"
+
+
+def failure_file(folder: Folder, row: Json) -> Folder:
+    """Returns the file that holds a failed trial's traceback."""
+    return folder / "failures" / f"{name_of(row)}.txt"
+
+
+def _last_number(folder: Folder, rows: list[Json]) -> int:
+    """Returns the highest number that any trial has had, those included that never reported."""
+    begun = [int(place.name) for place in folder.glob("trials*/*") if place.name.isdecimal() and len(place.name) < 8]
+    return max([len(rows), *begun, *(row.get("number") or 0 for row in rows)])
+
+
+def trials_csv(rows: list[Json], names: list[str]) -> str:
+    """Returns the table, one trial a line; a hyperparameter that a configuration does not have is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["number", "trial", *COLUMNS, *(f"config/{name}" for name in names)])
+    for row in rows:
+        own = [row["config"].get(name, "") for name in names]
+        writer.writerow([row.get("number"), row["trial"], *(row[column] for column in COLUMNS), *own])
+    return text.getvalue()
+
+
+def read_rows(folder: Folder) -> list[Json]:
+    """Returns the rows of trials.jsonl, the best first; none if there is no such file.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = folder / "trials.jsonl"
+    if not path.exists():
+        return []
+    try:
+        rows: list[Json] = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            row["trial"], row["experiment"], row["config"].items(), [row[column] for column in COLUMNS]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise InputError(f"{path} is damaged: it must hold a trial a line, as `tautune tune` wrote it") from None
+    return rows
+
+
+def sorted_rows(rows: list[Json], by: str) -> list[Json]:
+    """Returns the rows by a column or a hyperparameter, descending for "-name"; those without it come last.
+
+    Raises:
+        InputError: there is no such column.
+    """
+    name = by.removeprefix("-")
+    own = ("number", *COLUMNS)
+    known = [*own, *{name for row in rows for name in row["config"]}]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3) or known
+        raise InputError(f"--sort: there is no column {name!r}; did you mean {', '.join(near)}?")
+    values = [(row.get(name) if name in own else row["config"].get(name), row) for row in rows]
+    have = [(value, row) for value, row in values if value is not None]
+    numbers = all(isinstance(value, int | float) for value, _ in have)
+    have.sort(key=lambda pair: pair[0] if numbers else str(pair[0]), reverse=by.startswith("-"))
+    return [row for _, row in have] + [row for value, row in values if value is None]

@@ -1,0 +1,34 @@
+"""What a tuning or a refit tells while it runs. Runners print and draw nothing themselves."""
+
+import time
+
+from tautune.runners.trials import Json, Trials
+
+
+class TuningListener:
+    """Hears what happens, and does nothing with it: a display overrides what it wants to show.
+
+    Every method is called in the thread of the run.
+    """
+
+    def __init__(self, *, started: float | None = None) -> None:
+        """Args: started: `time.monotonic()` from which the run's duration is counted; now, if not given."""
+        self.started = time.monotonic() if started is None else started
+
+    def say(self, text: str) -> None:
+        """Hears a sentence for the user."""
+
+    def run_began(self, trials: Trials) -> None:
+        """Hears that trials are about to run."""
+
+    def trial_reported(self, trials: Trials, *, running: int, seconds_left: float | None) -> None:
+        """Hears that a trial has ended an epoch; `seconds_left` of the time budget, if there is one."""
+
+    def trial_ended(self, trials: Trials, row: Json) -> None:
+        """Hears that a trial will train no more."""
+
+    def run_ended(self, trials: Trials) -> None:
+        """Hears that no trial runs any more, whatever the reason."""
+
+    def epoch_ended(self, epoch: int, epochs: int, training_loss: float) -> None:
+        """Hears of an epoch of a refit."""

@@ -1,0 +1,237 @@
+"""Tuning from Python: `tautune.tune`, and what goes on with a folder that it wrote."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tautune._tuning_result import Place
+from tautune._tuning_result import TuningResult as TuningResult
+from tautune._tuning_result import tuning_result as tuning_result
+from tautune.cluster.session.session import IN_TUNING, ray_session
+from tautune.records.storage import Folder, folder_at, output_folder, run_folder
+from tautune.records.tuning_folder import TuningFolder, check_new, make_folder
+from tautune.runners import tuning_checks
+from tautune.runners.early_ray import early_ray
+from tautune.runners.tuning_checks import Options
+from tautune.runners.tuning_listener import TuningListener
+
+if TYPE_CHECKING:
+    from tautune.runners.prediction import Prediction
+    from tautune.runners.tuning import Plan
+    from tautune.search_spaces.tuning_study import TuningStudy
+
+IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
+"""Modules that a tuning takes longest to import."""
+
+
+def tune(
+    study: "TuningStudy | str | Path",
+    *,
+    trials: int | None = None,
+    search: str | None = None,
+    scheduler: str | None = None,
+    max_epochs: int | None = None,
+    fixed: dict[str, Any] | None = None,
+    folds: int = 1,
+    repeats: int = 1,
+    examples: int | None = None,
+    concurrent: int | None = None,
+    time_budget: float | None = None,
+    cpus_per_trial: float = 1,
+    gpus_per_trial: float = 0,
+    seed: int = 0,
+    split_seed: int = 0,
+    data_dir: str | Path | None = None,
+    output: Place | None = None,
+    progress: bool | TuningListener = False,
+) -> TuningResult:
+    """Searches a study's space for the configuration of the best validation accuracy, on Ray.
+
+    Where no Ray is running and RAY_ADDRESS is not set, one is started on this machine and stopped at the end.
+
+    Args:
+        study: a TuningStudy, the name of a built-in one, or the path of a file that sets STUDY to one.
+        trials: configurations to try; the study's own number if None, as for the following four.
+        search: grid, random, hyperopt, optuna-tpe, gp or cmaes.
+        scheduler: none, asha, hyperband, median, pbt or pb2.
+        max_epochs: epochs of a trial at most.
+        examples: training images at most, a fixed stratified part.
+        fixed: hyperparameters with the values that they are fixed to.
+        folds: cross-validates each configuration on so many folds, if more than 1.
+        repeats: splits, or divisions into folds, to average over.
+        concurrent: trials at once at most.
+        time_budget: seconds after which no trial goes on.
+        cpus_per_trial: CPU cores a trial takes.
+        gpus_per_trial: GPUs a trial takes; fractions share one.
+        seed: of the search and of the initial weights.
+        split_seed: of the splits, the same for every `seed`.
+        data_dir: where data sets are looked for first.
+        output: a new folder for the results; results/NAME of the study if None.
+        progress: whether to show on the terminal what happens.
+
+    Raises:
+        ValueError: something that was given cannot be used.
+        RuntimeError: a trial failed, every trial diverged, or the run was stopped; what was found is in the folder.
+    """
+    asked = Options(
+        search=search,
+        scheduler=scheduler,
+        trials=trials,
+        max_epochs=max_epochs,
+        fixed=fixed or {},
+        folds=folds,
+        repeats=repeats,
+        examples=examples,
+        concurrent=concurrent,
+        time_budget=time_budget,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        seed=seed,
+        split_seed=split_seed,
+        data_dir=None if data_dir is None else Path(data_dir),
+    )
+    return carry_out(study, asked, output, _listener(progress))
+
+
+def carry_out(
+    study: "TuningStudy | str | Path", asked: Options, output: Place | None, listener: TuningListener
+) -> TuningResult:
+    """Checks, plans, runs and concludes. Raises as `tune` does."""
+    study = str(study) if isinstance(study, Path) else study
+    tuning_checks.check_study(study, asked)
+    folder = _check_here(study, asked, output)
+    at_once = tuning_checks.is_sure(study, asked)
+    with early_ray(at_once, meanwhile=IMPORTS, in_workers=IN_TUNING):
+        from tautune.runners.tuning import check_cluster, conclude, plan_tuning, run
+        from tautune.runners.tuning_job import make_tuning
+
+        tuning = make_tuning(study, asked)
+        folder = folder or check_new(output_folder(None, tuning.study.name))
+        plan = plan_tuning(tuning)
+        with ray_session(in_workers=IN_TUNING):
+            check_cluster(tuning, folder)
+            make_folder(folder)
+            with TuningFolder(folder, tuning.configuration()) as held:
+                conclude(plan, held, run(plan, held, listener), listener)
+    return TuningResult(folder)
+
+
+def _check_here(study: "TuningStudy | str", asked: Options, output: Place | None) -> Folder | None:
+    """Checks the data and the folder as far as both are known. Returns the folder."""
+    if isinstance(study, str):
+        tuning_checks.check_built_in_data(study, asked.data_dir)
+    if output is not None:
+        return check_new(output_folder(str(output), ""))
+    if tuning_checks.is_built_in(study):
+        return check_new(output_folder(None, str(study)))
+    return None
+
+
+def resume(path: Place, *, study: "TuningStudy | None" = None, progress: bool | TuningListener = False) -> TuningResult:
+    """Goes on with a tuning that was stopped, or whose machine was lost, from the trials' checkpoints.
+
+    Args:
+        study: the one that was tuned, if it came from Python: it has no name or file by which it can be found.
+
+    Raises:
+        ValueError, RuntimeError: as in `tune`.
+    """
+    listener, folder = _listener(progress), run_folder(str(path))
+    run_json = tuning_checks.read_findable(folder, has_study=study is not None)
+    if not tuning_checks.is_whole(folder, run_json):
+        with TuningFolder(folder) as held:
+            from tautune.runners.tuning import plan_resume
+
+            if plan := plan_resume(held, study):
+                _go_on(plan, held, listener)
+                return TuningResult(held.path)
+    listener.say(f"nothing is left to do in {folder}; `tautune extend` tries more configurations")
+    return TuningResult(folder.resolve())
+
+
+def extend(
+    path: Place, trials: int, *, study: "TuningStudy | None" = None, progress: bool | TuningListener = False
+) -> TuningResult:
+    """Tries so many configurations more, with what the search has learned.
+
+    Args:
+        study: as in `resume`.
+
+    Raises:
+        ValueError, RuntimeError: as in `tune`.
+    """
+    listener, folder = _listener(progress), run_folder(str(path))
+    run_json = tuning_checks.read_findable(folder, has_study=study is not None)
+    tuning_checks.check_extensible(folder, run_json)
+    with TuningFolder(folder) as held:
+        from tautune.runners.tuning import plan_extension
+
+        _go_on(plan_extension(held, trials, study), held, listener)
+        return TuningResult(held.path)
+
+
+def _go_on(plan: "Plan", held: TuningFolder, listener: TuningListener) -> None:
+    from tautune.runners.tuning import check_cluster, conclude, run
+
+    with ray_session(in_workers=IN_TUNING):
+        check_cluster(plan.tuning, held.path)
+        conclude(plan, held, run(plan, held, listener), listener)
+
+
+def refit(
+    path: Place,
+    *,
+    again: bool = False,
+    data_dir: str | Path | None = None,
+    study: "TuningStudy | None" = None,
+    progress: bool | TuningListener = False,
+) -> dict[str, Any]:
+    """Trains the best configuration on all training images and evaluates it once on the test images.
+
+    Args:
+        again: whether to do so although the test images were used before.
+        data_dir: where data sets are looked for first.
+        study: as in `resume`.
+
+    Returns:
+        What test.json holds: `test_accuracy`, `test_loss` and so on; model.pt lies beside it.
+
+    Raises:
+        ValueError, RuntimeError: as in `tune`.
+    """
+    listener, folder = _listener(progress), run_folder(str(path))
+    tuning_checks.check_refit(folder, again=again, has_study=study is not None)
+    with TuningFolder(folder) as held:
+        from tautune.runners.refit import conclude_refit, plan_refit, run_refit
+        from tautune.runners.tuning import check_cluster
+
+        plan = plan_refit(held, data_dir=None if data_dir is None else Path(data_dir), study=study)
+        with ray_session():
+            check_cluster(plan.tuning, held.path)
+            state = run_refit(plan, held, listener)
+        return conclude_refit(plan, held, state)
+
+
+def predict(path: Place, images: list[Path], *, study: "TuningStudy | None" = None) -> "list[Prediction]":
+    """Returns the class of each image, by the refitted model of a tuning and with its normalization.
+
+    Args:
+        images: image files, or .npy arrays of the model's input shape.
+        study: as in `resume`.
+    """
+    folder = folder_at(str(path))
+    tuning_checks.check_prediction(folder, images)
+    from tautune.runners.prediction import predict as run_predict
+
+    return run_predict(folder, images, model=study.model if study else None)
+
+
+def _listener(progress: bool | TuningListener) -> TuningListener:
+    if isinstance(progress, TuningListener):
+        return progress
+    if not progress:
+        return TuningListener()
+    from rich.console import Console
+
+    from tautune.commands.tuning_display import TuningDisplay
+
+    return TuningDisplay(Console())

@@ -1,0 +1,45 @@
+"""What a tuning found: `tautune.tune` returns it, and `tautune.load` for a folder of an earlier run."""
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tautune.records.storage import Folder, folder_at
+from tautune.records.tuning_folder import read_best, read_tuning
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Place = str | Folder
+"""A folder of this machine, or s3://…, gs://…"""
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """A tuning's folder, read when it is asked."""
+
+    path: Folder
+    """The folder: run.json, trials.csv, best.json and Ray Tune's own files."""
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The best trial at its best epoch: `config`, `validation_accuracy`, `epochs`, `number` and so on.
+
+        Raises:
+            ValueError: no trial has reported without diverging or failing.
+        """
+        return read_best(self.path)
+
+    @property
+    def trials(self) -> "DataFrame":
+        """One row a trial, the best first, with the columns of trials.csv."""
+        import pandas
+
+        return pandas.read_csv(io.StringIO((self.path / "trials.csv").read_text()))
+
+
+def tuning_result(path: Place) -> TuningResult:
+    """Returns the result in a folder that `tune` wrote. Raises ValueError if it holds no tuning."""
+    folder = folder_at(str(path))
+    read_tuning(folder)
+    return TuningResult(folder.resolve())

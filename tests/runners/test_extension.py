@@ -1,0 +1,85 @@
+"""Tunings that go on: extended, after a spent budget, and in a thread."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray.tune.search.hyperopt import HyperOptSearch
+
+from tautune._tune import extend, refit, resume, tuning_result
+from tautune._tune import tune as tautune_tune
+from tautune.records.errors import InputError
+from tautune.runners.searches import hyperopt_space
+from tests.runners.tunings import SMALL, rows_of, run
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_an_extension_goes_on_with_what_the_search_and_asha_know(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    run(SMALL, "hyperopt", "asha", folder, trials=5)
+    first = {row["trial"] for row in rows_of(folder)}
+    rungs = json.loads((folder / "rungs.json").read_text())
+    extend(folder, 4, study=SMALL)
+    rows = rows_of(folder)
+    assert len(rows) == 9
+    assert first < {row["trial"] for row in rows}
+    grown = json.loads((folder / "rungs.json").read_text())
+    assert all(before.items() <= after.items() for before, after in zip(rungs, grown, strict=True))
+    assert len(grown[-1]) == 9
+    state = next((folder / "trials-2").glob("searcher-state-*.pkl"))
+    searcher = HyperOptSearch(hyperopt_space(SMALL.space), metric="validation_accuracy", mode="max")
+    searcher.restore(str(state))
+    assert len(searcher._hpopt_trials.trials) == 9
+    run_json = json.loads((folder / "run.json").read_text())
+    assert [r["experiment"] for r in run_json["runs"]] == ["trials", "trials-2"]
+    assert sorted(int(row["number"]) for row in rows) == list(range(1, 10))
+    assert sorted(place.name for place in (folder / "trials-2").iterdir() if place.is_dir()) == ["06", "07", "08", "09"]
+    resume(folder, study=SMALL)  # nothing is left
+    assert rows_of(folder) == rows
+    changed = replace(SMALL, space=SMALL.space | {"units_1": 32})
+    with pytest.raises(InputError, match="another version of the study small: its space was"):
+        refit(folder, study=changed)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_spent_time_budget_is_no_interruption_and_a_resume_has_a_new_one(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    best, _ = run(SMALL, "random", "none", folder, trials=3, max_epochs=1500, time_budget=10)
+    assert best["validation_accuracy"] > 0.5
+    first = json.loads((folder / "run.json").read_text())["runs"][-1]
+    assert first["stopped_by_budget"]
+    assert "finished" in first
+    resume(folder, study=SMALL)
+    last = json.loads((folder / "run.json").read_text())["runs"][-1]
+    assert last["training_epochs"] > first["training_epochs"]
+    assert "finished" in last
+    assert {row["state"] for row in rows_of(folder)} <= {"finished", "interrupted"}
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_in_a_thread_a_spent_budget_ends_the_run_and_it_can_be_resumed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def in_thread(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(call, *arguments, **options).result()
+
+    options = {"search": "random", "scheduler": "none", "trials": 2, "max_epochs": 800, "time_budget": 6}
+    result = in_thread(tautune_tune, SMALL, output=tmp_path / "out", **options)
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["runs"][-1]["stopped_by_budget"]
+    first = dict(zip(result.trials["number"], result.trials["epochs_run"], strict=True))
+    result = in_thread(resume, result.path, study=SMALL)
+    assert tuning_result(result.path).best == result.best
+    second = dict(zip(result.trials["number"], result.trials["epochs_run"], strict=True))
+    assert sum(second.values()) > sum(first.values())
+    assert set(first) <= set(second)
+    assert capfd.readouterr().out == ""
+    with pytest.raises(InputError, match="which came from Python; go on from Python, with study="):
+        resume(result.path)

@@ -1,0 +1,37 @@
+"""From a user's model and data to a `Problem`; neither is changed."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tautune.trainables.theory.problem import Loss, Problem
+
+
+def prepare_problem(
+    model: nn.Module,
+    loss: Loss,
+    inputs: Any,
+    targets: Any,
+    *,
+    l2: float = 0.0,
+    precision: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Problem:
+    """Returns the problem at the model's present weights, with a copy of the model in eval mode.
+
+    Dropout is therefore off, and batch norm uses its running statistics as they are. Floating-point inputs, targets and
+    weights are cast to `precision`; integers, such as token ids and classes, stay integers.
+
+    Args:
+        inputs, targets: tensors, or what `torch.as_tensor` takes, N examples along the first dimension.
+    """
+    copied = copy.deepcopy(model).to(device=device, dtype=precision).eval()
+    cast = [_cast(values, precision).to(device) for values in (inputs, targets)]
+    return Problem(copied, loss, cast[0], cast[1], l2=l2)
+
+
+def _cast(values: Any, precision: torch.dtype) -> Tensor:
+    tensor = torch.as_tensor(values).detach()
+    return tensor.to(precision) if tensor.is_floating_point() else tensor

@@ -1,0 +1,93 @@
+"""Thresholds measured here, in this process, without Ray."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+
+from tautune.trainables.theory import stability
+from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
+from tautune.trainables.theory.problem import Problem
+from tautune.trainables.threshold.checks import check_problem
+from tautune.trainables.threshold.measurement import Measurement
+from tautune.trainables.threshold.minimum import Descent, Minimum
+from tautune.trainables.threshold.record import MeasurementRecord, Settings
+
+
+class Measured(NamedTuple):
+    minimum: Minimum
+    records: tuple[MeasurementRecord, ...]
+    """One for every delay, and every seed of the mini-batches, in the order of the delays."""
+
+
+def measure_in_process(
+    problem: Problem,
+    delays: Sequence[int],
+    *,
+    momentum: Momentum = NO_MOMENTUM,
+    mini_batch: int | None = None,
+    seeds: int = 1,
+    resolution: float = 0.005,
+    departures: bool = False,
+    tolerance: float = 1e-6,
+    budget: int = 20_000,
+    on_descent: Callable[[Descent], None] = lambda descent: None,
+    on_record: Callable[[MeasurementRecord], None] = lambda record: None,
+) -> Measured:
+    """Trains to the minimum, then measures the threshold at every delay; `problem` ends at its minimum.
+
+    torch's random numbers and its number of threads stay as they are.
+
+    Args:
+        delays: τ of each measurement, in optimizer steps.
+        mini_batch: examples a step; None is the full batch.
+        seeds: orders of the mini-batches to repeat with.
+        resolution: relative width of a threshold's bracket.
+        departures: whether to watch, too, how soon training leaves the minimum.
+        tolerance, budget: see `Descent`.
+        on_descent: is called after every round of the descent.
+        on_record: is called after every learning rate, with the measurement so far.
+
+    Raises:
+        ValueError: the problem or a setting is not what it must be; see `check_problem`.
+        MinimumNotReached: there is no minimum to measure at, with the reason.
+    """
+    wanted = [
+        Settings(
+            delay=delay,
+            momentum=momentum,
+            mini_batch=mini_batch,
+            seed=seed,
+            resolution=resolution,
+            departures=departures,
+        )
+        for delay in delays
+        for seed in range(seeds)
+    ]
+    check_problem(problem)
+    problem.batches(mini_batch, 0)
+    with torch.enable_grad():
+        minimum = _minimum(Descent(problem, tolerance=tolerance, budget=budget), on_descent)
+        records = tuple(_record(problem, minimum, settings, on_record) for settings in wanted)
+    problem.move_to(minimum.point)
+    return Measured(minimum, records)
+
+
+def _minimum(descent: Descent, on_descent: Callable[[Descent], None]) -> Minimum:
+    ended = False
+    while not ended:
+        ended = descent.advance()
+        on_descent(descent)
+    return descent.minimum()
+
+
+def _record(
+    problem: Problem, minimum: Minimum, settings: Settings, on_record: Callable[[MeasurementRecord], None]
+) -> MeasurementRecord:
+    guess = stability.max_stable_learning_rate(minimum.sharpness, settings.delay, settings.momentum)
+    measurement = Measurement(problem, minimum, replace(settings, first_guess=guess))
+    while not measurement.done:
+        measurement.advance()
+        on_record(measurement.record())
+    return measurement.record()
