@@ -20,10 +20,10 @@ DEFAULT = Path("cluster.yaml")
 def up(
     file: File = DEFAULT,
     update: Annotated[
-        bool, typer.Option("--update", help="Send the files anew and restart a running cluster.")
+        bool, typer.Option("--update", help="Send the files again and restart a running cluster.")
     ] = False,
 ) -> None:
-    """Bring a cluster up: `ray up`, with a token, and with all that it needs checked before."""
+    """Bring a cluster up by `ray up`, with a token, after checking all that it needs."""
     from tautune.cluster.remote.cluster_file import read_cluster_file
     from tautune.cluster.remote.launcher import up as bring_up
 
@@ -46,10 +46,14 @@ def submit(
         list[str], typer.Argument(metavar="-- COMMAND ...", help="As in: -- sweep digits --delays 0,1")
     ],
     cluster: Cluster = DEFAULT,
-    follow: Annotated[bool, typer.Option("--follow", help="Show what the job says until it ends.")] = False,
-    name: Annotated[str | None, typer.Option(help="Of the job and its run [default: made up, and unique].")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Show what the job prints until it ends.")] = False,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the job and its run.", show_default="made up, and unique")
+    ] = None,
     working_dir: Annotated[Path, typer.Option(help="Folder that the job takes along and runs in.")] = Path(),
-    requirements: Annotated[Path | None, typer.Option(help="Packages that your own study needs besides.")] = None,
+    requirements: Annotated[
+        Path | None, typer.Option(help="File of further packages that your own study needs.")
+    ] = None,
 ) -> None:
     """Run a tautune command on the cluster."""
     from tautune.cluster.remote.cluster_file import read_cluster_file
@@ -74,8 +78,8 @@ def submit(
 @cluster_commands.command()
 def jobs(
     cluster: Cluster = DEFAULT,
-    every: Annotated[bool, typer.Option("--all", help="Those of doctor and board too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Include the jobs of doctor and board.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """List the cluster's jobs."""
     from tautune.cluster.remote.cluster_file import read_cluster_file
@@ -94,7 +98,7 @@ def jobs(
 def logs(
     job: Job,
     cluster: Cluster = DEFAULT,
-    follow: Annotated[bool, typer.Option("--follow", help="Until the job ends.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until the job ends.")] = False,
 ) -> None:
     """Show what a job has said."""
     from tautune.cluster.remote.cluster_file import read_cluster_file
@@ -105,7 +109,7 @@ def logs(
 
 @cluster_commands.command()
 def stop(job: Job, cluster: Cluster = DEFAULT) -> None:
-    """Stop a job as Ctrl-C would; `tautune submit -- resume RUN` goes on with a tuning."""
+    """Stop a job as Ctrl-C would; `tautune submit -- resume RUN` continues a tuning."""
     from tautune.cluster.remote.cluster_file import read_cluster_file
     from tautune.cluster.remote.jobs import stop as stop_job
 
@@ -114,11 +118,13 @@ def stop(job: Job, cluster: Cluster = DEFAULT) -> None:
 
 @cluster_commands.command()
 def fetch(
-    run: Annotated[str, typer.Argument(metavar="JOB|RUN", help="A job's id, or where a run is: /path, s3://…, gs://…")],
+    run: Annotated[
+        str, typer.Argument(metavar="JOB|RUN", help="A job's id, or the place of a run: /path, s3://…, gs://…")
+    ],
     target: Annotated[Path, typer.Argument(metavar="DIR", help="New folder on this machine.")],
     cluster: Cluster = DEFAULT,
 ) -> None:
-    """Bring the results of a run to this machine; again, and it brings what is new."""
+    """Copy the results of a run to this machine; called again, copy what is new."""
     from tautune.cluster.remote.cluster_file import read_cluster_file
     from tautune.cluster.remote.fetch import fetch as fetch_run
 
@@ -127,15 +133,17 @@ def fetch(
 
 @cluster_commands.command()
 def doctor(
-    cluster: Annotated[Path | None, typer.Option("--cluster", help="File of a cluster; without: this machine.")] = None,
+    cluster: Annotated[
+        Path | None, typer.Option("--cluster", help="File of a cluster.", show_default="this machine")
+    ] = None,
     cpus_per_trial: Annotated[float, typer.Option(help="CPU cores that a trial will ask for.")] = 1,
     gpus_per_trial: Annotated[float, typer.Option(help="GPUs that a trial will ask for.")] = 0,
-    data: Annotated[list[str] | None, typer.Option(help="A data set that has to be there. May be repeated.")] = None,
-    storage: Annotated[str | None, typer.Option(help="Where runs will be kept [default: the cluster's].")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="A data set that has to be there; may be repeated.")] = None,
+    storage: Annotated[str | None, typer.Option(help="Where runs will be kept.", show_default="the cluster's")] = None,
     working_dir: Annotated[Path, typer.Option(help="As for `tautune submit`.")] = Path(),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check all that a run needs; exit code 0 only if all of it holds."""
+    """Check all that a run needs; the exit code is 0 only if all of it is there."""
     from tautune.cluster.doctor.doctor import examine_cluster, examine_here
     from tautune.cluster.doctor.examination import Findings, Wanted
     from tautune.cluster.remote.cluster_file import read_cluster_file

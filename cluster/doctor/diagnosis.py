@@ -1,4 +1,4 @@
-"""What the facts of the nodes mean for a run: verdicts, each with its remedy."""
+"""What the facts about the nodes mean for a run: verdicts, each with its remedy."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from tautune.cluster.doctor.node_report import NodeReport
 from tautune.cluster.session.capacity import Resources, holds, largest
 
 LEAST_DISK = 5 * 2**30
-"""Bytes free for Ray's temporary files: spilled objects, logs, packages."""
+"""Bytes that must be free for Ray's temporary files: spilled objects, logs, packages."""
 MOST_SKEW = 2.0
-"""Seconds between two clocks; more, and TensorBoard's curves of several hosts cross, and S3 refuses at 900."""
+"""Seconds that two clocks may differ: beyond this, curves of several hosts cross in TensorBoard; S3 refuses at 900."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Of one check."""
+    """The result of one check."""
 
     check: str
     ok: bool
     found: str
     remedy: str = ""
-    """What to do; empty if it is well."""
+    """What to do; empty if nothing is wrong."""
 
 
 def verdict(check: str, faults: Iterable[str], well: str, remedy: str) -> Verdict:
-    """Well if there is no fault."""
+    """Returns a verdict that is ok if there is no fault; `well` is then what was found."""
     found = list(faults)
     if found:
         return Verdict(check=check, ok=False, found="; ".join(found), remedy=remedy)
@@ -32,7 +32,7 @@ def verdict(check: str, faults: Iterable[str], well: str, remedy: str) -> Verdic
 
 
 def versions(reports: Mapping[str, NodeReport], *, first: str) -> Verdict:
-    """Equal everywhere to those of `first`; of Python the minor version counts."""
+    """Checks that all nodes have the package versions of `first`; Python's patch version may differ."""
     wanted = _versions(reports[first])
     faults = [
         f"{name} has {package} {theirs}, {first} has {wanted[package]}"
@@ -51,12 +51,13 @@ def _versions(report: NodeReport) -> dict[str, str]:
 
 
 def code(reports: Mapping[str, NodeReport], *, first: str) -> Verdict:
-    """tautune's own: jobs with a working directory of their own run what `tautune up` sent."""
-    faults = [f"{name} has another than {first}" for name, r in reports.items() if r.code != reports[first].code]
+    """Checks that all nodes have the same tautune: a job runs what `tautune up` sent to its node."""
+    faults = [f"{name} has other code than {first}" for name, r in reports.items() if r.code != reports[first].code]
     return verdict("code", faults, f"the same on {len(reports)}", "`tautune up --update` sends it, and ends jobs")
 
 
 def token_files(reports: Mapping[str, NodeReport]) -> Verdict:
+    """Checks that every node has the token, readable by its owner alone."""
     faults = [
         f"{name}: {'mode ' + report.token_mode if report.token_mode else 'no ~/.ray/auth_token'}"
         for name, report in reports.items()
@@ -67,6 +68,7 @@ def token_files(reports: Mapping[str, NodeReport]) -> Verdict:
 
 
 def data_sets(reports: Mapping[str, NodeReport]) -> Verdict:
+    """Checks that every node has the data sets that were asked for."""
     faults = [
         f"{name} lacks {data}" for name, report in reports.items() for data, there in report.data.items() if not there
     ]
@@ -76,7 +78,7 @@ def data_sets(reports: Mapping[str, NodeReport]) -> Verdict:
 
 
 def gpus(reports: Mapping[str, NodeReport], resources: Mapping[str, Resources]) -> Verdict:
-    """Ray offers the GPUs that the driver shows."""
+    """Checks that Ray offers the GPUs that NVIDIA's driver shows."""
     faults = [
         f"{name}: the driver shows {report.gpus}, Ray offers {resources[name].get('GPU', 0):g}"
         for name, report in reports.items()
@@ -87,7 +89,7 @@ def gpus(reports: Mapping[str, NodeReport], resources: Mapping[str, Resources]) 
 
 
 def feasible(shapes: list[Resources], wanted: Resources) -> Verdict:
-    """Whether some node, or one that the autoscaler may start, holds a trial; else it would wait for ever."""
+    """Checks that some node, or one that the autoscaler may start, can hold a trial: else it waits for ever."""
     holding = [shape for shape in shapes if holds(shape, wanted)]
     asked = " and ".join(f"{amount:g} {kind}" for kind, amount in wanted.items())
     if holding:
@@ -98,12 +100,14 @@ def feasible(shapes: list[Resources], wanted: Resources) -> Verdict:
 
 
 def clocks(skews: Mapping[str, float]) -> Verdict:
+    """Checks that the nodes' clocks agree with the driver's; `skews` are in seconds."""
     faults = [f"{name} is {skew:+.1f} s off" for name, skew in skews.items() if abs(skew) > MOST_SKEW]
     most = max((abs(skew) for skew in skews.values()), default=0.0)
     return verdict("clocks", faults, f"within {most:.2f} s", "set them by NTP (Debian: apt-get install chrony)")
 
 
 def disks(reports: Mapping[str, NodeReport]) -> Verdict:
+    """Checks that every node has room for Ray's temporary files."""
     faults = [
         f"{name} has {report.disk_free_bytes / 2**30:.1f} GiB free"
         for name, report in reports.items()
@@ -114,7 +118,7 @@ def disks(reports: Mapping[str, NodeReport]) -> Verdict:
 
 
 def shared_memory(reports: Mapping[str, NodeReport], resources: Mapping[str, Resources]) -> Verdict:
-    """Ray's object store fits into /dev/shm; else it is on the disk, and data are read from there."""
+    """Checks that Ray's object store fits into /dev/shm; otherwise Ray keeps it on the disk, which is slow."""
     faults = [
         f"{name} has {report.shared_memory_bytes / 2**30:.1f} GiB for an object store of {store / 2**30:.1f} GiB"
         for name, report in reports.items()

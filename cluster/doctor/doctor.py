@@ -21,17 +21,17 @@ EXAMINED_SECONDS = 300.0
 """Seconds that the head's part of the examination may take: a node may have to unpack the working directory."""
 GCS_PORT = 6379
 CLOSED = (DASHBOARD, CLIENT_PORT, GCS_PORT)
-"""Ports of the head that a cloud's firewall, or loopback, keeps from other machines."""
+"""Ports of the head that other machines must not reach, because of a cloud's firewall or because of loopback."""
 
 
 def examine_here(wanted: Wanted) -> Findings:
-    """This machine, or the cluster that RAY_ADDRESS names."""
+    """Examines this machine, or the cluster that RAY_ADDRESS names."""
     with ray_session():
         return examine(wanted)
 
 
 def examine_cluster(file: ClusterFile, wanted: Wanted, *, working_dir: Path) -> list[Verdict]:
-    """This machine, and the cluster through it: what a driver finds there, a job on the head tells."""
+    """Examines this machine and a cluster: a job on the head tells what a run would find there."""
     here = {LAPTOP: report()}
     mine = [_working_directory(working_dir)]
     with connected(file) as head:
@@ -87,11 +87,13 @@ def _working_directory(folder: Path) -> Verdict:
 
 
 def _ports(file: ClusterFile) -> Verdict:
-    """Tried from here: on premises the head's GCS is in reach of the network that the machines share."""
+    """Tries from here whether ports are open. On premises, the GCS may be: the machines share a network."""
     head = file.hosts[0] if file.on_premises else head_of_cloud(file.path)
     if head is None:
-        raise RunFailed(f"the cloud does not tell the address of {file.name}'s head")
+        raise RunFailed(f"the cloud does not give the address of {file.name}'s head")
     closed = (DASHBOARD,) if file.on_premises else CLOSED
     faults = [f"{head}:{port} is open to {LAPTOP}" for port in closed if answers(head, port)]
     well = f"{', '.join(map(str, closed))} of {head} closed to {LAPTOP}"
-    return diagnosis.verdict("ports", faults, well, "bind the dashboard to 127.0.0.1; let the firewall pass SSH alone")
+    return diagnosis.verdict(
+        "ports", faults, well, "bind the dashboard to 127.0.0.1; let the firewall pass nothing but SSH"
+    )

@@ -1,4 +1,4 @@
-"""What the driver of a run can try on its cluster: facts of every node, storage, and whether the token is asked for."""
+"""What a run's driver can try on its cluster: facts about every node, the storage, whether the token is required."""
 
 import json
 import os
@@ -23,8 +23,9 @@ from tautune.cluster.session.capacity import Resources, node_shapes
 from tautune.records.errors import InputError
 
 NODE_SECONDS = 120
-"""That a node has to start a process and answer."""
+"""Seconds in which a node has to start a process and answer."""
 CLIENT_PORT = 10001
+"""Where Ray client listens on the head."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +36,12 @@ class Wanted:
     gpus_per_trial: float = 0
     data: tuple[str, ...] = ()
     storage: str | None = None
-    """A folder or bucket; None: the cluster's default."""
+    """A folder or bucket; None is the cluster's default."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What a driver found."""
+    """What an examination found."""
 
     reports: dict[str, NodeReport]
     """By address, the head's first."""
@@ -60,7 +61,7 @@ class Findings:
 
 
 class _Examiner:
-    """Runs on every node."""
+    """Runs on every node, to tell about it."""
 
     def report(self, data: tuple[str, ...]) -> NodeReport:
         sent = Path.home() / "tautune"  # by `tautune up`
@@ -71,7 +72,7 @@ class _Examiner:
 
 
 def examine(wanted: Wanted) -> Findings:
-    """The cluster of the Ray session that this is called in; its token and storage too, if it is not one's own."""
+    """Examines the cluster of the present Ray session; its token and storage only where RAY_ADDRESS names it."""
     nodes = sorted((n for n in ray.nodes() if n["Alive"]), key=lambda n: "node:__internal_head__" not in n["Resources"])
     resources: dict[str, Resources] = {node["NodeManagerAddress"]: node["Resources"] for node in nodes}
     reports, skews, silent = _ask(nodes, wanted.data)
@@ -99,7 +100,7 @@ def examine(wanted: Wanted) -> Findings:
 
 
 def _ask(nodes: list[Any], data: tuple[str, ...]) -> tuple[dict[str, NodeReport], dict[str, float], list[str]]:
-    """Reports and clock offsets in seconds, by address; and those that gave none."""
+    """Returns reports and clock offsets in seconds, by address, and the addresses that did not answer."""
     remote = ray.remote(num_cpus=0)(_Examiner)
     examiners = {
         node["NodeManagerAddress"]: remote.options(
@@ -124,7 +125,7 @@ def _ask(nodes: list[Any], data: tuple[str, ...]) -> tuple[dict[str, NodeReport]
 
 
 def _token_is_required(gcs_address: str) -> Verdict:
-    """Tries dashboard, GCS and Ray client of this head without a token: each has to refuse."""
+    """Checks that the dashboard, the GCS and Ray client of this head refuse whoever has no token."""
     host = gcs_address.rpartition(":")[0]
     plain = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
     answering = {
@@ -136,11 +137,11 @@ def _token_is_required(gcs_address: str) -> Verdict:
     if not _gcs_answers(gcs_address, dict(os.environ)):
         faults.append("the GCS does not answer with the token either")
     remedy = "set RAY_AUTH_MODE=token where `ray start` is called; `tautune up --update`"
-    return diagnosis.verdict("token is asked for", faults, ", ".join(answering), remedy)
+    return diagnosis.verdict("token is required", faults, ", ".join(answering), remedy)
 
 
 def _storage(given: str | None) -> Verdict:
-    """A file that each host writes is read by another."""
+    """Checks that each host can read what another wrote."""
     from tautune.cluster.session.storage_probe import probe
     from tautune.records.storage import folder_at, storage_root
 

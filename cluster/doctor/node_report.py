@@ -1,4 +1,4 @@
-"""What one machine says of itself, for `tautune doctor`."""
+"""What one machine says about itself, for `tautune doctor`."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ ROOMS = ("analysis", "cluster", "commands", "records", "runners", "search_spaces
 
 @dataclass(frozen=True, kw_only=True)
 class NodeReport:
-    """Plain facts; what they mean is told in `cluster/diagnosis.py`."""
+    """Plain facts; what they mean is said in `diagnosis.py`."""
 
     host: str
     versions: dict[str, str]
@@ -28,9 +28,9 @@ class NodeReport:
     token_mode: str
     """As in 0600; empty if there is no token file."""
     data: dict[str, bool]
-    """Data set → whether it is there."""
+    """Whether each data set is there."""
     gpus: int
-    """That the driver shows."""
+    """Those that NVIDIA's driver shows."""
     disk_free_bytes: int
     """Where Ray's temporary files are."""
     shared_memory_bytes: int
@@ -38,11 +38,11 @@ class NodeReport:
 
 
 def report(data: tuple[str, ...] = (), tree: Path | None = None) -> NodeReport:
-    """Of this machine.
+    """Returns the report on this machine.
 
     Args:
-        data: sets to look for.
-        tree: whose sources are meant; None: those that run.
+        data: names of the data sets to look for.
+        tree: the folder of tautune's sources; None means those that run.
     """
     return NodeReport(
         host=socket.gethostname(),
@@ -65,7 +65,7 @@ def _hash_of_sources(tree: Path) -> str:
 
 
 def _gpus() -> int:
-    """By the driver's own program: torch sees only what a Ray worker is given."""
+    """Asks the driver's own program: torch sees only the GPUs that a Ray worker is given."""
     if not shutil.which("nvidia-smi"):
         return 0
     listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)

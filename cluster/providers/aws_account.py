@@ -1,4 +1,4 @@
-"""What a cluster on AWS needs of the account: an instance profile for the head, one for the workers, and a bucket.
+"""What a cluster on AWS needs in the account: an instance profile for the head, one for the workers, and a bucket.
 
     python -m tautune.cluster.providers.aws_account prepare cluster.yaml
 
@@ -25,11 +25,11 @@ from tautune.records.errors import InputError
 
 HEAD, WORKER = "tautune-head", "tautune-worker"
 PROPAGATION_SECONDS = 15
-"""Until a new profile is known in every place that launches instances; Ray waits as long for its own."""
+"""Seconds until every place that launches instances knows a new profile; Ray waits as long for its own."""
 
 
 def prepare(region: str) -> str:
-    """The storage's address, s3://tautune-ACCOUNT-REGION; it and both profiles exist afterwards.
+    """Makes the bucket and both profiles where they are missing; returns the bucket, s3://tautune-ACCOUNT-REGION.
 
     Raises InputError where the credentials are missing or do not allow it.
     """
@@ -48,7 +48,7 @@ def prepare(region: str) -> str:
 
 
 def storage() -> str:
-    """The address that `prepare` gives, as an instance itself finds it out."""
+    """Returns the address that `prepare` returns, found out by an instance itself."""
     region = IMDSRegionProvider(botocore.session.get_session()).provide()
     if region is None:
         raise InputError("AWS: this machine is no instance, or its metadata service does not answer")
@@ -77,7 +77,7 @@ def _make_bucket(bucket: str, region: str) -> None:
 
 
 def _make_profile(iam: Any, name: str, statements: list[dict[str, Any]]) -> bool:
-    """Whether it had to be made. The role has the profile's name; its policy is written anew each time."""
+    """Makes a profile and its role; returns whether it was missing. The policy is written anew each time."""
     trusted = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy([trusted]))
@@ -96,7 +96,7 @@ def _policy(statements: list[dict[str, Any]]) -> str:
 
 
 def _buckets(account: str) -> dict[str, Any]:
-    """Reading and writing tautune's buckets, in every region."""
+    """Allows reading and writing tautune's buckets, in every region."""
     arn = f"arn:aws:s3:::tautune-{account}-*"
     actions = ["s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
     multipart = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:ListBucketMultipartUploads"]
@@ -104,7 +104,7 @@ def _buckets(account: str) -> dict[str, Any]:
 
 
 def _instances(account: str) -> list[dict[str, Any]]:
-    """The autoscaler's: it starts workers with their profile and image, and ends what is tagged as ours."""
+    """Allows the autoscaler to start workers with their profile and image, and to end what is tagged as ours."""
     ours = {"StringEquals": {"aws:ResourceTag/project": "tautune"}}
     new = {"StringEquals": {"ec2:CreateAction": "RunInstances"}}
     first_spot_instance = {"StringEquals": {"iam:AWSServiceName": "spot.amazonaws.com"}}
@@ -131,7 +131,7 @@ def _region(file: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """`prepare FILE` on the user's machine, `storage` on an instance; the exit code."""
+    """Runs `prepare FILE` on the user's machine or `storage` on an instance; returns the exit code."""
     try:
         match arguments:
             case ["prepare", file]:

@@ -1,4 +1,4 @@
-"""TensorBoard on a cluster's head, beside the results, seen through a tunnel."""
+"""TensorBoard on a cluster's head, where the results are, seen through a tunnel."""
 
 import re
 import time
@@ -11,11 +11,13 @@ from tautune.cluster.remote.jobs import run_name
 from tautune.records.errors import RunFailed
 
 START_SECONDS = 120
+"""Seconds in which TensorBoard has to start."""
 SAYS_WHERE = re.compile(r"http://127\.0\.0\.1:(\d+)/")
+"""How TensorBoard says which port it took."""
 
 
 def show_board(file: ClusterFile, folder: str | None, *, port: int, console: Console) -> None:
-    """TensorBoard on a folder there (None: all runs), at a port here, until Ctrl-C. It listens on loopback alone.
+    """Runs TensorBoard on a folder there (None: all runs), seen at a port of this machine's loopback, until Ctrl-C.
 
     Raises:
         RunFailed: it does not start.

@@ -1,4 +1,4 @@
-"""A cluster's YAML file: read, and checked against Ray's own schema before anything is started."""
+"""A cluster's YAML file, read and checked against Ray's own schema before anything starts."""
 
 import difflib
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterFile:
-    """What `ray up` is given. `config` is the file's own text, without Ray's defaults."""
+    """The file that `ray up` is given. `config` is what the file itself says, without Ray's defaults."""
 
     path: Path
     config: Json
@@ -29,13 +29,13 @@ class ClusterFile:
 
     @property
     def hosts(self) -> list[str]:
-        """The machines' addresses, the head's first; none where a cloud gives them."""
+        """Returns the machines' addresses, the head's first; none where a cloud assigns them."""
         provider = self.config["provider"]
         return [provider["head_ip"], *provider["worker_ips"]] if self.on_premises else []
 
     @property
     def nodes(self) -> int:
-        """Nodes that are up after `ray up`: on premises all, else the head and the least number of workers."""
+        """Returns how many nodes `ray up` brings up: all on premises, else the head and each type's min_workers."""
         if self.on_premises:
             return len(self.hosts)
         kinds = self.config.get("available_node_types", {}).values()
@@ -43,7 +43,7 @@ class ClusterFile:
 
 
 def read_cluster_file(path: Path) -> ClusterFile:
-    """Raises InputError, naming the line or the key, if `ray up` could not use the file."""
+    """Returns the file's content; raises InputError, naming the line or the key, if `ray up` could not use it."""
     if not path.is_file():
         raise InputError(f"there is no cluster file {path}; give cluster.yaml or one of cluster/providers/")
     try:
@@ -95,7 +95,7 @@ def _schema() -> Json:
 
 
 def _one_line(error: Any) -> str:
-    """What jsonschema found, with the nearest valid key for an unknown one."""
+    """Returns what jsonschema found, with the nearest valid key for one that is unknown."""
     where = ".".join(str(part) for part in error.absolute_path)
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))

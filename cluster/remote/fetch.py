@@ -1,4 +1,4 @@
-"""Results from the cluster to this machine."""
+"""Results brought from the cluster to this machine."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ from tautune.records.storage import RESULTS_AT, folder_at
 
 
 def fetch(file: ClusterFile, run: str, folder: Path, *, console: Console) -> None:
-    """Copies a run, given by its job or by where it is, to `folder`. A second time it brings what is new.
+    """Copies a run, named by its job or its place, to `folder`; a second call brings what is new.
 
     Raises:
         InputError: there is no such run, or `folder` holds something else.
@@ -39,7 +39,7 @@ def fetch(file: ClusterFile, run: str, folder: Path, *, console: Console) -> Non
 
 
 def _place_of(file: ClusterFile, job: str) -> str:
-    """The folder that a job said it writes."""
+    """Returns the folder that a job said it writes."""
     with connected(file) as head:
         try:
             check_job(head, job)
@@ -63,7 +63,7 @@ def _download(place: str, folder: Path) -> None:
 
 
 def _copy(file: ClusterFile, place: str, folder: Path) -> None:
-    """On premises by rsync itself, else by Ray's, which finds the head and reaches into its container."""
+    """Copies by rsync on premises, else by Ray's own rsync, which finds the head and reaches into its container."""
     if file.on_premises:
         head = file.hosts[0]
         seen = on_host(file, head, f"test -f {shlex.quote(place)}/run.json")

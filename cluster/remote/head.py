@@ -24,7 +24,7 @@ from tautune.records.errors import InputError, RunFailed
 
 DASHBOARD = 8265
 SHOWN = "tautune"
-"""Of a job's metadata: the command that its user gave."""
+"""The entry of a job's metadata that holds the command which its user gave."""
 TUNNEL_SECONDS = 60
 """Seconds that SSH may take to come through."""
 LOST = (ConnectionError, requests.RequestException, aiohttp.ClientError)
@@ -41,7 +41,7 @@ class Head:
         self.jobs = JobSubmissionClient(url)
 
     def submit(self, job: str, arguments: list[str], *, shown: list[str], runtime_env: dict[str, Any]) -> None:
-        """Runs `tautune ARGUMENTS` there under the name `job`; `shown` is what `tautune jobs` lists of it."""
+        """Runs `tautune ARGUMENTS` there under the name `job`; `shown` is how `tautune jobs` lists it."""
         self.jobs.submit_job(
             entrypoint=shlex.join(["python", "-P", "-m", "tautune", *arguments]),
             submission_id=job,
@@ -50,7 +50,7 @@ class Head:
         )
 
     def nodes(self) -> list[Any]:
-        """Ray's records of the nodes that are alive."""
+        """Returns Ray's records of the nodes that are alive."""
         from ray.util.state import list_nodes
 
         return list(list_nodes(address=self.url, filters=[("state", "=", "ALIVE")], limit=10_000))
@@ -58,11 +58,11 @@ class Head:
 
 @contextmanager
 def connected(file: ClusterFile) -> Iterator[Head]:
-    """A `Head` while the tunnel to it is open.
+    """Yields a `Head` as long as the tunnel to it is open.
 
     Raises:
         InputError: the cluster is not up, is out of reach, or does not take the token.
-        RunFailed: it was lost meanwhile.
+        RunFailed: it was lost meanwhile, or refuses.
     """
     import ray
 
@@ -105,7 +105,7 @@ def _of_the_jobs_api(file: ClusterFile, error: RuntimeError) -> RunFailed | None
 
 @contextmanager
 def tunnel(file: ClusterFile, remote_port: int, local_port: int = 0) -> Iterator[int]:
-    """A port on this machine's loopback (0: any) that leads to one on the head's, as long as the block runs."""
+    """Yields a port on this machine's loopback that leads to one on the head's; 0 takes any port."""
     check_programs()
     check_port(local_port)
     local = local_port or _free_port()
@@ -133,13 +133,13 @@ def tunnel(file: ClusterFile, remote_port: int, local_port: int = 0) -> Iterator
 
 
 def check_port(port: int) -> None:
-    """Raises InputError if something listens there on this machine; 0 is none."""
+    """Raises InputError if something on this machine listens at that port; 0 stands for any."""
     if port and answers("127.0.0.1", port):
         raise InputError(f"--port: {port} is in use on this machine; give another")
 
 
 def _tunnel_command(file: ClusterFile, local: int, remote: int) -> list[str]:
-    """On premises the head is the one of the file; Ray would look for it in the temporary folder of who called up."""
+    """Returns SSH to the head that the file names, on premises: Ray's own command needs notes of `ray up`."""
     if file.on_premises:
         there = ["-N", "-L", f"127.0.0.1:{local}:127.0.0.1:{remote}", target(file, file.hosts[0])]
         return [*ssh(file, "ExitOnForwardFailure=yes", "ServerAliveInterval=15"), *there]
@@ -156,7 +156,7 @@ def _no_tunnel(file: ClusterFile, said: str) -> InputError:
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether something takes a connection there."""
+    """Returns whether something takes a connection there."""
     try:
         socket.create_connection((host, port), timeout=3).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""What SSH tells of machines that one has, before `ray up` waits for them for minutes."""
+"""What SSH tells about machines on premises, before `ray up` would wait minutes for them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +18,7 @@ ASK_RAY = "~/tautune/.venv/bin/python -c 'import ray; print(ray.__version__)'"
 
 
 def check_hosts(file: ClusterFile) -> None:
-    """Raises InputError, naming the host, if one is out of reach, refuses the key, or cannot run this."""
+    """Raises InputError, naming the host, if one is out of reach, refuses the key, or cannot run tautune."""
     pythons: dict[str, str] = {}
     for host, said in ask_hosts(file, ASK_VERSIONS).items():
         if "no rsync" in said:
@@ -28,7 +28,7 @@ def check_hosts(file: ClusterFile) -> None:
 
 
 def ask_hosts(file: ClusterFile, command: str) -> dict[str, str]:
-    """Runs a shell command on every machine; what each said. Raises InputError if one is out of reach."""
+    """Runs a shell command on every machine; returns what each said. Raises InputError if one is out of reach."""
     key = file.config["auth"].get("ssh_private_key")
     if key and not Path(key).expanduser().is_file():
         raise InputError(f"{file.path}: auth.ssh_private_key: there is no file {key}")
@@ -54,17 +54,17 @@ def _check_pythons(file: ClusterFile, pythons: dict[str, str]) -> None:
 
 
 def ray_runs_on(file: ClusterFile) -> list[str]:
-    """The machines on which some Ray runs: a head's server or a node's. Raises InputError if one is out of reach."""
+    """Returns the machines on which a Ray runs. Raises InputError if one is out of reach."""
     return [host for host, said in ask_hosts(file, ASK_RUNNING).items() if "runs" in said]
 
 
 def stop_ray(file: ClusterFile) -> None:
-    """On every machine: `ray down` looks for ray where no setup has put it, and calls that a success."""
+    """Stops Ray on every machine: `ray down` looks for it in the wrong place, and calls that a success."""
     ask_hosts(file, "~/tautune/.venv/bin/ray stop")
 
 
 def why_not_joined(file: ClusterFile) -> str:
-    """What SSH tells of the machines whose Ray is not running or is another one."""
+    """Returns what SSH tells about the first machine whose Ray is not running or has another version."""
     if not file.hosts:
         return "see the cloud's console for machines that did not start"
     head, *workers = file.hosts

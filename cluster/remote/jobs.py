@@ -1,4 +1,4 @@
-"""Jobs on a cluster: Ray Jobs, through SSH, with a name that is also their run's."""
+"""Jobs on a cluster: Ray Jobs, through SSH, each with a name that is also its run's."""
 
 import asyncio
 import difflib
@@ -23,9 +23,9 @@ SENT = ("sweep", "grid", "tune", "resume", "extend", "refit")
 OWN = ("board", "doctor")
 """Jobs that tautune makes for itself."""
 NEW_RUN = ("sweep", "grid", "tune")
-"""Those with a folder of their own, which gets the job's name if none is given."""
+"""Those of them that make a new folder, which gets the job's name if none is given."""
 STOP_SECONDS = 60
-"""That a stopped job has to write down what it found, before it is killed."""
+"""Seconds in which a stopped job has to write down what it found, before it is killed."""
 
 
 def submit(
@@ -80,10 +80,10 @@ def submit(
 
 
 def list_jobs(file: ClusterFile, *, every: bool = False) -> list[Json]:
-    """The cluster's jobs, the latest first, as plain records; times in seconds since 1970.
+    """Returns the cluster's jobs as plain records, the latest first; times are in seconds since 1970.
 
     Args:
-        every: also those of `doctor` and `board`.
+        every: include the jobs of `doctor` and `board`.
     """
     with connected(file) as head:
         found = [details for details in head.jobs.list_jobs() if details.submission_id]
@@ -108,7 +108,7 @@ def list_jobs(file: ClusterFile, *, every: bool = False) -> list[Json]:
 
 
 def logs(file: ClusterFile, job: str, *, follow: bool) -> None:
-    """Prints what the job said. Raises RunFailed if it is followed to a bad end."""
+    """Writes what the job said to stdout. Raises RunFailed if it is followed and fails."""
     with connected(file) as head:
         check_job(head, job)
         if follow:
@@ -118,7 +118,7 @@ def logs(file: ClusterFile, job: str, *, follow: bool) -> None:
 
 
 def stop(file: ClusterFile, job: str, *, console: Console) -> None:
-    """Ends a job as Ctrl-C does, and waits for it."""
+    """Ends a job as Ctrl-C would, and waits until it has ended."""
     with connected(file) as head:
         check_job(head, job)
         if head.jobs.get_job_status(job).is_terminal():
@@ -142,7 +142,7 @@ def check_job(head: Head, job: str) -> None:
 
 
 def run_name(arguments: list[str]) -> str:
-    """A name that no other run has: what it does, when, and six random letters."""
+    """Returns a name that no other run has: what it does, when, and six random letters."""
     subject = Path(arguments[1]).stem if len(arguments) > 1 else ""
     words = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{arguments[0]}-{subject}").strip("-")
     return f"{words}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

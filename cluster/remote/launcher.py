@@ -1,4 +1,4 @@
-"""`tautune up` and `tautune down`: Ray's own launcher, with what it needs set and what it does not check checked."""
+"""`tautune up` and `tautune down`: Ray's own launcher, with settings that it needs and checks that it lacks."""
 
 import shutil
 import subprocess
@@ -20,18 +20,18 @@ from tautune.cluster.remote.working_directory import sent_files
 from tautune.records.errors import InputError, Interrupted, RunFailed
 
 JOIN_SECONDS = 120
-"""That the machines have to join once `ray up` has done its work."""
+"""Seconds in which the machines have to join once `ray up` is done."""
 
 
 def up(file: ClusterFile, *, update: bool, console: Console) -> None:
     """Starts the cluster and waits until every node that should be there has joined.
 
     Args:
-        update: also when it is up already: its files are sent again and its Ray is restarted, which ends its jobs.
+        update: send the files again and restart Ray, which ends the jobs, where the cluster is up already.
 
     Raises:
         InputError: a program, a host or a key is missing, or the cluster is up already.
-        RunFailed: it came up in part; the message says how to take it down.
+        RunFailed: it came up only in part; the message says how to take it down.
     """
     check_programs()
     token = make_token()
@@ -68,7 +68,7 @@ def down(file: ClusterFile, *, console: Console) -> None:
 
     Raises:
         InputError: a machine is out of reach; nothing was done.
-        RunFailed: some of it goes on.
+        RunFailed: some of it still runs.
     """
     check_programs()
     ray_runs_on(file)
@@ -85,7 +85,7 @@ def down(file: ClusterFile, *, console: Console) -> None:
 
 
 def _ray(*arguments: str, cwd: Path, remedy: str) -> None:
-    """Runs a command of Ray with its output shown. Raises RunFailed with the last line of it."""
+    """Runs a command of Ray and shows its output. Raises RunFailed with the last line of it."""
     last = there = ""
     command = [ray_command(), *arguments, "--log-style", "pretty", "--log-color", "false"]
     with subprocess.Popen(
@@ -102,7 +102,7 @@ def _ray(*arguments: str, cwd: Path, remedy: str) -> None:
 
 
 def source_tree() -> Path:
-    """The tree that this process runs from: what a file mount of `.` sends, wherever the command is given.
+    """Returns the tree that this process runs from: a file mount of `.` sends it, wherever the command is given.
 
     Raises InputError if tautune was installed without it.
     """
@@ -116,7 +116,7 @@ def source_tree() -> Path:
 
 @contextmanager
 def _copy_to_send() -> Iterator[Path]:
-    """The tree without what git ignores: of a folder Ray first hashes every file, those that it does not send too."""
+    """Yields a copy of the tree without what git ignores: Ray hashes every file, also those that it does not send."""
     tree = source_tree()
     with tempfile.TemporaryDirectory() as folder:
         for file in sent_files(tree):
@@ -133,7 +133,7 @@ def _is_up(file: ClusterFile) -> bool:
 
 
 def _wait_for_nodes(file: ClusterFile, console: Console) -> int:
-    """Nodes that joined: as soon as all have, or when the time for it is over."""
+    """Waits until all nodes have joined or time is up; returns how many have."""
     end = time.monotonic() + JOIN_SECONDS
     said = 0
     with connected(file) as head:

@@ -1,4 +1,4 @@
-"""SSH to machines that one has, with the user and the key of the cluster file. It never asks for anything."""
+"""SSH to machines on premises, with the user and the key of the cluster file. It never asks for anything."""
 
 import subprocess
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from tautune.cluster.remote.cluster_file import ClusterFile
 
 TIMEOUT = 10
-"""Seconds for a host to answer."""
+"""Seconds in which a host has to answer."""
 OPTIONS = ("BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR")
 UNREACHED = 255
-"""SSH's own exit code: what was to be run there was not."""
+"""SSH's own exit code where the command was not run."""
 
 
 def ssh(file: ClusterFile, *more: str) -> list[str]:
-    """The program with its options, to which a target is added."""
+    """Returns the program with its options, to which a target is added."""
     key = file.config["auth"].get("ssh_private_key")
     options = [*OPTIONS, f"ConnectTimeout={TIMEOUT}", *(["IdentitiesOnly=yes"] if key else []), *more]
     identity = ["-i", str(Path(key).expanduser())] if key else []
@@ -25,7 +25,7 @@ def target(file: ClusterFile, host: str) -> str:
 
 
 def on_host(file: ClusterFile, host: str, command: str) -> subprocess.CompletedProcess[str]:
-    """Runs a shell command there."""
+    """Runs a shell command on a host."""
     whole = [*ssh(file), target(file, host), command]
     try:
         return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=60)
@@ -34,7 +34,7 @@ def on_host(file: ClusterFile, host: str, command: str) -> subprocess.CompletedP
 
 
 def ssh_error(file: ClusterFile, host: str, said: str) -> str:
-    """What SSH said, as one line that tells what to do."""
+    """Returns what SSH said as one line that says what to do."""
     auth = file.config["auth"]
     last = (said.strip().splitlines() or ["no answer"])[-1]
     if "Permission denied" in last:

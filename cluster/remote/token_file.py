@@ -1,4 +1,4 @@
-"""The token without which nobody is answered: a file of the same name on the laptop and on every node."""
+"""The token without which a cluster answers nobody: the same file on the laptop and on every node."""
 
 import os
 import secrets
@@ -8,11 +8,11 @@ from pathlib import Path
 from tautune.records.errors import InputError
 
 TOKEN = Path(".ray/auth_token")
-"""In the home; where Ray looks for it."""
+"""Its place in the home, where Ray looks for it."""
 
 
 def make_token() -> Path:
-    """The file of the cluster's token: made with mode 0600 if there is none, closed to others if it was open."""
+    """Returns the token's file, made with mode 0600 if there is none and closed to others if it was open."""
     file = Path.home() / TOKEN
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
@@ -37,6 +37,6 @@ def check_token() -> None:
 
 
 def token_mode() -> str:
-    """As in 0600; empty if there is no file."""
+    """Returns the file's mode as in 0600; empty if there is no file."""
     file = Path.home() / TOKEN
     return f"{stat.S_IMODE(file.stat().st_mode):04o}" if file.is_file() else ""

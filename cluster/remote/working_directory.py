@@ -1,4 +1,4 @@
-"""What a job takes along: the files of a folder, within the dashboard's limit."""
+"""The files of a folder that a job takes along, within the dashboard's limit."""
 
 import os
 import subprocess
@@ -7,19 +7,19 @@ from pathlib import Path
 from tautune.records.errors import InputError
 
 LIMIT = 100 * 2**20
-"""Bytes that Ray's dashboard takes."""
+"""Bytes that Ray's dashboard accepts."""
 AT_HOME = ("data", "results")
 """Folders of the working directory itself that stay at home."""
 ANYWHERE = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache")
-"""Folders that stay at home at any level; .git and .venv do too, and what git ignores: that Ray knows itself."""
+"""Folders that stay at home at any level. So do .git, .venv and what git ignores, which Ray itself leaves out."""
 NEVER = {*ANYWHERE, ".git", ".venv"}
 EXCLUDED = (*(f"/{name}" for name in AT_HOME), *ANYWHERE)
-"""For Ray's runtime environment."""
+"""What Ray's runtime environment is told to leave out."""
 NAMES_SHOWN = 3
 
 
 def check_size(folder: Path) -> int:
-    """Bytes that would be sent.
+    """Returns how many bytes would be sent.
 
     Raises:
         InputError: there is no such folder, or it is over the limit; the largest entries are named.
@@ -42,12 +42,12 @@ def check_size(folder: Path) -> int:
 
 
 def left_at_home(folder: Path) -> list[str]:
-    """What of `AT_HOME` is there."""
+    """Returns which of `AT_HOME` the folder has."""
     return [name for name in AT_HOME if (folder / name).is_dir()]
 
 
 def sent_files(folder: Path) -> list[Path]:
-    """Relative to the folder: all files and links but those of `EXCLUDED` and those that git ignores."""
+    """Returns all files and links, relative to the folder, but those in `EXCLUDED` and those that git ignores."""
     listed = (
         subprocess.run(
             ["git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

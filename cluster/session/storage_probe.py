@@ -12,16 +12,17 @@ from tautune.records.errors import InputError
 from tautune.records.storage import Folder, make, reason
 
 ANSWER_SECONDS = 60.0
+"""Seconds in which a host has to answer: it may have to start a process first."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one host."""
+    """What was found on one host."""
 
     node: str
     """Its address."""
     fault: str
-    """Empty if it reads what another wrote in the folder, and the other way round."""
+    """Empty if the host reads what another host wrote in the folder, and the other way round."""
 
 
 def check_storage(output: Folder) -> None:
@@ -87,7 +88,7 @@ def _nodes() -> list[dict[str, str]]:
 
 
 def _visit(ours: Folder, theirs: Folder, token: str) -> str:
-    """On another host. Returns what is wrong, or nothing."""
+    """Runs on each host; returns what is wrong, or nothing."""
     try:
         if isinstance(ours, Path) and not ours.parent.is_dir():
             return "it is not there: no disk that is shared"

@@ -46,7 +46,7 @@ def test_every_fault_names_its_node_and_a_remedy() -> None:
         "worker has python 3.12, head has 3.11": diagnosis.versions(
             of(versions=WELL.versions | {"python": "3.12.1"}), first="head"
         ),
-        "worker has another than head": diagnosis.code(of(code="2e"), first="head"),
+        "worker has other code than head": diagnosis.code(of(code="2e"), first="head"),
         "worker: mode 0644": diagnosis.token_files(of(token_mode="0644")),
         "worker: no ~/.ray/auth_token": diagnosis.token_files(of(token_mode="")),
         "worker lacks digits": diagnosis.data_sets(of(data={"digits": False})),
