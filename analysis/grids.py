@@ -123,23 +123,16 @@ def conclude(
         return means.reshape(len(delays), len(rates))
 
     loss, accuracy, diverged = (mean(outcomes[name]) for name in ("loss", "accuracy", "diverged"))
-    rows = []
-    for i, delay in enumerate(delays.tolist()):
-        own = at_delay == i
-        trained = np.flatnonzero(diverged[i] == 0)
-        best = int(trained[loss[i, trained].argmin()]) if len(trained) else None
-        rows.append(
-            DelayRow(
-                delay=delay,
-                best_learning_rate=None if best is None else float(rates[best]),
-                best_loss=None if best is None else float(loss[i, best]),
-                best_accuracy=None if best is None or np.isnan(accuracy[i, best]) else float(accuracy[i, best]),
-                largest_learning_rate=float(rates[trained[-1]]) if len(trained) else None,
-                diverged=int(outcomes["diverged"][own].sum()),
-                points=int(own.sum()),
-                theory=stability.max_stable_learning_rate(sharpness, delay, momentum),
-            )
+    rows = [
+        DelayRow(
+            delay=delay,
+            **_best(rates, loss[i], accuracy[i], diverged[i]),
+            diverged=int(outcomes["diverged"][at_delay == i].sum()),
+            points=int((at_delay == i).sum()),
+            theory=stability.max_stable_learning_rate(sharpness, delay, momentum),
         )
+        for i, delay in enumerate(delays.tolist())
+    ]
     return GridSummary(
         study=study,
         momentum=momentum,
@@ -150,3 +143,22 @@ def conclude(
         diverged=diverged,
         rows=tuple(rows),
     )
+
+
+def _best(
+    rates: NDArray[np.float64],
+    loss: NDArray[np.float64],
+    accuracy: NDArray[np.float64],
+    diverged: NDArray[np.float64],
+) -> dict[str, float | None]:
+    """Returns the best and the largest of one delay's learning rates [R] at which no seed diverged."""
+    trained = np.flatnonzero(diverged == 0)
+    if not len(trained):
+        return dict.fromkeys(("best_learning_rate", "best_loss", "best_accuracy", "largest_learning_rate"))
+    best = int(trained[loss[trained].argmin()])
+    return {
+        "best_learning_rate": float(rates[best]),
+        "best_loss": float(loss[best]),
+        "best_accuracy": None if np.isnan(accuracy[best]) else float(accuracy[best]),
+        "largest_learning_rate": float(rates[trained[-1]]),
+    }

@@ -14,8 +14,10 @@ from tautune.commands.options import (
     DEFAULT_DELAYS,
     Delays,
     Device,
+    LearningRates,
     MiniBatch,
     MomentumOption,
+    PointsPerTrial,
     Shifted,
     StabilityStudyName,
     parameters,
@@ -34,18 +36,13 @@ grid_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def grid(
     study: StabilityStudyName,
     delays: Delays = DEFAULT_DELAYS,
-    learning_rates: Annotated[
-        str,
-        typer.Option(help="How many, around theory's thresholds; or a list, 0.1,0.3; or a range, 1e-3:1:16."),
-    ] = "16",
+    learning_rates: LearningRates = "16",
     steps: Annotated[int, typer.Option(help="Optimizer steps of each training.")] = 2000,
     mini_batch: MiniBatch = None,
     momentum: MomentumOption = 0.0,
     shifted: Shifted = False,
     seeds: Annotated[int, typer.Option(help="Initial weights and orders of the mini-batches to repeat with.")] = 1,
-    points_per_trial: Annotated[
-        str, typer.Option(help="Points that train together in a trial; auto measures what is fast.")
-    ] = "auto",
+    points_per_trial: PointsPerTrial = "auto",
     bfloat16_queue: Annotated[
         bool, typer.Option("--bfloat16-queue", help="Store the gradients that wait in bfloat16.")
     ] = False,

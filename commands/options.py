@@ -19,6 +19,23 @@ StabilityStudyName = Annotated[
     str, typer.Argument(help="One of `tautune studies`, or a file of your own: path/to/my_study.py.")
 ]
 
+Resolution = Annotated[float, typer.Option(help="Relative width of a threshold's bracket.")]
+Tolerance = Annotated[
+    float, typer.Option(help="Gradient norm at the minimum, relative to its value where training began.")
+]
+Budget = Annotated[int, typer.Option(help="Gradient evaluations in which the minimum must be reached.")]
+Orders = Annotated[int | None, typer.Option(help="Orders of the mini-batches to repeat with.", show_default="3")]
+FirstGuess = Annotated[
+    str, typer.Option(help="Where the search begins: a multiple of theory's threshold, or none (η = 0.01).")
+]
+Departures = Annotated[
+    bool, typer.Option(help="Also watch how soon training leaves above the threshold (the figure's right side).")
+]
+LearningRates = Annotated[
+    str, typer.Option(help="How many, around theory's thresholds; or a list, 0.1,0.3; or a range, 1e-3:1:16.")
+]
+PointsPerTrial = Annotated[str, typer.Option(help="Points that train together in a trial; auto measures what is fast.")]
+
 
 @contextmanager
 def parameters(kind: type[ValueError] = ValueError) -> Iterator[None]:

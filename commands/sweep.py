@@ -9,12 +9,18 @@ from tautune._sweep import carry_out
 from tautune.commands.checking import checked
 from tautune.commands.options import (
     DEFAULT_DELAYS,
+    Budget,
     Delays,
+    Departures,
     Device,
+    FirstGuess,
     MiniBatch,
     MomentumOption,
+    Orders,
+    Resolution,
     Shifted,
     StabilityStudyName,
+    Tolerance,
     parameters,
     parse_delays,
 )
@@ -25,6 +31,9 @@ from tautune.records.storage import output_folder
 from tautune.runners.sweep import Sweep
 from tautune.trainables.theory.momentum import Momentum
 
+Output = Annotated[
+    str | None, typer.Option(help="Folder of the results, or s3://…, gs://….", show_default="results/STUDY…")
+]
 sweep_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -34,25 +43,15 @@ def sweep(
     delays: Delays = DEFAULT_DELAYS,
     momentum: MomentumOption = 0.0,
     shifted: Shifted = False,
-    resolution: Annotated[float, typer.Option(help="Relative width of a threshold's bracket.")] = 0.005,
+    resolution: Resolution = 0.005,
     mini_batch: MiniBatch = None,
-    seeds: Annotated[
-        int | None, typer.Option(help="Orders of the mini-batches to repeat with.", show_default="3")
-    ] = None,
-    output: Annotated[
-        str | None, typer.Option(help="Folder of the results, or s3://…, gs://….", show_default="results/STUDY…")
-    ] = None,
+    seeds: Orders = None,
+    output: Output = None,
     device: Device = "auto",
-    first_guess: Annotated[
-        str, typer.Option(help="Where the search begins: a multiple of theory's threshold, or none (η = 0.01).")
-    ] = "1",
-    departures: Annotated[
-        bool, typer.Option(help="Also watch how soon training leaves above the threshold (the figure's right side).")
-    ] = True,
-    tolerance: Annotated[
-        float, typer.Option(help="Gradient norm at the minimum, relative to its value where training began.")
-    ] = 1e-6,
-    budget: Annotated[int, typer.Option(help="Gradient evaluations in which the minimum must be reached.")] = 20_000,
+    first_guess: FirstGuess = "1",
+    departures: Departures = True,
+    tolerance: Tolerance = 1e-6,
+    budget: Budget = 20_000,
 ) -> None:
     """Measure the largest stable learning rate of STUDY at every delay, beside theory's."""
     wanted_delays, guess = parse_delays(delays), _parse_guess(first_guess)

@@ -44,7 +44,7 @@ def mermaid(pairs: list[tuple[str, str]]) -> str:
 
 def drawn(page: str) -> str:
     """Returns the page with its drawings made anew."""
-    graph = grimp.build_graph("tautune", cache_dir=None)
+    graph = grimp.build_graph("tautune", cache_dir=None, exclude_type_checking_imports=True)
     for package in DRAWN:
         before, rest = page.split(BEGIN.format(package))
         after = rest.partition(END)[2]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tautune.records.errors import InputError, RunFailed
+from tautune.runners.shared import check_delays, check_mini_batch
 from tautune.runners.sweep import DELAYS, SEEDS
+from tautune.trainables.theory.momentum import Momentum
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
     from tautune.analysis.thresholds import Thresholds
+    from tautune.trainables.theory.problem import Problem
+    from tautune.trainables.threshold.in_process import Measured
     from tautune.trainables.threshold.record import MeasurementRecord
 
 
@@ -70,29 +74,17 @@ def measure_thresholds(
         InputError: the model, the loss, the data or a value cannot be used. It is a ValueError.
         RunFailed: no minimum was reached; the message says how far training came, and what may help.
     """
-    import torch
-
-    from tautune.analysis.sweep_conclusion import conclude
-    from tautune.runners.shared import check_delays, check_mini_batch
-    from tautune.trainables.theory.momentum import Momentum
-    from tautune.trainables.theory.preparation import prepare_problem
-    from tautune.trainables.threshold.in_process import measure_in_process
-    from tautune.trainables.threshold.minimum import MinimumNotReached
-
-    wanted = tuple(delays)
     try:
-        check_delays(wanted)
-        kind = Momentum(momentum, shifted)
-        problem = prepare_problem(
-            model, loss, inputs, targets, l2=l2, precision=precision or torch.float64, device=device
-        )
+        check_delays(wanted := tuple(delays))
+        kind, repeats = Momentum(momentum, shifted), 1 if mini_batch is None else seeds or SEEDS
+        problem = _problem(model, loss, inputs, targets, l2, precision, device)
         check_mini_batch(mini_batch, type(model).__name__, len(problem))
-        measured = measure_in_process(
+        found = _measure(
             problem,
             wanted,
             momentum=kind,
             mini_batch=mini_batch,
-            seeds=1 if mini_batch is None else seeds or SEEDS,
+            seeds=repeats,
             resolution=resolution,
             departures=departures,
             tolerance=tolerance,
@@ -101,15 +93,46 @@ def measure_thresholds(
         )
     except ValueError as error:
         raise InputError(str(error)) from None
+    return _concluded(found, type(model).__name__, kind, mini_batch, len(problem))
+
+
+def _problem(
+    model: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    inputs: Tensor,
+    targets: Tensor,
+    l2: float,
+    precision: torch.dtype | None,
+    device: torch.device | str,
+) -> Problem:
+    import torch
+
+    from tautune.trainables.theory.preparation import prepare_problem
+
+    precision = precision or torch.float64
+    return prepare_problem(model, loss, inputs, targets, l2=l2, precision=precision, device=device)
+
+
+def _measure(problem: Problem, delays: tuple[int, ...], **settings: Any) -> Measured:
+    from tautune.trainables.threshold.in_process import measure_in_process
+    from tautune.trainables.threshold.minimum import MinimumNotReached
+
+    try:
+        return measure_in_process(problem, delays, **settings)
     except MinimumNotReached as error:
         raise RunFailed(str(error)) from None
+
+
+def _concluded(found: Measured, name: str, momentum: Momentum, mini_batch: int | None, examples: int) -> Thresholds:
+    from tautune.analysis.sweep_conclusion import conclude
+
     return conclude(
-        measured.records,
-        study=type(model).__name__,
-        sharpness=measured.minimum.sharpness,
-        momentum=kind,
+        found.records,
+        study=name,
+        sharpness=found.minimum.sharpness,
+        momentum=momentum,
         mini_batch=mini_batch,
-        examples=len(problem),
+        examples=examples,
     )
 
 

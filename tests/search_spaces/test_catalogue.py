@@ -23,7 +23,7 @@ def entry_of(name: str) -> Entry:
     if CATALOGUE[name].commands == MEASURED:
         study = search_spaces.find(name)
         assert study.name == name
-        examples = len(study.data()[0])
+        examples = len(study.problem())
         return Entry(module=module, commands=MEASURED, description=study.description, examples=examples)
     tuned = search_spaces.find_tuning(name)
     assert tuned.name == name
