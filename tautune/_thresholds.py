@@ -42,9 +42,9 @@ def measure_thresholds(
 ) -> Thresholds:
     """Measures the largest stable learning rate of a model at every delay, beside theory's.
 
-    A copy of the model is trained from its present weights to a minimum, without delay, and is displaced from there by a
-    millionth of the weights' norm; whether delayed training then stays or leaves is what is measured. The model itself,
-    torch's random numbers and its number of threads stay as they are. `tautune.sweep` does the same on Ray, in parallel.
+    A copy of the model is trained from its present weights to a minimum, without delay, and is displaced from there by
+    a millionth of the weights' norm; whether delayed training then stays or leaves is what is measured. The model,
+    torch's random numbers and its number of threads stay as they are. `tautune.sweep` does it in parallel, on Ray.
 
     The model is evaluated in eval mode: dropout is off, and batch norm uses its running statistics as they are.
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.commands.test_commands import BAD
+from tests.commands.bad_input import BAD, prepare
 
 DEAR = {
     "tune a_study.py": "a file of the user's is run to see what it holds",
@@ -18,7 +18,7 @@ DEAR = {
 PROGRAM = """
 import json, os, sys, time
 from pathlib import Path
-from tests.commands.test_commands import BAD
+from tests.commands.bad_input import BAD
 from tautune.commands import app
 
 def children():
@@ -48,8 +48,6 @@ for command in BAD:
 
 
 def test_bad_input_is_refused_without_torch_and_without_a_ray_process(tmp_path: Path) -> None:
-    from tests.commands.test_commands import prepare
-
     prepare(tmp_path)
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "caches"), "TAUTUNE_DATA": str(tmp_path / "data")}
     environment |= {"PYTHONPATH": str(Path(__file__).parents[2])}

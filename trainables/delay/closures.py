@@ -41,6 +41,7 @@ class EvaluatedClosure:
         self.before = self._versions()
 
     def __call__(self) -> Any:
+        """Returns the closure's value. Raises ValueError for a second call, or one after the weights have moved."""
         if self.called or self._versions() != self.before:
             raise ValueError(
                 f"delay must be 0 for {type(self.optimizer).__name__}: it evaluates its closure again during its step, "

@@ -34,10 +34,12 @@ class RandomDelay:
 
     @cached_property
     def maximum(self) -> int:
+        """Returns the longest delay that can be drawn."""
         return len(self.probabilities) - 1
 
     @cached_property
     def minimum(self) -> int:
+        """Returns 0: a short delay is never ruled out."""
         return 0
 
     def at(self, time: int) -> int:
@@ -67,10 +69,12 @@ class RecordedDelay:
 
     @cached_property
     def maximum(self) -> int:
+        """Returns the longest delay of the record."""
         return max(self.delays)
 
     @cached_property
     def minimum(self) -> int:
+        """Returns the shortest delay of the record."""
         return min(self.delays)
 
     def at(self, time: int) -> int:

@@ -1,5 +1,6 @@
-"""cluster.yaml on AWS, as far as instances: Ray's own bootstrap and node provider against moto's EC2, IAM and S3 on
-this machine. moto launches any image without looking it up, and does not judge the conditions of policies.
+"""cluster.yaml on AWS, as far as instances: Ray's own bootstrap and node provider against moto's EC2, IAM and S3.
+
+moto launches any image without looking it up, and does not judge the conditions of policies.
 """
 
 import json
