@@ -110,7 +110,7 @@ def sweep(
 
         with user_input():
             chosen = search_spaces.find(study)
-        check_mini_batch(mini_batch, study, len(chosen.data()[0]))
+        check_mini_batch(mini_batch, study, len(chosen.examples()[0]))
         from tautune.records.storage import output_folder
         from tautune.runners.sweep import Sweep, run_sweep
 

@@ -69,7 +69,7 @@ def grid(
 
         with user_input():
             chosen = search_spaces.find(study)
-        check_mini_batch(mini_batch, study, len(chosen.data()[0]))
+        check_mini_batch(mini_batch, study, len(chosen.examples()[0]))
         import torch
 
         from tautune.records.storage import output_folder

@@ -53,11 +53,15 @@ class StabilityStudy:
 
     def problem(self, device: torch.device | str = "cpu") -> Problem:
         """Returns the training problem on `device`, at the initial weights."""
+        model = self._untrained(self.seed)
+        return prepare_problem(model, self.loss, *self.examples(), l2=self.l2, precision=self.precision, device=device)
+
+    def examples(self) -> tuple[Tensor, Tensor]:
+        """Returns inputs and targets as the study gives them."""
         data = self.data() if callable(self.data) else self.data
         if not isinstance(data, tuple | list) or len(data) != 2:
             raise ValueError(f"the data of {self.name} must be a pair (inputs, targets), not {type(data).__name__}")
-        model = self._untrained(self.seed)
-        return prepare_problem(model, self.loss, *data, l2=self.l2, precision=self.precision, device=device)
+        return data[0], data[1]
 
     def start(self, seed: int) -> Tensor:
         """Returns the initial weights [P] of another seed, on the CPU; a network's own, where `model` is one."""
