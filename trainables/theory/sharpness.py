@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
+ROUNDING = {torch.float32: 1e-4}
+"""Smallest residual, relative to λ, that products of a precision let Lanczos reach."""
+
 
 class Sharpness(NamedTuple):
     value: float
@@ -34,12 +37,13 @@ def largest_eigenvalue(
     Args:
         hessian_vector_product: v [P] ↦ Hv [P].
         like: a vector [P] whose device, dtype and length the products have.
-        tolerance: wanted relative accuracy of λ.
+        tolerance: wanted relative accuracy of λ; at least 1e-4 where the products are in single precision.
         seed: of Lanczos' start vector, so that a run can be repeated to the last digit.
 
     Raises:
         RuntimeError: Lanczos did not reach the tolerance.
     """
+    tolerance = max(tolerance, ROUNDING.get(like.dtype, 0.0))
     products = 0
 
     def multiply(v: NDArray[np.float64]) -> NDArray[np.float64]:

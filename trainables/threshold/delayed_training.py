@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn.utils import vector_to_parameters
 
@@ -12,6 +13,9 @@ from tautune.trainables.threshold.growth import Growth, envelope_rate, oscillati
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Settings
 
+LIMITS = {torch.float64: (1e3, 1e-3), torch.float32: (30.0, 0.1)}
+"""Factors by which the distance may grow and shrink while its growth is measured: beyond them the loss bends otherwise,
+or rounding is seen."""
 FLAT = 1e-6
 """Gradient norm at the minimum, relative to its start, up to which it does not disturb: the default tolerance."""
 
@@ -101,12 +105,13 @@ def measure_growth(training: DelayedTraining, *, tolerance: float = 1e-5) -> Gro
 
     Full batch: until three estimates, each from a record a third longer, agree to 0.1 % of the rate or to
     `tolerance`/(τ+1) per step. Mini-batch: over 200 (τ+1) steps or 20 epochs, whichever is more. Either way no
-    longer than the distance takes to change a thousandfold.
+    longer than the distance stays within `LIMITS`.
     """
     settings = training.settings
     lag = settings.delay + 1
     noisy = settings.mini_batch is not None
-    limits = {"leave": 1e3, "settle": 1e-3}
+    leave, settle = LIMITS[training.minimum.point.dtype]
+    limits = {"leave": leave, "settle": settle}
     if noisy:
         steps = max(200 * lag, 20 * math.ceil(len(training.problem) / (settings.mini_batch or 1)))
         training.advance(steps, **limits)

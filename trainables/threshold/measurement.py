@@ -12,7 +12,7 @@ from tautune.trainables.threshold.search import Sample, ThresholdSearch
 
 __all__ = ["Departure", "Measurement", "MeasurementRecord", "Settings"]
 
-PERTURBATION = {torch.float64: 1e-6, torch.float32: 1e-3}
+PERTURBATION = {torch.float64: 1e-6, torch.float32: 1e-4}
 """Distance from the minimum at which growth is measured, relative to ‖x*‖: small enough for curvature alone to act,
 large enough for rounding to be small beside it."""
 WITHOUT_KINKS = 1e-8

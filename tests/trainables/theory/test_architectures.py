@@ -48,7 +48,7 @@ def frozen() -> nn.Module:
 IMAGES, TOKENS, NUMBERS = (2, 4, 4), (4,), (4,)
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "convolutions": (cnn, IMAGES),
-    "convolutions, channels last": (lambda: cnn().to(memory_format=torch.channels_last), IMAGES),  # type: ignore[call-overload]
+    "convolutions, channels last": (lambda: cnn().to(memory_format=torch.channels_last), IMAGES),
     "convolutions, the first fixed": (frozen, IMAGES),
     "recurrent": (Last, TOKENS),
     "transformer": (transformer, TOKENS),

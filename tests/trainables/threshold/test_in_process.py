@@ -54,3 +54,18 @@ def test_what_cannot_be_measured_is_said_before_anything_is() -> None:
         measure_in_process(problem, [0], mini_batch=41)
     with pytest.raises(ValueError, match="delay must be an integer"):
         measure_in_process(problem, [-1])
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_single_precision_measures_too() -> None:
+    torch.manual_seed(0)
+    inputs, targets = torch.randn(60, 6), torch.randint(3, (60,))
+    model = nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 3))
+    single = prepare_problem(model, cross_entropy, inputs, targets, l2=0.03, precision=torch.float32)
+    found = measure_in_process(single, [2], resolution=0.05)
+    double = prepare_problem(model, cross_entropy, inputs, targets, l2=0.03)
+    exact = measure_in_process(double, [2], resolution=0.05)
+    rates = [m.records[0].threshold for m in (found, exact)]
+    assert rates[0] is not None
+    assert rates[1] is not None
+    assert rates[0].learning_rate == pytest.approx(rates[1].learning_rate, rel=0.01)
