@@ -79,7 +79,7 @@ def test_a_signal_to_the_whole_group_ends_a_run_in_its_own_words(
     run = Run(arguments, tmp_path, ignoring=arguments is TUNING)  # as under nohup
     run.wait_for(lambda: any(run.output.glob(kept)))
     said = run.end_by(number)
-    assert run.process.returncode == 130
+    assert run.process.returncode == 130, said
     assert said[-1].startswith(f"tautune: {word}"), said
     assert not [line for line in said if "rpc_client" in line or "Traceback" in line]
     until_nothing_runs(run)
