@@ -155,7 +155,7 @@ def small_node(preloaded: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _small(usual: type[Any], started: list[Any]) -> type[Any]:
-    class SmallNode(usual):  # type: ignore[misc, valid-type]
+    class SmallNode(usual):
         """Lacks the processes that one command on one machine has no use for, each of which imports Ray.
 
         The autoscaler's would also end a second late: it waits for the answer of a Ray that is gone.

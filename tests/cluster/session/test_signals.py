@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-SECONDS = 10.0
-"""Seconds in which a run has to end; on two idle cores it takes two, and Ray's own way took a minute."""
+SECONDS = 25.0
+"""Seconds in which a run has to end on a busy machine; on two idle cores it takes two to five, and it was a minute."""
 SWEEP = ("sweep", "digits", "--delays", ",".join(map(str, range(60))), "--no-departures")
 GRID = ("grid", "digits", "--steps", "1000000", "--learning-rates", "64")
 TUNING = ("tune", "digits_mlp", "--max-epochs", "1000", "--scheduler", "none")
@@ -67,7 +67,7 @@ def until_nothing_runs(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "number", "kept", "word"),
     [
-        (SWEEP, signal.SIGTERM, "measurements/*", "stopped; what was measured is"),
+        (SWEEP, signal.SIGTERM, "trials/*", "stopped; what was measured is"),
         (GRID, signal.SIGINT, "trials/*", "stopped; the points trained so far are in"),
         (TUNING, signal.SIGTERM, "trials.csv", "stopped; `tautune resume"),
     ],
@@ -79,7 +79,7 @@ def test_a_signal_to_the_whole_group_ends_a_run_in_its_own_words(
     run = Run(arguments, tmp_path, ignoring=arguments is TUNING)  # as under nohup
     run.wait_for(lambda: any(run.output.glob(kept)))
     said = run.end_by(number)
-    assert run.process.returncode == 130
+    assert run.process.returncode == 130, said
     assert said[-1].startswith(f"tautune: {word}"), said
     assert not [line for line in said if "rpc_client" in line or "Traceback" in line]
     until_nothing_runs(run)
@@ -97,7 +97,7 @@ def test_a_signal_while_ray_starts_is_one_word(number: signal.Signals, tmp_path:
 
 def test_nothing_outlives_a_run_that_was_killed(tmp_path: Path) -> None:
     run = Run(SWEEP, tmp_path)
-    run.wait_for(lambda: any(run.output.glob("measurements/*")))
+    run.wait_for(lambda: any(run.output.glob("trials/*")))
     run.process.kill()
     run.process.communicate()
     until_nothing_runs(run)
