@@ -66,12 +66,18 @@ class TensorBoardLog(LoggerCallback):
         writer = self.writers[trial.trial_id]
         for name in SCALARS:
             writer.add_scalar(name, result[name], result["epochs"])
-        row = self.table.trials.rows[trial.trial_id]
-        for name in BEST:
-            writer.add_scalar(f"best/{name}", row[name], result["epochs"])
+        self._write_best(trial)
         writer.flush()
 
+    def _write_best(self, trial: Any) -> None:
+        row = self.table.trials.rows.get(trial.trial_id)
+        if row:  # a run of an earlier version has this callback before the other, and no row yet
+            for name in BEST:
+                self.writers[trial.trial_id].add_scalar(f"best/{name}", row[name], row["epochs_trained"])
+
     def log_trial_end(self, trial: Any, failed: bool = False) -> None:
+        if trial.trial_id in self.writers:
+            self._write_best(trial)
         writer = self.writers.pop(trial.trial_id, None)
         if writer:
             writer._get_file_writer().add_summary(self.endings.pop(trial.trial_id))

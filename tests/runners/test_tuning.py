@@ -20,7 +20,7 @@ from tautune.search_spaces import digits_mlp
 from tautune.trainables.classifier import datasets
 from tautune.trainables.classifier.datasets import ImageData
 from tautune.trainables.classifier.trial import DIVERGED_VALIDATION_LOSS
-from tests.runners.tunings import EXPLOSIVE, GRID, SMALL, STEPS, rows_of, run
+from tests.runners.tunings import EXPLOSIVE, GRID, SMALL, STEPS, rows_of, run, without_zero_width
 
 COMBINATIONS = [
     ("grid", "none"),
@@ -147,8 +147,9 @@ def test_the_searcher_is_told_of_a_divergence_and_turns_away(tmp_path: Path) -> 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 def test_configurations_that_raise_are_named_and_the_others_kept(tmp_path: Path) -> None:
-    study = replace(SMALL, model="cnn", space={"layers": tune.choice([1, 2]), "channels": tune.choice([4, 0])})
-    with pytest.raises(RunFailed, match=r"(?s)Traceback.* 2 of 4 trials failed; above is trial .*channels=0"):
+    space = {"learning_rate": tune.choice([0.01, 0.1]), "width": tune.choice([4, 0])}
+    study = replace(SMALL, model=without_zero_width, space=space)
+    with pytest.raises(RunFailed, match=r"(?s)Traceback.* 2 of 4 trials failed; above is trial 0[1-4] .*width=0"):
         run(study, "grid", "none", tmp_path / "out", max_epochs=1)
     states = [row["state"] for row in rows_of(tmp_path / "out")]
     assert sorted(states) == ["failed", "failed", "finished", "finished"]

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 from rich.console import Console
+from torch import nn
 
 from tautune._tune import tune as tautune_tune
 from tautune.commands.tuning_display import TuningDisplay
@@ -32,6 +34,13 @@ GRID = replace(SMALL, space={"learning_rate": tune.choice([1e-2, 1e-1]), "units"
 STEPS = 18
 """An epoch of the 1149 images that are left of the digits to train on, in mini-batches of 64."""
 EXPLOSIVE = replace(SMALL, space={"learning_rate": tune.choice([1e-2, 1e8]), "optimizer": "sgd"})
+
+
+def without_zero_width(shape: tuple[int, ...], classes: int, *, width: int) -> nn.Module:
+    """A user's model, which raises where the space should not have led it."""
+    if not width:
+        raise ValueError("no width")
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), width), nn.Linear(width, classes))
 
 
 def run(study: TuningStudy, search: str, scheduler: str, output: Path, **options: Any) -> tuple[dict[str, Any], str]:
