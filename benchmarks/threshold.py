@@ -20,8 +20,9 @@ from tautune.records.minimum_cache import MinimumCache
 from tautune.search_spaces import digits
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.problem import Problem
+from tautune.trainables.threshold.descent import find_minimum
 from tautune.trainables.threshold.measurement import Measurement, Settings
-from tautune.trainables.threshold.minimum import Minimum, content_hash, find_minimum
+from tautune.trainables.threshold.minimum import Minimum, content_hash
 
 DELAYS = (0, 1, 4)
 BLIND_GUESS = 0.01

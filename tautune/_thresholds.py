@@ -114,8 +114,8 @@ def _problem(
 
 
 def _measure(problem: Problem, delays: tuple[int, ...], **settings: Any) -> Measured:
+    from tautune.trainables.threshold.descent import MinimumNotReached
     from tautune.trainables.threshold.in_process import measure_in_process
-    from tautune.trainables.threshold.minimum import MinimumNotReached
 
     try:
         return measure_in_process(problem, delays, **settings)

@@ -1,8 +1,6 @@
 """`tautune up` on three hosts, jobs on them, hosts that die, and those who have no token: the real thing."""
 
-import csv
 import json
-import math
 import re
 import signal
 import subprocess
@@ -10,16 +8,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from tautune.trainables.classifier.trial import CHECKPOINT_SECONDS
-from tests.cluster.hosts import Host, why_not
-from tests.cluster.real_cluster import ROOT, Cluster, add_names_like_ours, hosts_and_laptop, wait_until
+from tests.cluster.faults import FAULTY_EPOCHS, WorkerFaults, check_whole, faulty_run, finished, kill_and_cut_off
+from tests.cluster.hosts import why_not
+from tests.cluster.real_cluster import ROOT, Cluster, hosts_and_laptop, wait_until
 from tests.cluster.slow_study import write_slow_study
 
 pytestmark = [
@@ -27,7 +24,6 @@ pytestmark = [
     pytest.mark.timeout(400),
     pytest.mark.skipif(bool(why_not()), reason=f"the three-host cluster {why_not()}"),
 ]
-EPOCH_SECONDS, TRIALS, FAULTY_EPOCHS = 0.5, 24, 42
 
 
 @pytest.fixture(scope="module")
@@ -46,54 +42,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         assert down.returncode == 0, down.stdout + down.stderr
 
 
-def finished(folder: Path) -> int:
-    """Trials."""
-    if not (folder / "trials.csv").exists():
-        return 0
-    return sum(row["state"] == "finished" for row in csv.DictReader((folder / "trials.csv").open()))
-
-
-def faulty_run(cluster: Cluster, name: str, folder: Path, *, epochs: int, cpus: float) -> Path:
-    """Submits it from a folder full of names like ours, with so much of a CPU a trial; returns its results."""
-    add_names_like_ours(folder)
-    write_slow_study(folder, epoch_seconds=EPOCH_SECONDS)
-    options = ("--trials", str(TRIALS), "--max-epochs", str(epochs), "--search", "random", "--scheduler", "none")
-    cluster.submit(name, "tune", "slow.py", *options, "--cpus-per-trial", str(cpus), working_dir=folder)
-    results = cluster.storage / name
-    wait_until((results / "trials.csv").exists, seconds=150, what="the first epochs")
-    return results
-
-
-@dataclass
-class WorkerFaults:
-    """What befalls a worker of a run, while the tests that need the head alone look at other things."""
-
-    may_begin: Event
-    results: Future[Path]
-
-
 @pytest.fixture(scope="module")
 def worker_faults(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerFaults]:
     folder, may_begin = tmp_path_factory.mktemp("faults"), Event()
     with ThreadPoolExecutor(1) as pool:
         yield WorkerFaults(may_begin, pool.submit(kill_and_cut_off, cluster, cluster.workers[0], folder, may_begin))
-
-
-def kill_and_cut_off(cluster: Cluster, worker: Host, folder: Path, may_begin: Event) -> Path:
-    """It dies, comes back and is at work again, loses its network, comes back."""
-    # so many epochs that the host is back before the end; and room for a trial of another job
-    results = faulty_run(cluster, "faults", folder, epochs=FAULTY_EPOCHS, cpus=0.9)
-    may_begin.wait(60)
-    worker.kill()
-    worker.start()  # as after a power cut; the autoscaler brings Ray up on it again
-    at_work = "pgrep -f ray::ResourceTrainable"  # what Tune makes of a trial's class
-    wait_until(lambda: cluster.hosts.ssh(worker, at_work).stdout, seconds=120, what="trials on a host that was killed")
-    worker.cut()
-    time.sleep(40)  # longer than Ray waits for a host, see environment.sh
-    worker.restore()
-    job = cluster.wait_for("faults", seconds=200)
-    assert job["status"] == "SUCCEEDED", job["message"]
-    return results
 
 
 def test_a_cluster_that_is_up_is_left_alone(cluster: Cluster) -> None:
@@ -253,16 +206,6 @@ def test_an_outsider_is_refused_everywhere(cluster: Cluster) -> None:
     inside = "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8265/api/jobs/"
     assert cluster.hosts.ssh(cluster.head, inside).stdout == "401"
     assert cluster.hosts.ssh(cluster.head, f"{inside} -H 'Authorization: Bearer {token}'").stdout == "200"
-
-
-def check_whole(folder: Path, *, epochs: int) -> None:
-    """Every trial once, to its end, and of none more than a checkpoint's interval done again for each host lost."""
-    rows = list(csv.DictReader((folder / "trials.csv").open()))
-    assert len(rows) == TRIALS == len({row["trial"] for row in rows})
-    assert {row["state"] for row in rows} == {"finished"}
-    assert {row["epochs_trained"] for row in rows} == {str(epochs)}
-    interval = math.ceil(CHECKPOINT_SECONDS / EPOCH_SECONDS) + 1
-    assert all(int(row["epochs_run"]) <= epochs + 2 * interval for row in rows)
 
 
 def test_a_worker_that_was_killed_and_then_cut_off_lost_no_trial(worker_faults: WorkerFaults) -> None:

@@ -137,16 +137,6 @@ def test_the_probe_leaves_nothing_and_names_what_it_may_not_do(bucket: Folder, m
         check_storage(folder_at(str(bucket)))
 
 
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
-def test_the_probe_of_a_disk_leaves_no_folder(tmp_path: Path) -> None:
-    assert [verdict.fault for verdict in probe(tmp_path / "new" / "folder")] == [""]
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / "file").write_text("")
-    (verdict,) = probe(tmp_path / "file")
-    assert verdict.fault.startswith("it cannot be written")
-
-
 def act_as(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str]) -> None:
     for name, value in changes.items():
         monkeypatch.setenv(name, value)

@@ -123,8 +123,10 @@ class StackedTraining:
         self._share_out()
 
     def _share_out(self) -> None:
-        """After rows came or went: the parameters as views of x, the groups' parts of x and of the gradients,
-        and which seed's mini-batches each row is given.
+        """Makes anew, after rows came or went, what refers to them.
+
+        These are the parameters as views of x, the groups' parts of x and of the gradients, and which seed's
+        mini-batches each row is given.
         """
         sizes = [p.numel() for p in self.problem.parameters]
         views = zip(self.x.split(sizes, dim=1), self.problem.parameters, strict=True)

@@ -19,6 +19,8 @@ ROUNDING = {torch.float32: 1e-4}
 
 
 class Sharpness(NamedTuple):
+    """An eigenvalue with its eigenvector, how exact both are, and what they cost."""
+
     value: float
     """λ, in units of loss per squared parameter."""
     direction: Tensor

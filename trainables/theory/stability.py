@@ -178,6 +178,7 @@ def _pair(momentum: Momentum | float, shifted: bool) -> tuple[float, bool]:
 
 
 def check_delay(delay: int) -> None:
+    """Raises ValueError unless the delay is an integer between 0 and `LARGEST_DELAY`."""
     if not isinstance(delay, int | np.integer) or isinstance(delay, bool) or delay < 0:
         raise ValueError(f"delay must be an integer ≥ 0 (optimizer steps), not {delay!r}")
     if delay > LARGEST_DELAY:
@@ -185,6 +186,7 @@ def check_delay(delay: int) -> None:
 
 
 def check_momentum(momentum: float) -> None:
+    """Raises ValueError unless the momentum is in [0, 1)."""
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum must be at least 0 and below 1, not {momentum!r}")
 

@@ -10,8 +10,9 @@ from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.threshold.checks import check_problem
+from tautune.trainables.threshold.descent import Descent
 from tautune.trainables.threshold.measurement import Measurement
-from tautune.trainables.threshold.minimum import Descent, Minimum
+from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import MeasurementRecord, Settings
 
 

@@ -9,8 +9,9 @@ import torch
 from ray import tune
 
 from tautune.trainables.theory.problem import Problem, ProblemParts
+from tautune.trainables.threshold.descent import Descent, MinimumNotReached
 from tautune.trainables.threshold.measurement import Measurement
-from tautune.trainables.threshold.minimum import Descent, Minimum, MinimumNotReached
+from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Key, MeasurementRecord, Settings
 
 

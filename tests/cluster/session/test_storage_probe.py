@@ -28,3 +28,13 @@ def test_an_error_of_ours_is_not_told_as_the_folders(tmp_path: Path, monkeypatch
     with pytest.raises(TypeError, match="ours"):
         probe(tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_the_probe_of_a_disk_leaves_no_folder(tmp_path: Path) -> None:
+    assert [verdict.fault for verdict in probe(tmp_path / "new" / "folder")] == [""]
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    (verdict,) = probe(tmp_path / "file")
+    assert verdict.fault.startswith("it cannot be written")

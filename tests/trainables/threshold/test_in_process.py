@@ -7,8 +7,8 @@ from tautune.search_spaces import quadratic
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.theory.preparation import prepare_problem
+from tautune.trainables.threshold.descent import MinimumNotReached
 from tautune.trainables.threshold.in_process import measure_in_process
-from tautune.trainables.threshold.minimum import MinimumNotReached
 from tautune.trainables.threshold.record import MeasurementRecord
 
 

@@ -11,8 +11,9 @@ from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.threshold.delayed_training import DelayedTraining, steps_to_leave
+from tautune.trainables.threshold.descent import find_minimum
 from tautune.trainables.threshold.measurement import FACTORS, Measurement
-from tautune.trainables.threshold.minimum import Minimum, find_minimum
+from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import MeasurementRecord, Settings
 
 KINDS = [NO_MOMENTUM, Momentum(0.5), Momentum(0.9), Momentum(0.5, shifted=True), Momentum(0.9, shifted=True)]

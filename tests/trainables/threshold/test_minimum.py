@@ -6,7 +6,8 @@ from torch import nn
 
 from tautune import search_spaces
 from tautune.search_spaces import quadratic
-from tautune.trainables.threshold.minimum import Descent, Minimum, MinimumNotReached, content_hash, find_minimum
+from tautune.trainables.threshold.descent import Descent, MinimumNotReached, find_minimum
+from tautune.trainables.threshold.minimum import Minimum, content_hash
 from tests.trainables.theory.test_problem import dense_hessian, make_problem
 
 
