@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from tautune.search_spaces.stability_study import StabilityStudy
+from tautune import StabilityStudy
 
 
 def data() -> tuple[Tensor, Tensor]:

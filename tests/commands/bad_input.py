@@ -69,7 +69,7 @@ BAD = {
     "tune digits_mlp --set flip=False": "flip must be true or false, not 'False'",
     "tune digits_mlp --set batch_norm=no": "batch_norm must be true or false, not 'no'",
     "tune digits_mlp --set learning_rate=abc": "learning_rate cannot be 'abc', a str",
-    "tune digits_mlp --set optimizer=[1]": "optimizer cannot be [1], a list",
+    "tune digits_mlp --set optimizer=[1]": "optimizer must be one of sgd, momentum",
     "tune digits_mlp --set dropout=NaN": "--set takes finite numbers, not NaN",
     "tune digits_mlp --examples 5": "the images of digits_mlp cannot be divided so",
     "tune digits_mlp --folds 500": "folds must be at most",
