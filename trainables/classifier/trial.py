@@ -49,6 +49,7 @@ class ClassifierTrial(tune.Trainable):
     def reset_config(self, new_config: Config) -> bool:
         """Begins anew with other hyperparameters and the same data."""
         self.hyperparameters = self.shared["study"].hyperparameters(new_config)
+        self.broken = False  # whether its model or optimizer has raised: Tune wants a checkpoint all the same
         self.trainings: list[ClassifierTraining] = []
         self.lowest_loss, self.lowest_epoch, self.last_loss = math.inf, 0, DIVERGED_VALIDATION_LOSS
         self.since_checkpoint = 0.0
@@ -78,6 +79,7 @@ class ClassifierTrial(tune.Trainable):
             self._build()
             return self._step()
         except Exception:  # whatever a user's model raises is the result of this configuration
+            self.broken = True
             return self._report([], [], 0.0, failure=traceback.format_exc())
 
     def _step(self) -> dict[str, Any]:
@@ -138,7 +140,8 @@ class ClassifierTrial(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Writes trial.pt, from which `load_checkpoint` continues bit for bit."""
-        self._build()
+        if not self.broken:
+            self._build()
         state = {
             "trainings": [training.state_dict() for training in self.trainings],
             "progress": [self.lowest_loss, self.lowest_epoch, self.last_loss],
