@@ -44,7 +44,7 @@ def parameters(kind: type[ValueError] = ValueError) -> Iterator[None]:
         yield
     except kind as error:
         name, _, rule = str(error).partition(" ")
-        known = name.isidentifier() and rule.startswith(("must be ", "must hold "))
+        known = name.isidentifier() and name.islower() and rule.startswith(("must be ", "must hold "))
         raise InputError(f"--{name.replace('_', '-')} {rule}" if known else str(error)) from None
 
 
