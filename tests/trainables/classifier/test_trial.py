@@ -1,6 +1,5 @@
 """The tuner's trainable, in this process, without Ray's."""
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -82,7 +81,7 @@ def test_another_trials_checkpoint_keeps_this_trials_learning_rate(tmp_path: Pat
     (group,) = heir.trainings[0].optimizer.param_groups
     assert group["lr"] == 0.002
     assert group["betas"] == (0.5, 0.999)
-    history = json.loads(heir.step()["history"])
+    history = heir.step()["history"]
     assert [(entry["epoch"], entry["learning_rate"], entry["momentum"]) for entry in history] == [
         (0, 0.01, 0.9),
         (1, 0.002, 0.5),
@@ -97,13 +96,13 @@ def test_a_history_is_followed_when_it_is_replayed(tmp_path: Path) -> None:
     donor.step()
     donor.save_checkpoint(str(tmp_path))
     heir.load_checkpoint(str(tmp_path))
-    history = json.loads(heir.step()["history"])
+    history = heir.step()["history"]
     replayed = make_trial(fixed | second, replay=history)
     replayed.step()
     replayed.save_checkpoint(str(tmp_path))
     replayed = make_trial(fixed | second, replay=history)  # as after a refit that was stopped
     replayed.load_checkpoint(str(tmp_path))
-    assert json.loads(replayed.step()["history"]) == history
+    assert replayed.step()["history"] == history
     pairs = zip(heir.trainings[0].model.parameters(), replayed.trainings[0].model.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
