@@ -25,7 +25,7 @@ def start_local_ray(meanwhile: Sequence[str], in_workers: Sequence[str], **optio
     """
     if asks_for_a_token() is False:
         raise RunFailed("Ray would not ask for a token, so others could use it; set RAY_AUTH_MODE=token")
-    with _importing(meanwhile):
+    with sigterm_waits(), _importing(meanwhile):
         try:
             _start(in_workers, options)
         except SystemExit:  # what Ray makes of SIGTERM while it starts
@@ -41,7 +41,7 @@ def start_local_ray(meanwhile: Sequence[str], in_workers: Sequence[str], **optio
 
 
 def _start(in_workers: Sequence[str], options: dict[str, Any]) -> None:
-    with sigterm_waits(), processes_of_their_own(), small_node([GC_THRESHOLD, *in_workers]) as more:
+    with processes_of_their_own(), small_node([GC_THRESHOLD, *in_workers]) as more:
         ray.init(address="local", include_dashboard=False, **options, **more)
 
 

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -89,7 +88,16 @@ def processes_of_their_own() -> Iterator[None]:
         yield
         return
     usual = services.ConsolePopen
-    services.ConsolePopen = partial(usual, start_new_session=True)
+
+    def start(*arguments: Any, **options: Any) -> Any:
+        waiting = signal.SIGTERM in signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        try:  # a process inherits what its parent keeps waiting
+            return usual(*arguments, start_new_session=True, **options)
+        finally:
+            if waiting:
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    services.ConsolePopen = start
     try:
         yield
     finally:
@@ -100,10 +108,12 @@ def processes_of_their_own() -> Iterator[None]:
 def sigterm_waits() -> Iterator[None]:
     """Keeps SIGTERM waiting while `ray.init` connects inside, and then makes it Ctrl-C.
 
-    Ray's library puts a handler of its own there meanwhile, which prints a page about C++ and ends the process.
+    Ray's library puts a handler of its own there meanwhile, which prints a page about C++ and ends the process. The
+    threads that are started inside inherit the mask: the signal always reaches the main thread. The processes that
+    are started inside do not, see `processes_of_their_own`.
     """
     worker = _find("ray._private.worker", "connect")
-    if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
+    if threading.current_thread() is not threading.main_thread() or sys.platform != "linux":
         yield
         return
     if worker is None:
@@ -113,18 +123,19 @@ def sigterm_waits() -> Iterator[None]:
     usual = worker.connect
 
     def connect(*arguments: Any, **options: Any) -> Any:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             return usual(*arguments, **options)
         finally:
             signal.signal(signal.SIGTERM, interrupt)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     worker.connect = connect
     try:
         yield
     finally:
         worker.connect = usual
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 @contextmanager
