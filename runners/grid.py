@@ -125,6 +125,6 @@ class Grid:
 def check_rates(rates: tuple[float, ...] | int) -> None:
     """Raises ValueError unless `rates` is a number of learning rates from 1 to a million, or learning rates above 0."""
     if isinstance(rates, int):
-        check("learning_rates", rates, 1 <= rates <= 10**6, "a number of them from 1 to a million, or a list")
+        check("learning_rates", rates, 1 <= rates <= 10**6, "a count from 1 to a million, or a list of them")
     elif not rates or not all(0 < rate < math.inf for rate in rates):
         raise ValueError(f"learning_rates must be above 0 and finite, not {', '.join(f'{rate:g}' for rate in rates)}")

@@ -62,7 +62,7 @@ class Sweep:
         guess = self.first_guess
         check("first_guess", self.first_guess, guess is None or 1e-6 <= guess <= 1e6, "between 1e-6 and 1e6, or none")
         several = self.seeds is None or (self.seeds >= 2 and self.mini_batch is not None)
-        check("seeds", self.seeds, several, "at least 2, for an uncertainty, and needs mini-batches")
+        check("seeds", self.seeds, several, "at least 2 and combined with mini-batches")
         if isinstance(self.study, str):
             check_study(self.study, "sweep")
             entry = CATALOGUE.get(self.study)

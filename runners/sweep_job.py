@@ -133,9 +133,7 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
         settings={(s.delay, s.seed): s for s in settings},
         begun=dict(keeper.records),
     )
-    measurements = [
-        {"delay": s.delay, "seed": s.seed} for s in settings
-    ]  # Tune displays what it is given, so it is given little
+    measurements = [{"delay": s.delay, "seed": s.seed} for s in settings]  # short, since Tune displays it
     slots = ray.cluster_resources().get("CPU", 1) / plan.resources["CPU"]
     results = tune.Tuner(
         tune.with_resources(trainable, plan.resources),
