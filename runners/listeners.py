@@ -23,7 +23,7 @@ class SweepListener:
         """Ends the display, if there is one."""
 
     def say(self, text: str) -> None:
-        """Hears one line about what happens next."""
+        """Receives one line about what happens next."""
 
     def measured(self, thresholds: "Thresholds", delays: list[int], records: Records) -> None:
         """Receives what is known about every delay, after each learning rate that was tried."""
@@ -42,7 +42,7 @@ class GridListener:
         """Ends the display, if there is one."""
 
     def say(self, text: str) -> None:
-        """Hears one line about what happens next."""
+        """Receives one line about what happens next."""
 
     def begun(self, points: int) -> None:
         """Receives the number of points to train."""
