@@ -1,4 +1,4 @@
-"""Draws a delay × learning-rate grid: a heat map of the final loss, theory's line over it."""
+"""Draws a delay × learning-rate grid: a heat map of the final loss with theory's line on top."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def grid_figure(grid: GridSummary) -> Figure:
-    """Draws the final loss over τ and η, grey where a seed diverged, and theory's initial threshold."""
+    """Returns a heat map of the final loss over τ and η, grey where a seed diverged, with theory's threshold."""
     figure = Figure(figsize=(7.5, 5.2), layout="constrained")
     axes = figure.subplots()
     columns = np.arange(len(grid.delays) + 1) - 0.5
@@ -44,7 +44,7 @@ def _title(grid: GridSummary) -> str:
 
 
 def _edges(rates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the edges of the cells around each learning rate, half-way between neighbours on a logarithmic axis."""
+    """Returns the edges of the learning rates' cells, halfway between neighbours on a logarithmic axis."""
     logs = np.log(rates)
     between = (logs[1:] + logs[:-1]) / 2
     first = 2 * logs[0] - between[0] if len(between) else logs[0] - 0.5

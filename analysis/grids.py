@@ -1,6 +1,6 @@
-"""From the points of a delay × learning-rate grid to conclusions: what trains, and how well, at every delay.
+"""Draws conclusions from the points of a delay × learning-rate grid: what trains at every delay, and how well.
 
-Everything here is a plain record; `analysis/grid_figure.py` draws it.
+All classes here are plain records; `analysis/grid_figure.py` draws them.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -23,19 +23,19 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class DelayRow:
-    """One delay of a grid. Learning rates are None where every one diverged."""
+    """The results of a grid at one delay. The optional values are None if training diverged at every learning rate."""
 
     delay: int
     best_learning_rate: float | None
-    """Of the smallest mean loss over the seeds, among those at which no seed diverged."""
+    """The learning rate with the smallest loss, averaged over the seeds, among those at which no seed diverged."""
     best_loss: float | None
     best_accuracy: float | None
     largest_learning_rate: float | None
-    """The largest one tried at which no seed diverged."""
+    """The largest learning rate tried at which no seed diverged."""
     diverged: int
     points: int
     theory: float
-    """Theory's threshold, at the sharpness of the initial weights."""
+    """Theory's threshold at the sharpness of the initial weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,38 +45,38 @@ class GridSummary:
     study: str
     momentum: Momentum
     sharpness: float
-    """λ at the initial weights of the study's first seed: theory's line is threshold/λ."""
+    """λ at the initial weights of the study's own seed: theory's line is threshold/λ."""
     delays: NDArray[np.int64]
-    """[D]"""
+    """The delays [D], in ascending order."""
     learning_rates: NDArray[np.float64]
-    """[R]"""
+    """The learning rates [R], in ascending order."""
     loss: NDArray[np.float64]
-    """[D, R]: mean over the seeds, a diverged one with its limit; NaN where there is no point."""
+    """Final losses [D, R], averaged over the seeds; a diverged seed counts with its limit. NaN without a point."""
     diverged: NDArray[np.float64]
-    """[D, R]: share of the seeds that diverged; NaN where there is no point."""
+    """Fraction of the seeds that diverged [D, R]; NaN without a point."""
     rows: tuple[DelayRow, ...]
-    """One for each delay, in ascending order."""
+    """One row for each delay, in ascending order."""
     path: "Folder | None" = None
     """The folder that holds the results, if there is one."""
 
     @property
     def best(self) -> DelayRow | None:
-        """Returns the delay whose best learning rate has the smallest loss; None where every training diverged."""
+        """Returns the row whose best learning rate has the smallest loss; None if every training diverged."""
         trained = [row for row in self.rows if row.best_loss is not None]
         return min(trained, key=lambda row: row.best_loss or 0.0, default=None)
 
     @property
     def trials(self) -> "pd.DataFrame":
-        """Returns a row for each point that was trained, as in points.csv. Raises ValueError without a folder."""
+        """Returns a row for each trained point, as in points.csv. Raises ValueError if `path` is None."""
         import pandas as pd
 
         if self.path is None:
-            raise ValueError("trials are read from a grid's folder, and this grid has none")
+            raise ValueError("trials are read from a grid's folder, but this grid has none")
         with (self.path / "points.csv").open() as file:
             return pd.read_csv(file)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Returns a row for each delay: its best and its largest stable learning rate beside theory's threshold."""
+        """Returns a row for each delay: its best and its largest stable learning rate, and theory's threshold."""
         import pandas as pd
 
         return pd.DataFrame([asdict(row) for row in self.rows])
@@ -88,7 +88,7 @@ class GridSummary:
         return grid_figure(self)
 
     def as_json(self) -> Json:
-        """Returns what grid.json holds."""
+        """Returns the content of grid.json."""
         return {
             "study": self.study,
             "momentum": self.momentum.value,
@@ -110,7 +110,7 @@ def conclude(
     momentum: Momentum,
     sharpness: float,
 ) -> GridSummary:
-    """Gathers the points [N] (`POINTS`) and what came of them [N] (`OUTCOMES`)."""
+    """Returns the conclusions from points [N] (`POINTS`) and their outcomes [N] (`OUTCOMES`)."""
     delays, at_delay = np.unique(points["delay"], return_inverse=True)
     rates, at_rate = np.unique(points["learning_rate"], return_inverse=True)
     cell = at_delay * len(rates) + at_rate
@@ -151,7 +151,7 @@ def _best(
     accuracy: NDArray[np.float64],
     diverged: NDArray[np.float64],
 ) -> dict[str, float | None]:
-    """Returns the best and the largest of one delay's learning rates [R] at which no seed diverged."""
+    """Returns the best and the largest of one delay's learning rates [R], among those at which no seed diverged."""
     trained = np.flatnonzero(diverged == 0)
     if not len(trained):
         return dict.fromkeys(("best_learning_rate", "best_loss", "best_accuracy", "largest_learning_rate"))

@@ -1,4 +1,4 @@
-"""Writes the conclusions of a complete record into its folder: JSON, the figure, and both for TensorBoard."""
+"""Writes a run's conclusions into its folder: as JSON, as a figure, and as a summary for TensorBoard."""
 
 import io
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Gathers the measurements of a sweep into its thresholds."""
+"""Combines the measurements of a sweep into its thresholds."""
 
 from collections.abc import Iterable
 from statistics import fmean, stdev
@@ -20,12 +20,12 @@ def conclude(
     mini_batch: int | None,
     examples: int,
 ) -> Thresholds:
-    """Gathers measurements, with several seeds a delay, into thresholds; unfinished ones may be among them.
+    """Returns the thresholds that the measurements give. A delay may have several seeds; records may be unfinished.
 
-    A delay is left out while one of its seeds has no threshold yet.
+    A delay is left out while one of its records has no threshold yet.
 
     Args:
-        examples: N, the size of the data set, by which steps become epochs.
+        examples: N, the size of the data set, which converts steps into epochs.
     """
     steps_per_epoch = examples // mini_batch if mini_batch else 1
     by_delay: dict[int, list[MeasurementRecord]] = {}

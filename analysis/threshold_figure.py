@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def thresholds_figure(thresholds: Thresholds) -> Figure:
-    """Draws 1/η at the threshold against 2τ+1, its distance from theory, and epochs to leave the minimum against η."""
+    """Returns a figure of 1/η at the threshold over 2τ+1, its error, and the epochs to leave the minimum over η."""
     columns = 2 if thresholds.escapes else 1
     figure = Figure(figsize=(6.25 * columns, 5.2), layout="constrained")  # pyplot would open windows
     grid = figure.add_gridspec(2, columns, height_ratios=(3, 1))
@@ -66,11 +66,11 @@ def _relative_error(axes: Axes, thresholds: Thresholds) -> None:
     )
     worst = max((abs(p.relative_error) for p in thresholds.points), default=0.0)
     axes.set(xlabel="2τ + 1    (τ: delay, steps)", ylabel="error, %")
-    axes.set_title(f"η measured beside theory: at most {100 * worst:.1g} % apart; bars: uncertainty", fontsize="small")
+    axes.set_title(f"measured η relative to theory: within {100 * worst:.1g} %; bars: uncertainty", fontsize="small")
 
 
 def _epochs_to_leave(axes: Axes, thresholds: Thresholds) -> None:
-    """Draws a curve through the mean over seeds; an open triangle marks a training that had not left."""
+    """Draws the epochs over η, with a curve through the means over seeds; an open triangle marks one that stayed."""
     colours = colormaps["viridis"]
     for i, point in enumerate(thresholds.points):
         colour = colours(0.9 * i / max(1, len(thresholds.points) - 1))
@@ -88,13 +88,16 @@ def _epochs_to_leave(axes: Axes, thresholds: Thresholds) -> None:
         yscale="log",
         xlabel="learning rate η",
         ylabel="epochs until training leaves the minimum",
-        title="from beside the minimum, until the distance to it is a hundredfold",
+        title="until the distance to the minimum has grown a hundredfold",
     )
     axes.legend(fontsize="small", ncols=2)
 
 
 def _mean_curve(escapes: list[Escape]) -> tuple[list[float], list[float]]:
-    """Returns learning rates and epochs, each a mean over the seeds in their order, where every seed left."""
+    """Returns learning rates and epochs averaged over the seeds, where every seed left.
+
+    The seeds' learning rates are matched by their rank, since each seed has its own threshold.
+    """
     seeds = [sorted(own, key=lambda e: -e.learning_rate) for _, own in groupby(escapes, key=lambda e: e.seed)]
     rates, epochs = [], []
     for runs in zip(*seeds, strict=False):

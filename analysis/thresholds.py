@@ -1,6 +1,6 @@
-"""The thresholds of a sweep: at every delay the measured one beside theory's, and the line through them.
+"""The thresholds of a sweep: the measured and theory's value at every delay, and the line through them.
 
-Everything here is a plain record: `sweep_conclusion.py` makes it, `threshold_figure.py` draws it.
+All classes here are plain records; `sweep_conclusion.py` makes them, `threshold_figure.py` draws them.
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One delay: the largest stable learning rate, predicted and measured."""
+    """The largest stable learning rate at one delay, predicted and measured."""
 
     delay: int
     """τ, in optimizer steps."""
@@ -30,18 +30,18 @@ class Point:
     """Theory's learning rate, threshold/λ."""
     measured: float
     uncertainty: float
-    """± in learning rate: half the bracket's width, and with mini-batches the standard error over seeds too."""
+    """± in learning rate: half the bracket's width and, with mini-batches, also the standard error over seeds."""
     gradient_evaluations: int
-    """What the measurement cost, in passes over the data set."""
+    """Cost of the measurement, in passes over the data set."""
     seeds: int
 
     @property
     def relative_error(self) -> float:
-        """Returns measured over predicted, less one."""
+        """Returns measured / predicted - 1."""
         return self.measured / self.predicted - 1
 
     def as_json(self) -> Json:
-        """Returns the point as thresholds.json has it."""
+        """Returns the point as it stands in thresholds.json."""
         return {
             "delay": self.delay,
             "predicted": self.predicted,
@@ -62,33 +62,33 @@ class Escape:
     learning_rate: float
     epochs: float
     left: bool
-    """False where training had not left when the budget, `epochs`, ended."""
+    """Whether training left; if False, it was still at the minimum after its budget of `epochs`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """The largest stable learning rate at every delay: what a sweep, or `tautune.measure_thresholds`, concludes."""
+    """The largest stable learning rate at every delay: the result of a sweep or of `tautune.measure_thresholds`."""
 
     study: str
     sharpness: float
     """λ, the largest eigenvalue of the loss Hessian at the minimum."""
     momentum: Momentum
     mini_batch: int | None
-    """Examples a step; None is the full batch."""
+    """Examples per step; None means the full batch."""
     points: tuple[Point, ...]
-    """One for each delay whose threshold was found, in ascending order."""
+    """One point for each delay whose threshold was found, in ascending order."""
     escapes: tuple[Escape, ...]
     path: "Folder | None" = None
     """The folder that holds the results, if there is one."""
 
     @property
     def best(self) -> Point | None:
-        """Returns the point that allows the largest learning rate; None if no threshold was found."""
+        """Returns the point with the largest threshold; None if no threshold was found."""
         return max(self.points, key=lambda point: point.measured, default=None)
 
     @property
     def trials(self) -> "pd.DataFrame":
-        """Returns a row for each delay and seed that was measured, from the files in `path`.
+        """Returns a row for each measured delay and seed, from the files in `path`.
 
         The columns are delay, seed, learning_rate, uncertainty, gradient_evaluations, learning_rates_tried, done, host.
 
@@ -100,7 +100,7 @@ class Thresholds:
         from tautune.records.sweep_folder import read_records
 
         if self.path is None:
-            raise ValueError("trials are read from a sweep's folder, and these thresholds have none; use to_frame()")
+            raise ValueError("trials are read from a sweep's folder, but these thresholds have none; use to_frame()")
         return pd.DataFrame([_trial(record) for record in read_records(self.path)])
 
     def to_frame(self) -> "pd.DataFrame":
@@ -114,16 +114,16 @@ class Thresholds:
         return pd.DataFrame([[getattr(point, name) for name in columns] for point in self.points], columns=columns)
 
     def plot(self) -> "Figure":
-        """Returns a figure of 1/η at the threshold against 2τ+1 beside theory's line."""
+        """Returns a figure of 1/η at the threshold over 2τ+1, with theory's line."""
         from tautune.analysis.threshold_figure import thresholds_figure
 
         return thresholds_figure(self)
 
     def fit(self) -> Json | None:
-        """Returns the line 1/η = slope (2τ+1) + intercept through the measurements, and λ as they have it.
+        """Returns the line 1/η = slope (2τ+1) + intercept through the measurements, and the λ that they imply.
 
-        `sharpness` is the least-squares λ in 1/η = λ / threshold(τ), over all delays: theory's exact form. With fewer
-        than two delays there is no fit, and the answer is None.
+        `sharpness` is the least-squares λ in 1/η = λ / threshold(τ), theory's exact form, over all delays. With fewer
+        than two delays there is no fit, and the result is None.
         """
         if len(self.points) < 2:
             return None
@@ -144,7 +144,7 @@ class Thresholds:
         }
 
     def as_json(self) -> Json:
-        """Returns what thresholds.json holds."""
+        """Returns the content of thresholds.json."""
         return {
             "study": self.study,
             "sharpness": self.sharpness,
@@ -158,7 +158,7 @@ class Thresholds:
 
     @classmethod
     def from_json(cls, content: Json, path: "Folder | None" = None) -> "Thresholds":
-        """Returns what `as_json` described. Raises KeyError or TypeError where a part is missing."""
+        """Returns the thresholds from the output of `as_json`. Raises KeyError or TypeError if a part is missing."""
         points = [{k: v for k, v in point.items() if k != "relative_error"} for point in content["points"]]
         return cls(
             study=content["study"],

@@ -1,4 +1,4 @@
-"""Runs every benchmark, one after another, and prints one table of the ratios.
+"""Runs the benchmarks, one after another, and prints one table of their ratios.
 
 python -m benchmarks [sweep threshold step tune scale]
 """

@@ -1,9 +1,9 @@
-"""Runs what README says about tuning on real images: each of its numbers comes from here.
+"""Measures every number that the README gives about tuning on real images.
 
     python -m benchmarks.classifiers [digits_mlp fashion_mnist fashion_mnist_pbt fashion_mnist_cnn_grid]
 
-Every run is a `tautune` command of its own that writes into results/classifiers/; a finished run is not repeated. Each
-run's trials.csv, run.json, best.json and test.json, and a summary for each question, are kept in benchmarks/results/.
+Every run is a separate `tautune` command, which writes into results/classifiers/; a finished run is not repeated. The
+folder benchmarks/results/ keeps each run's trials.csv, run.json, best.json and test.json, and one summary per question.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Keeps a benchmark's raw figures, with the hardware and the versions they were measured on."""
+"""Keeps a benchmark's raw figures, together with the hardware and the versions used."""
 
 import json
 from pathlib import Path

@@ -1,9 +1,9 @@
-"""Measures grids of 100 to 100,000 points: seconds per point, the driver's memory, disk space, share of the peak.
+"""Measures grids of 100 to 100,000 points: time per point, the driver's memory, disk space, share of peak performance.
 
     python -m benchmarks.scale [--json] [--points 100,1000,10000,100000]
 
-Each grid is one `tautune grid digits` with trainings of 20 steps. Two times are given per point: the whole command's,
-Ray's start included, and what one more point costs, from the difference to the next smaller grid.
+Each grid is one run of `tautune grid digits` with trainings of 20 steps. Two times are reported: the whole command's
+time per point, with Ray's start, and the time that one more point costs, from the difference to the next smaller grid.
 """
 
 import subprocess

@@ -1,9 +1,9 @@
-"""Measures what the gradient queue adds to the bare optimizer's step, in time and memory, at several delays.
+"""Measures how much time and memory the gradient queue adds to the bare optimizer's step, at several delays.
 
     python -m benchmarks.step [--json]
 
-Bare and queued steps take turns, block by block, in one process, and the ratio is the median over the blocks. Memory is
-what all live tensors of the process hold after the steps, in units of the model's gradient.
+Bare and queued steps alternate, block by block, in one process, and the ratio is the median over the blocks. Memory is
+the total size of all live tensors of the process after the steps, in units of the model's gradient.
 """
 
 import gc

@@ -2,9 +2,9 @@
 
     python -m benchmarks.sweep [--json] [--repetitions 3]
 
-The programs take turns, each timed from its start to its end, imports and Ray's start included, and each uses every
-core. They train the same points with the same arithmetic, in single precision; the benchmark compares the final losses
-and fails where they differ.
+The programs run in turn, and each uses every core. Each is timed from start to end, including imports and Ray's start.
+They train the same points with the same arithmetic, in single precision; the benchmark compares the final losses and
+fails if they differ.
 """
 
 import csv

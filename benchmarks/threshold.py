@@ -1,10 +1,10 @@
-"""Compares what a stability threshold costs: by bracketing and interpolation, and by the published grid.
+"""Compares the cost of a stability threshold by bracketing and interpolation with the cost by the published grid.
 
     python -m benchmarks.threshold [--json]
 
-Both begin beside the same minimum of the digits network, with the full batch and one thread. tautune is asked for 1 %.
-The grid of learning rates is as fine as the published one, 8 %, and is centred on theory's threshold; tautune begins
-without it.
+Both methods start near the same minimum of the digits network, with the full batch and one thread. tautune is asked for
+a resolution of 1 %. The grid of learning rates has the published spacing of 8 % and is centred on theory's threshold,
+which tautune does not use.
 """
 
 import time

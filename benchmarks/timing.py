@@ -1,4 +1,4 @@
-"""Times programs from their start to their end, in turn."""
+"""Times programs from start to end, in turn."""
 
 import os
 import statistics

@@ -2,9 +2,9 @@
 
     python -m benchmarks.tune [--json] [--repetitions 2]
 
-All train the same small CNN at 3 learning rates × 3 mini-batches, with Adam on 50,000 images, and validate on 10,000.
-The programs take turns, each timed from its start to its end, on every core. Their random numbers differ; so accuracies
-are judged by their spread over the combinations.
+All programs train the same small CNN at 3 learning rates × 3 mini-batch sizes, with Adam on 50,000 images, and validate
+it on 10,000. They run in turn, and each is timed from start to end, on every core. Since their random numbers differ,
+accuracies are compared by their spread over the combinations.
 """
 
 import csv

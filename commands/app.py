@@ -1,4 +1,4 @@
-"""The command `tautune`. Heavy imports wait until a command needs them."""
+"""The command `tautune`. Heavy modules are imported only when a command needs them."""
 
 import atexit
 import gc
@@ -16,7 +16,7 @@ from typer.exceptions import TyperException
 
 from tautune.cluster.session.environment import set_environment
 from tautune.cluster.session.signals import sigterm_as_interrupt
-from tautune.commands import started  # noqa: F401 - takes the time
+from tautune.commands import started  # noqa: F401 - records the start time
 from tautune.commands.cluster import cluster_commands
 from tautune.commands.grid import grid_command
 from tautune.commands.options import MomentumOption, Shifted
@@ -28,7 +28,7 @@ from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import Momentum
 
 app = typer.Typer(
-    help="Tune asynchronous SGD: which learning rate is stable when gradients arrive τ steps late.",
+    help="Tune asynchronous SGD: find learning rates that are stable when gradients arrive τ steps late.",
     pretty_exceptions_enable=False,
     add_completion=False,
 )
@@ -80,14 +80,14 @@ def threshold(
 def board(
     folder: Annotated[
         str | None,
-        typer.Argument(help="A results folder, or one that holds several.", show_default="results"),
+        typer.Argument(help="A results folder, or a folder that contains several.", show_default="results"),
     ] = None,
     cluster: Annotated[
-        Path | None, typer.Option("--cluster", help="File of a cluster whose head has the results.")
+        Path | None, typer.Option("--cluster", help="File of the cluster whose head holds the results.")
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="On loopback only; 0 takes any that is free.")] = 6006,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0 picks a free one.")] = 6006,
 ) -> None:
-    """Start TensorBoard on results, here or on a cluster's head."""
+    """Show results in TensorBoard, here or on a cluster's head."""
     if cluster is not None:
         from tautune.cluster.remote.board import show_board
         from tautune.cluster.remote.cluster_file import read_cluster_file
@@ -100,7 +100,7 @@ def board(
     if not logs.is_dir():
         raise InputError(f"there is no folder {logs}; give one that `tautune sweep --output` wrote")
     arguments = ["-m", "tensorboard.main", "--logdir", str(logs), "--port", str(port), "--host", "127.0.0.1"]
-    unlisted = {f"FSSPEC_{name}_USE_LISTINGS_CACHE": "false" for name in ("S3", "GS")}  # else new files are not seen
+    unlisted = {f"FSSPEC_{name}_USE_LISTINGS_CACHE": "false" for name in ("S3", "GS")}  # otherwise new files are missed
     os.execve(sys.executable, [sys.executable, *arguments], os.environ | unlisted)
 
 
@@ -114,13 +114,13 @@ def studies() -> None:
 
 
 def main() -> None:
-    """Runs the command; what goes wrong is one line on stderr, with the exit code of `records/errors.py`.
+    """Runs the command. An error prints one line on stderr and ends with the exit code from `records/errors.py`.
 
-    A traceback is a bug of ours.
+    A traceback means a bug in tautune.
     """
     import_module("tautune.cluster.session.gc_threshold")
     set_environment()
-    atexit.register(_freeze)  # a look through all objects at the end takes as long again
+    atexit.register(_freeze)  # garbage collection at exit would double the run time
     command = typer.main.get_command(app)
     try:
         with sigterm_as_interrupt():
@@ -143,7 +143,7 @@ def main() -> None:
 
 
 def _freeze() -> None:
-    if "triton" not in sys.modules:  # it reports as leaked, in forty lines, what is not taken apart
+    if "triton" not in sys.modules:  # triton prints forty lines about objects that are not freed
         gc.freeze()
 
 

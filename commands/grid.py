@@ -1,4 +1,4 @@
-"""The command that trains at every delay × learning rate."""
+"""The command that trains at every combination of delay and learning rate."""
 
 import json
 import math
@@ -41,18 +41,18 @@ def grid(
     mini_batch: MiniBatch = None,
     momentum: MomentumOption = 0.0,
     shifted: Shifted = False,
-    seeds: Annotated[int, typer.Option(help="Initial weights and orders of the mini-batches to repeat with.")] = 1,
+    seeds: Annotated[int, typer.Option(help="Repetitions with other initial weights and mini-batches.")] = 1,
     points_per_trial: PointsPerTrial = "auto",
     bfloat16_queue: Annotated[
-        bool, typer.Option("--bfloat16-queue", help="Store the gradients that wait in bfloat16.")
+        bool, typer.Option("--bfloat16-queue", help="Store waiting gradients in bfloat16.")
     ] = False,
     output: Annotated[
-        str | None, typer.Option(help="Folder of the results, or s3://…, gs://….", show_default="results/grid-STUDY…")
+        str | None, typer.Option(help="Folder for the results, or s3://…, gs://….", show_default="results/grid-STUDY…")
     ] = None,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
-    """Train STUDY from random weights, in single precision, at every delay × learning rate, many points together."""
+    """Train STUDY from random weights at every delay × learning rate, many points together, in single precision."""
     wanted_delays, rates, together = parse_delays(delays), _parse_rates(learning_rates), _parse_points(points_per_trial)
     with parameters():
         wanted = Grid(
@@ -77,8 +77,8 @@ def grid(
 
 
 def _parse_rates(text: str) -> tuple[float, ...] | int:
-    """Returns a number of learning rates, those of a list, or those of a range low:high:number, logarithmically."""
-    form = "--learning-rates must be a number of them, a list 0.1,0.3 or a range 1e-3:1:16"
+    """Returns the count of learning rates, or the learning rates in a list or a logarithmic range low:high:number."""
+    form = "--learning-rates must be a count like 16, a list like 0.1,0.3 or a range like 1e-3:1:16"
     if text.isdecimal() and 1 <= int(text) <= 10**6:
         return int(text)
     pieces = text.split(":")
@@ -86,7 +86,9 @@ def _parse_rates(text: str) -> tuple[float, ...] | int:
         if len(pieces) == 3:
             low, high, number = float(pieces[0]), float(pieces[1]), int(pieces[2])
             if not (0 < low < high < math.inf and 2 <= number <= 10**6):
-                raise InputError(f"{form}; in {text!r} the first is not below the second, or the third not above 1")
+                raise InputError(
+                    f"{form}; in {text!r} the first number is not below the second, or the third is not above 1"
+                )
             ratio = (high / low) ** (1 / (number - 1))
             return tuple(float(f"{low * ratio**i:.6g}") for i in range(number))
         rates = [float(piece) for piece in text.split(",") if piece.strip()]

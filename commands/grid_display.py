@@ -1,4 +1,4 @@
-"""Shows a grid: one live line on a terminal, a line for every tenth elsewhere, and the table at the end."""
+"""Displays a grid: one live line on a terminal or a line after every tenth elsewhere, then the final table."""
 
 import time
 
@@ -14,17 +14,17 @@ HEADINGS = (
     "best η",
     "its loss",
     "its accuracy",
-    "largest η not diverged",
+    "largest η without divergence",
     "theory's η",
     "diverged",
 )
 
 
 class GridDisplay(GridListener):
-    """Prints what a grid tells.
+    """Prints what a grid reports.
 
     Args:
-        started: `time.monotonic()` when the command began, for its duration.
+        started: `time.monotonic()` at the command's start, from which its duration is computed.
     """
 
     def __init__(self, console: Console, started: float) -> None:
@@ -47,11 +47,11 @@ class GridDisplay(GridListener):
         self.console.print(text, highlight=False, soft_wrap=True)
 
     def begun(self, points: int) -> None:
-        """Begins to count time and points."""
+        """Starts counting time and points."""
         self.points, self._begun = points, time.monotonic()
 
     def trained(self, done: int, diverged: int, at_once: int) -> None:
-        """Shows how far the grid has come, and how long the rest takes at this rate."""
+        """Shows how many points are done and how long the rest will take at this rate."""
         seconds = time.monotonic() - self._begun
         left = seconds / done * (self.points - done)
         together = f"{at_once} at once" if at_once > 1 else "one after another"
@@ -63,13 +63,13 @@ class GridDisplay(GridListener):
             self.say(line)
 
     def concluded(self, grid: GridSummary) -> None:
-        """Prints a row for each delay."""
+        """Prints the table, which has a row for each delay."""
         if self._live:
             self._live.stop()
         self.console.print(grid_table(grid))
 
     def ended(self, grid: GridSummary) -> None:
-        """Prints where the results are, and how long the command took."""
+        """Prints where the results are and how long the command took."""
         seconds = time.monotonic() - self.started
         self.say(f"{grid.path}: points.csv, grid.json, grid.png; {seconds:.1f} s, Ray's start included")
 

@@ -1,4 +1,4 @@
-"""Options that several commands have, and how what is wrong with them is told."""
+"""Options that several commands share, and the error messages for wrong values."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ DEFAULT_DELAYS = ",".join(map(str, DELAYS))
 Delays = Annotated[str, typer.Option(help="Delays τ in optimizer steps, separated by commas.")]
 MomentumOption = Annotated[float, typer.Option("--momentum", help="m in [0, 1), dampened by 1-m.")]
 Shifted = Annotated[bool, typer.Option("--shifted", help="Delay the velocity too.")]
-MiniBatch = Annotated[int | None, typer.Option(help="Examples a step.", show_default="the full batch")]
+MiniBatch = Annotated[int | None, typer.Option(help="Examples per step.", show_default="the full batch")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 StabilityStudyName = Annotated[
     str, typer.Argument(help="One of `tautune studies`, or a file of your own: path/to/my_study.py.")
@@ -21,25 +21,30 @@ StabilityStudyName = Annotated[
 
 Resolution = Annotated[float, typer.Option(help="Relative width of a threshold's bracket.")]
 Tolerance = Annotated[
-    float, typer.Option(help="Gradient norm at the minimum, relative to its value where training began.")
+    float, typer.Option(help="Largest gradient norm, relative to its start, that counts as a minimum.")
 ]
-Budget = Annotated[int, typer.Option(help="Gradient evaluations in which the minimum must be reached.")]
-Orders = Annotated[int | None, typer.Option(help="Orders of the mini-batches to repeat with.", show_default="3")]
+Budget = Annotated[int, typer.Option(help="Largest number of gradient evaluations for reaching the minimum.")]
+Orders = Annotated[
+    int | None,
+    typer.Option(help="Measurements at each delay, each with its own order of mini-batches.", show_default="3"),
+]
 FirstGuess = Annotated[
-    str, typer.Option(help="Where the search begins: a multiple of theory's threshold, or none (η = 0.01).")
+    str, typer.Option(help="Start of each search: a multiple of theory's threshold, or none (η = 0.01).")
 ]
 Departures = Annotated[
-    bool, typer.Option(help="Also watch how soon training leaves above the threshold (the figure's right side).")
+    bool, typer.Option(help="Also measure how soon training leaves the minimum (the figure's right side).")
 ]
 LearningRates = Annotated[
-    str, typer.Option(help="How many, around theory's thresholds; or a list, 0.1,0.3; or a range, 1e-3:1:16.")
+    str, typer.Option(help="A count, around theory's thresholds; a list, 0.1,0.3; or a range, 1e-3:1:16.")
 ]
-PointsPerTrial = Annotated[str, typer.Option(help="Points that train together in a trial; auto measures what is fast.")]
+PointsPerTrial = Annotated[
+    str, typer.Option(help="Points that train together in a trial; auto measures the fastest number.")
+]
 
 
 @contextmanager
 def parameters(kind: type[ValueError] = ValueError) -> Iterator[None]:
-    """Raises InputError for an error of that kind, with mini_batch spelled --mini-batch where the message begins so."""
+    """Turns an error of this kind into an InputError, in which a parameter at the start is spelled as an option."""
     try:
         yield
     except kind as error:
@@ -49,8 +54,8 @@ def parameters(kind: type[ValueError] = ValueError) -> Iterator[None]:
 
 
 def parse_delays(text: str) -> tuple[int, ...]:
-    """Returns the delays that a list with commas holds, each once, in ascending order."""
-    form = "--delays must be integers ≥ 0 with commas between, as in 0,1,2,4,8"
+    """Returns the delays in a comma-separated list, each once, in ascending order."""
+    form = "--delays must be integers ≥ 0, separated by commas, such as 0,1,2,4,8"
     pieces = [piece.strip() for piece in text.split(",") if piece.strip()]
     if not pieces:
         raise InputError(f"{form}, not {text!r}")

@@ -1,6 +1,6 @@
-"""The moment when the command began, or very nearly: it is imported first."""
+"""Records when the command began. The module is imported first, so that the time is nearly exact."""
 
 import time
 
 STARTED = time.monotonic()
-"""Seconds on the clock of `time.monotonic`: durations that a command tells are counted from here."""
+"""Start of the command in seconds on the clock of `time.monotonic`: the durations that it prints begin here."""

@@ -32,7 +32,7 @@ from tautune.runners.sweep import Sweep
 from tautune.trainables.theory.momentum import Momentum
 
 Output = Annotated[
-    str | None, typer.Option(help="Folder of the results, or s3://…, gs://….", show_default="results/STUDY…")
+    str | None, typer.Option(help="Folder for the results, or s3://…, gs://….", show_default="results/STUDY…")
 ]
 sweep_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -53,7 +53,7 @@ def sweep(
     tolerance: Tolerance = 1e-6,
     budget: Budget = 20_000,
 ) -> None:
-    """Measure the largest stable learning rate of STUDY at every delay, beside theory's."""
+    """Measure the largest stable learning rate of STUDY at every delay, and compare it with theory."""
     wanted_delays, guess = parse_delays(delays), _parse_guess(first_guess)
     with parameters():
         wanted = Sweep(

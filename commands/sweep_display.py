@@ -1,4 +1,4 @@
-"""Shows a sweep: a live table on a terminal, a line for each finished delay elsewhere, and the table at the end."""
+"""Displays a sweep: a live table on a terminal or one line per finished delay elsewhere, then the final table."""
 
 import time
 from collections import Counter
@@ -16,10 +16,10 @@ HEADINGS = ("delay τ", "predicted", "measured", "± uncertainty", "relative err
 
 
 class SweepDisplay(SweepListener):
-    """Prints what a sweep tells. What is on the screen at its end stays there.
+    """Prints what a sweep reports.
 
     Args:
-        started: `time.monotonic()` when the command began, for its duration.
+        started: `time.monotonic()` at the command's start, from which its duration is computed.
     """
 
     def __init__(self, console: Console, started: float) -> None:
@@ -54,14 +54,14 @@ class SweepDisplay(SweepListener):
                 )
 
     def concluded(self, thresholds: Thresholds, records: Records) -> None:
-        """Prints the table of all delays, and which hosts measured them."""
+        """Prints the table of all delays and, if there were several hosts, who measured how many."""
         self._end_live()
         if thresholds.points:
             self.console.print(thresholds_table(thresholds))
             show_hosts((record.host for record in records.values()), self.console)
 
     def ended(self, thresholds: Thresholds) -> None:
-        """Prints where the results are, and how long the command took."""
+        """Prints where the results are and how long the command took."""
         seconds = time.monotonic() - self.started
         self.say(f"{thresholds.path}: thresholds.json, thresholds.png; {seconds:.1f} s, Ray's start included")
 
@@ -80,7 +80,7 @@ def thresholds_table(thresholds: Thresholds) -> Table:
 
 
 def show_hosts(hosts: Iterable[str | None], console: Console) -> None:
-    """Prints how many trials each host ran, where there was more than one."""
+    """Prints how many trials each host ran, if there was more than one host."""
     counts = Counter(host for host in hosts if host)
     if len(counts) > 1:
         console.print("trials by host: " + ", ".join(f"{host} {counts[host]}" for host in sorted(counts)))
@@ -122,4 +122,4 @@ def _state(records: list[MeasurementRecord]) -> str:
         return "done"
     tried = sum(len(record.samples) for record in records)
     watched = sum(len(record.departures) for record in records)
-    return f"{tried} learning rates tried" + (f", {watched} watched leaving" if watched else "")
+    return f"{tried} learning rates tried" + (f", {watched} departures watched" if watched else "")

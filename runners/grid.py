@@ -1,4 +1,4 @@
-"""A delay × learning-rate grid: what is asked for. Nothing here needs Ray or torch."""
+"""A delay × learning-rate grid: what the user asks for. Nothing here needs Ray or torch."""
 
 from __future__ import annotations
 
@@ -22,36 +22,37 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 MARGIN = 4.0
-"""Learning rates given by their number go from theory's lowest threshold over MARGIN to its highest times MARGIN."""
+"""Factor for the range of learning rates that are given by their number: theory's lowest threshold / MARGIN to its
+highest threshold · MARGIN."""
 MOST = 10**9
-"""Steps, seeds or points at most."""
+"""Largest number of steps, seeds, or points that train together."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """What to train.
+    """The settings of a grid.
 
     Raises:
         ValueError: a value is out of its bounds; the message begins with the parameter's name.
     """
 
     study: StabilityStudy | str
-    """A study, the name of one of ours, or the path of a file that sets STUDY."""
+    """A study, the name of a built-in one, or the path of a file that sets STUDY."""
     delays: tuple[int, ...] = DELAYS
     """τ, in optimizer steps."""
     learning_rates: tuple[float, ...] | int = 16
-    """The learning rates, or how many, on a logarithmic scale around theory's thresholds."""
+    """The learning rates, or how many of them to spread on a logarithmic scale around theory's thresholds."""
     steps: int = 2000
-    """Optimizer steps of each training."""
+    """Number of optimizer steps of each training."""
     mini_batch: int | None = None
-    """Examples a step; None is the full batch."""
+    """Examples per step; None means the full batch."""
     momentum: Momentum = NO_MOMENTUM
     seeds: int = 1
-    """Initial weights and orders of the mini-batches to repeat with."""
+    """Number of repetitions, each with its own initial weights and order of the mini-batches."""
     device: str = "auto"
-    """cpu, cuda, or auto: cuda where there is a GPU."""
+    """cpu, cuda, or auto, which means cuda if there is a GPU."""
     points_per_trial: int | None = None
-    """Points that train together in a trial; None: as many as is fast, measured."""
+    """Number of points that train together in a trial; with None, the fastest number is measured."""
     bfloat16_queue: bool = False
     """Whether gradients wait in bfloat16."""
 
@@ -72,22 +73,22 @@ class Grid:
 
     @property
     def name(self) -> str:
-        """Returns the study's name, or that of its file."""
+        """Returns the study's name, or the name of its file."""
         return Path(self.study).stem if isinstance(self.study, str) else self.study.name
 
     @property
     def folder_name(self) -> str:
-        """Returns the name of the folder that the results go to if nobody says where."""
+        """Returns the default name of the results folder."""
         own = folder_name(self.name, self.momentum, self.mini_batch)
         return f"grid-{own}{'-bfloat16' if self.bfloat16_queue else ''}"
 
     @property
     def is_sure(self) -> bool:
-        """Returns whether all that can be refused of it has been checked without torch."""
+        """Returns whether every check has passed without torch, so that nothing can still be refused."""
         return isinstance(self.study, str) and self.study in CATALOGUE and self.device != "cuda"
 
     def configuration(self) -> Json:
-        """Returns what two runs must share to share a folder, as far as it is known without torch."""
+        """Returns what two runs in one folder must have in common, as far as it is known without torch."""
         return {
             "study": self.name,
             "momentum": self.momentum.value,
@@ -98,7 +99,7 @@ class Grid:
         }
 
     def points(self, sharpness: float) -> list[Point]:
-        """Returns the points; those that likely diverge come first and together, so that stacks empty as a whole.
+        """Returns the points; those most likely to diverge come first, together, so that whole stacks end early.
 
         Args:
             sharpness: λ at the initial weights, for theory's thresholds.
@@ -122,8 +123,8 @@ class Grid:
 
 
 def check_rates(rates: tuple[float, ...] | int) -> None:
-    """Raises ValueError unless these are a number of learning rates, or learning rates above 0."""
+    """Raises ValueError unless `rates` is a number of learning rates from 1 to a million, or learning rates above 0."""
     if isinstance(rates, int):
-        check("learning_rates", rates, 1 <= rates <= 10**6, "a number of them from 1 to a million, or a list")
+        check("learning_rates", rates, 1 <= rates <= 10**6, "a count from 1 to a million, or a list of them")
     elif not rates or not all(0 < rate < math.inf for rate in rates):
         raise ValueError(f"learning_rates must be above 0 and finite, not {', '.join(f'{rate:g}' for rate in rates)}")

@@ -1,4 +1,4 @@
-"""A delay × learning-rate grid as a Ray Tune job: few trials, each of many points."""
+"""Runs a delay × learning-rate grid with Ray Tune, in few trials of many points each."""
 
 import math
 import os
@@ -28,20 +28,20 @@ from tautune.trainables.theory.problem import ProblemParts
 Json = dict[str, Any]
 IN_WORKERS = ("tautune.trainables.grid.trial",)
 TRIALS_PER_SLOT = 4
-"""Trials for each CPU core (or GPU): as many as even out that one is longer than another."""
+"""Number of trials per CPU core or GPU: enough to even out their different durations."""
 SMALLEST_TRIAL = {"cpu": 64, "cuda": 1024}
-"""Points of a trial, unless there are fewer for each core or GPU: so many at once are fast."""
+"""Smallest number of points in a trial, unless a core or GPU gets fewer in all: this many points at once are fast."""
 STATE_SECONDS = "600"
-"""Seconds between two writes of Tune's own state: what a killed run needs is in points.csv."""
+"""Time in seconds between two writes of Tune's own state: a restarted run needs only points.csv."""
 
 
 def run_grid(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder, listener: GridListener) -> None:
-    """Trains the points that `rows` lacks; what comes of them goes into `rows` and into the folder as it comes.
+    """Trains the points that `rows` lacks, and adds each outcome to `rows` and to the folder as it arrives.
 
-    It returns before all are trained where the run was stopped by Ctrl-C or SIGTERM.
+    If Ctrl-C or SIGTERM stops the run, the function returns before all points are trained.
 
     Raises:
-        InputError: memory does not hold the points that are to train at once, or the storage cannot be written.
+        InputError: memory does not hold the points that train at once, or a node cannot write to the storage.
         RunFailed: a trial failed.
     """
     begun, missing = time.monotonic(), plan.missing(rows)
@@ -49,7 +49,7 @@ def run_grid(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder, lis
     task = plan.task(missing)
     reason = check_stackable(task)
     if reason:
-        listener.say(f"{plan.study.name} cannot train several points at once, so one after another: {reason}")
+        listener.say(f"{plan.study.name} cannot train several points at once, so they train one by one: {reason}")
     folder.begin(started=now(), points=len(missing), **provenance())
     folder.write(rows)
     shared = {
@@ -73,7 +73,7 @@ def run_grid(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder, lis
 
 
 def concluded(plan: GridPlan, rows: dict[Point, Outcome]) -> GridSummary:
-    """Returns what the points that were trained say."""
+    """Returns the conclusions from the points trained so far."""
     return conclude(
         np.array(list(rows), dtype=POINTS),
         np.array(list(rows.values()), dtype=OUTCOMES),
@@ -84,13 +84,13 @@ def concluded(plan: GridPlan, rows: dict[Point, Outcome]) -> GridSummary:
 
 
 def check_whole(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder) -> None:
-    """Raises Interrupted where a point is missing."""
+    """Raises Interrupted if a point is missing."""
     if plan.missing(rows):
-        raise Interrupted(f"stopped; the points trained so far are in {folder.path}, the same command continues")
+        raise Interrupted(f"stopped; the points trained so far are in {folder.path}: the same command continues")
 
 
 def trial_size(points: int, slots: int, smallest: int) -> int:
-    """Returns the points of one trial: several trials for each of the `slots`, but none smaller than is fast."""
+    """Returns the number of points in a trial: each of the `slots` gets several trials, but none that is too small."""
     return max(math.ceil(points / (TRIALS_PER_SLOT * slots)), min(smallest, math.ceil(points / slots)))
 
 
@@ -124,7 +124,7 @@ def _train(plan: GridPlan, shared: Json, keeper: "_OutcomeKeeper") -> None:
 
 @contextmanager
 def _seldom_saved_state() -> Iterator[None]:
-    """Has Tune write its own state seldom, unless the user says otherwise; no later run of this process is meant."""
+    """Makes Tune write its own state seldom inside this context, unless the user has set how often."""
     name = "TUNE_GLOBAL_CHECKPOINT_S"
     if name in os.environ:
         yield
@@ -142,7 +142,7 @@ def _dirname(trial: Any) -> str:
 
 
 class _OutcomeKeeper(tune.Callback):
-    """Keeps what came of every point, in memory and on disk, as it comes, and tells the listener."""
+    """Keeps every outcome, in memory and on disk, as it arrives, and tells the listener."""
 
     def __init__(
         self, points: Sequence[Point], rows: dict[Point, Outcome], folder: GridFolder, listener: GridListener
@@ -153,14 +153,14 @@ class _OutcomeKeeper(tune.Callback):
         self.how: Json = {}
 
     def __getstate__(self) -> Json:
-        return {}  # Tune pickles its callbacks into a file; this one is not needed from there
+        return {}  # Tune pickles its callbacks into a file, from which this one is never loaded
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
         self.failure = self.failure or result["failure"]
         if result["failure"]:
             return
         new = [(self.points[number], outcome) for number, outcome in result["rows"]]
-        new = [row for row in new if row[0] not in self.rows]  # a trial that was begun again repeats them
+        new = [row for row in new if row[0] not in self.rows]  # a restarted trial repeats points
         self.rows.update(new)
         self.folder.append(new)
         self.done += len(new)

@@ -1,4 +1,4 @@
-"""A grid's study made ready: its problem, its points, and which of them are missing. Nothing here needs Ray."""
+"""Prepares a grid: loads its problem, lists its points and finds the missing ones. Nothing here needs Ray."""
 
 from collections.abc import Container
 from typing import Any
@@ -19,14 +19,14 @@ from tautune.trainables.threshold.minimum import content_hash
 
 Json = dict[str, Any]
 PRECISION = torch.float32
-"""In which the points are trained, as any network is; theory's thresholds are computed in double precision."""
+"""Precision in which points are trained, as networks usually are; theory's thresholds use double precision."""
 
 
 class GridPlan:
-    """A grid whose study was loaded and checked.
+    """A grid with its study loaded and checked.
 
     Raises:
-        InputError: the study cannot be used, or the grid does not go with it.
+        InputError: the study cannot be used, or does not fit the grid.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -46,7 +46,7 @@ class GridPlan:
 
     @property
     def configuration(self) -> Json:
-        """Returns what two runs must share to share a folder. Delays, learning rates and seeds may be added to it."""
+        """Returns what two runs in one folder must have in common. Delays, learning rates and seeds may differ."""
         own = {
             "study": self.study.name,
             "content": self.content,
@@ -57,24 +57,24 @@ class GridPlan:
 
     @property
     def resources(self) -> dict[str, float]:
-        """Returns what each trial takes."""
+        """Returns the resources of each trial."""
         return {"CPU": 1, "GPU": 1} if self.device == "cuda" else {"CPU": 1}
 
     def missing(self, done: Container[Point]) -> list[Point]:
-        """Returns the points that have still to be trained."""
+        """Returns the points that are not in `done`."""
         return [point for point in self.points if point not in done]
 
     def starts(self, points: list[Point]) -> dict[int, Tensor]:
-        """Returns the initial weights [P] of every seed among the points."""
+        """Returns the initial weights [P] of every seed that the points use."""
         return {seed: self.study.start(seed).to(PRECISION) for seed in {point.seed for point in points}}
 
     def task(self, points: list[Point]) -> Task:
-        """Returns everything that the training of those points needs but the points."""
+        """Returns everything that training these points needs, except the points themselves."""
         return Task(self.problem, self.starts(points), self.course)
 
 
 def _initial_sharpness(problem: Problem) -> float:
-    """Returns λ at the initial weights. Raises InputError where the loss bends up in no direction."""
+    """Returns λ at the initial weights. Raises InputError if the loss has no positive curvature there."""
     x = problem.point
     λ = largest_eigenvalue(lambda v: problem.hessian_vector_product(x, v), x, tolerance=1e-4).value
     if not λ > 0:

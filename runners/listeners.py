@@ -1,4 +1,4 @@
-"""What a sweep and a grid tell while they run. These listeners are silent; `commands/` has those that print."""
+"""What sweeps and grids report while they run. These listeners are silent; those in `commands/` print."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ Records = Mapping[Key, MeasurementRecord]
 
 
 class SweepListener:
-    """Hears of a sweep's progress. It is a context, so that a display can begin and end with the run."""
+    """Receives a sweep's progress. It is a context manager, so that a display can begin and end with the run."""
 
     def __enter__(self) -> "SweepListener":
         return self
@@ -23,17 +23,17 @@ class SweepListener:
         """Ends the display, if there is one."""
 
     def say(self, text: str) -> None:
-        """Hears one line about what happens next."""
+        """Receives one line about what happens next."""
 
     def measured(self, thresholds: "Thresholds", delays: list[int], records: Records) -> None:
-        """Hears, after each learning rate that was tried, what is known of every delay by now."""
+        """Receives what is known about every delay, after each learning rate that was tried."""
 
     def concluded(self, thresholds: "Thresholds", records: Records) -> None:
-        """Hears the conclusions, once they are written."""
+        """Receives the conclusions once they are written."""
 
 
 class GridListener:
-    """Hears of a grid's progress. It is a context, so that a display can begin and end with the run."""
+    """Receives a grid's progress. It is a context manager, so that a display can begin and end with the run."""
 
     def __enter__(self) -> "GridListener":
         return self
@@ -42,13 +42,13 @@ class GridListener:
         """Ends the display, if there is one."""
 
     def say(self, text: str) -> None:
-        """Hears one line about what happens next."""
+        """Receives one line about what happens next."""
 
     def begun(self, points: int) -> None:
-        """Hears how many points are to be trained."""
+        """Receives the number of points to train."""
 
     def trained(self, done: int, diverged: int, at_once: int) -> None:
-        """Hears how many points have ended, how many of them diverged, and how many train at once."""
+        """Receives how many points are done, how many of them diverged, and how many train at once."""
 
     def concluded(self, grid: "GridSummary") -> None:
-        """Hears the conclusions, once they are written."""
+        """Receives the conclusions once they are written."""

@@ -1,4 +1,4 @@
-"""What a sweep and a grid share: checks, whose messages begin with the parameter's name, and the folder's name."""
+"""Parts that sweeps and grids share: checks, whose messages begin with the parameter's name, and the folder's name."""
 
 import math
 from collections.abc import Sequence
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from tautune.trainables.theory.momentum import Momentum
 
 LONGEST = 10**6
-"""Delay in steps: a measurement takes hundreds of steps for each step of delay."""
+"""Upper limit of delays in steps, itself excluded: a measurement takes hundreds of steps for each step of delay."""
 
 
 def check(name: str, value: object, holds: bool, rule: str) -> None:
-    """Raises ValueError unless the rule holds; a number that is not finite breaks every rule."""
+    """Raises ValueError, which quotes `rule`, unless it holds; a number that is not finite breaks every rule."""
     if not holds or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError(f"{name} must be {rule}, not {value!r}")
 
 
 def check_delays(delays: Sequence[int]) -> None:
-    """Raises ValueError unless there are delays, each an integer between 0 and a million."""
+    """Raises ValueError unless there is at least one delay and each is an integer from 0 to below a million."""
     if not delays:
         raise ValueError("delays must hold at least one delay, as in 0,1,2,4,8")
     for delay in delays:
@@ -31,6 +31,6 @@ def check_mini_batch(mini_batch: int | None, study: str, examples: int) -> None:
 
 
 def folder_name(study: str, momentum: Momentum, mini_batch: int | None) -> str:
-    """Returns the name of a run's folder, as in digits-shifted-0.9-batch-256."""
+    """Returns the name of a run's folder, such as digits-shifted-0.9-batch-256."""
     kind = f"-{'shifted' if momentum.shifted else 'momentum'}-{momentum.value:g}" if momentum.value else ""
     return study + kind + (f"-batch-{mini_batch}" if mini_batch else "")

@@ -1,4 +1,4 @@
-"""A sweep: what is asked for, and what of it is missing in a folder. Nothing here needs Ray."""
+"""A sweep: what the user asks for, and whether a measurement of it is complete. Nothing here needs Ray."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 DELAYS = (0, 1, 2, 4, 8, 16, 32)
 SEEDS = 3
-"""Orders of the mini-batches that a sweep repeats with, if nobody says how many."""
+"""Default number of measurements at each delay, each with its own order of the mini-batches."""
 UNGUIDED = 0.01
-"""Learning rate at which a search begins that is not to know what theory says."""
+"""Learning rate at which a search begins that must not use theory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """What to measure.
+    """The settings of a sweep.
 
     Raises:
         ValueError: a value is out of its bounds; the message begins with the parameter's name.
     """
 
     study: StabilityStudy | str
-    """A study, the name of one of ours, or the path of a file that sets STUDY."""
+    """A study, the name of a built-in one, or the path of a file that sets STUDY."""
     delays: tuple[int, ...] = DELAYS
     """τ, in optimizer steps."""
     momentum: Momentum = NO_MOMENTUM
     resolution: float = 0.005
     """Relative width of a threshold's bracket."""
     mini_batch: int | None = None
-    """Examples a step; None is the full batch."""
+    """Examples per step; None means the full batch."""
     seeds: int | None = None
-    """Orders of the mini-batches to repeat with; a full batch has none to vary."""
+    """Number of measurements at each delay, each with its own order of the mini-batches; only for mini-batches."""
     device: str = "auto"
-    """cpu, cuda, or auto: cuda where there is a GPU."""
+    """cpu, cuda, or auto, which means cuda if there is a GPU."""
     first_guess: float | None = 1.0
-    """Where each search begins, as a multiple of theory's threshold; None: at `UNGUIDED`, whatever theory says."""
+    """Learning rate at which each search begins, as a multiple of theory's threshold; None begins at `UNGUIDED`."""
     departures: bool = True
-    """Whether to watch as well how soon training leaves the minimum above the threshold."""
+    """Whether to measure also how soon training leaves the minimum above the threshold."""
     tolerance: float = 1e-6
-    """Gradient norm at the minimum, relative to its value where training began."""
+    """Largest gradient norm, relative to its value where training began, that counts as a minimum."""
     budget: int = 20_000
-    """Gradient evaluations in which the minimum has to be reached."""
+    """Largest number of gradient evaluations for reaching the minimum."""
 
     def __post_init__(self) -> None:
         check_delays(self.delays)
@@ -62,7 +62,7 @@ class Sweep:
         guess = self.first_guess
         check("first_guess", self.first_guess, guess is None or 1e-6 <= guess <= 1e6, "between 1e-6 and 1e6, or none")
         several = self.seeds is None or (self.seeds >= 2 and self.mini_batch is not None)
-        check("seeds", self.seeds, several, "at least 2, for an uncertainty, and needs mini-batches")
+        check("seeds", self.seeds, several, "at least 2 and combined with mini-batches")
         if isinstance(self.study, str):
             check_study(self.study, "sweep")
             entry = CATALOGUE.get(self.study)
@@ -71,31 +71,31 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        """Returns the study's name, or that of its file."""
+        """Returns the study's name, or the name of its file."""
         return Path(self.study).stem if isinstance(self.study, str) else self.study.name
 
     @property
     def folder_name(self) -> str:
-        """Returns the name of the folder that the results go to if nobody says where."""
+        """Returns the default name of the results folder."""
         return folder_name(self.name, self.momentum, self.mini_batch)
 
     @property
     def repeats(self) -> int:
-        """Returns how often each delay is measured."""
+        """Returns the number of measurements at each delay."""
         return 1 if self.mini_batch is None else self.seeds or SEEDS
 
     @property
     def keys(self) -> list[tuple[int, int]]:
-        """Returns (delay, seed) of every measurement; the longest delays come first, so that the last one is short."""
+        """Returns (delay, seed) of every measurement, the longest delay first, so that the last trial is short."""
         return [(delay, seed) for delay in sorted(set(self.delays), reverse=True) for seed in range(self.repeats)]
 
     @property
     def is_sure(self) -> bool:
-        """Returns whether all that can be refused of it has been checked without torch."""
+        """Returns whether every check has passed without torch, so that nothing can still be refused."""
         return isinstance(self.study, str) and self.study in CATALOGUE and self.device != "cuda"
 
     def configuration(self) -> Json:
-        """Returns what two runs must share to share a folder, as far as it is known without torch."""
+        """Returns what two runs in one folder must have in common, as far as it is known without torch."""
         return {
             "study": self.name,
             "momentum": self.momentum.value,
@@ -107,7 +107,7 @@ class Sweep:
         }
 
     def settings(self, sharpness: float) -> list[Settings]:
-        """Returns what each trial measures at a minimum of that sharpness."""
+        """Returns the settings of each trial at a minimum of this sharpness."""
         return [
             Settings(
                 delay=delay,
@@ -128,5 +128,5 @@ class Sweep:
 
 
 def is_complete(record: MeasurementRecord | None, *, departures: bool) -> bool:
-    """Returns whether a measurement has come to its end, with departures if these are wanted."""
+    """Returns whether a measurement is complete, including the departures if they are wanted."""
     return bool(record and record.done and (record.settings.departures or not departures))

@@ -1,4 +1,4 @@
-"""A sweep as a Ray Tune job: find the minimum if it is not known, then measure every delay, a trial each."""
+"""Runs a sweep with Ray Tune: finds the minimum unless it is known, then measures every delay in its own trial."""
 
 import time
 from collections.abc import Iterable
@@ -32,12 +32,12 @@ IN_WORKERS = ("tautune.trainables.threshold.trial",)
 
 
 def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:
-    """Finds the minimum, unless `plan` knows it, and measures what is missing into `folder`.
+    """Finds the minimum, unless `plan` knows it, and writes what `folder` lacks into it.
 
     Raises:
-        InputError: the storage cannot be written from every node.
+        InputError: a node cannot write to the storage.
         RunFailed: no minimum was reached, or a trial failed.
-        Interrupted: by Ctrl-C or SIGTERM before there was a minimum.
+        Interrupted: Ctrl-C or SIGTERM stopped the run before the minimum was found.
     """
     begun, sweep = time.monotonic(), plan.sweep
     try:
@@ -58,7 +58,7 @@ def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> 
 
 
 def concluded(plan: SweepPlan, records: Iterable[MeasurementRecord]) -> Thresholds:
-    """Returns what the measurements say at the plan's minimum."""
+    """Returns the thresholds that the measurements give at the plan's minimum."""
     assert plan.minimum is not None
     return conclude(
         records,
@@ -71,19 +71,20 @@ def concluded(plan: SweepPlan, records: Iterable[MeasurementRecord]) -> Threshol
 
 
 def check_whole(plan: SweepPlan, folder: SweepFolder) -> None:
-    """Raises RunFailed where a delay has no threshold, and Interrupted where a measurement is missing."""
+    """Raises RunFailed if a delay has no threshold, and Interrupted if a measurement is missing."""
     failed = [key for key, record in folder.records().items() if record.done and not record.threshold]
     if failed:
         raise RunFailed(
-            f"there is no threshold at delay {failed[0][0]}: training did not both stay and leave; see {folder.path}"
+            f"no threshold was found at delay {failed[0][0]}: at all learning rates tried, training either always left "
+            f"the minimum or never did; see {folder.path}"
         )
     if plan.missing(folder):
         raise stopped(folder)
 
 
 def stopped(folder: SweepFolder) -> Interrupted:
-    """Returns the error that a stopped sweep ends with."""
-    return Interrupted(f"stopped; what was measured is kept, the same command continues with --output {folder.path}")
+    """Returns the error with which a stopped sweep ends."""
+    return Interrupted(f"stopped; the measurements are kept: the same command continues with --output {folder.path}")
 
 
 def _described(minimum: Minimum) -> Json:
@@ -93,7 +94,7 @@ def _described(minimum: Minimum) -> Json:
 
 def _find_minimum(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:
     if plan.minimum is not None:
-        listener.say(f"minimum of {plan.study.name} known from before")
+        listener.say(f"the minimum of {plan.study.name} is known from an earlier run")
         return
     listener.say(f"training {plan.study.name} to its minimum")
     sweep = plan.sweep
@@ -132,12 +133,12 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
         settings={(s.delay, s.seed): s for s in settings},
         begun=dict(keeper.records),
     )
-    measurements = [{"delay": s.delay, "seed": s.seed} for s in settings]  # what Tune is given it also shows
+    measurements = [{"delay": s.delay, "seed": s.seed} for s in settings]  # short, since Tune displays it
     slots = ray.cluster_resources().get("CPU", 1) / plan.resources["CPU"]
     results = tune.Tuner(
         tune.with_resources(trainable, plan.resources),
         param_space={"measurement": tune.grid_search(measurements)},
-        # Where there is room for all, the first actors to be up do not take the work of other hosts'.
+        # Where all trials fit at once, the first actors to start must not take over the trials of other hosts.
         tune_config=tune.TuneConfig(reuse_actors=len(settings) > slots, trial_dirname_creator=_dirname),
         run_config=_run_config(folder, [keeper], keep=1),
     ).fit()
@@ -148,14 +149,14 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
 
 
 class _MeasurementKeeper(tune.Callback):
-    """Keeps every measurement on disk as it comes, and tells the listener what is known by then."""
+    """Writes every measurement to disk as it arrives, and tells the listener what is known so far."""
 
     def __init__(self, plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:
         self.plan, self.folder, self.listener = plan, folder, listener
         self.records: dict[Key, MeasurementRecord] = folder.records()
 
     def __getstate__(self) -> Json:
-        return {}  # Tune pickles its callbacks into a file; this one is not needed from there
+        return {}  # Tune pickles its callbacks into a file, from which this one is never loaded
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
         record: MeasurementRecord = replace(result["record"], host=result["hostname"])
@@ -166,7 +167,7 @@ class _MeasurementKeeper(tune.Callback):
 
 
 class _DescentKeeper(tune.Callback):
-    """Keeps how far the descent has come, for the next run if this one is stopped."""
+    """Writes the state of the descent to disk, so that a later run can continue from there."""
 
     def __init__(self, cache: MinimumCache) -> None:
         self.cache = cache

@@ -1,4 +1,4 @@
-"""A sweep's study made ready: its problem, the minimum if it is known, and what is missing. Nothing here needs Ray."""
+"""Prepares a sweep: loads its problem, looks up the minimum and finds what is missing. Nothing here needs Ray."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ Json = dict[str, Any]
 
 
 class SweepPlan:
-    """A sweep whose study was loaded and checked.
+    """A sweep with its study loaded and checked.
 
     Raises:
-        InputError: the study cannot be used, or the sweep does not go with it.
+        InputError: the study cannot be used, or does not fit the sweep.
     """
 
     def __init__(self, sweep: Sweep) -> None:
@@ -39,21 +39,21 @@ class SweepPlan:
 
     @property
     def configuration(self) -> Json:
-        """Returns what two runs must share to share a folder. Delays and seeds may be added to it."""
+        """Returns what two runs in one folder must have in common. They may differ in their delays and seeds."""
         own = {"study": self.study.name, "content": self.content, "seed": self.study.seed, "device": self.device}
         return self.sweep.configuration() | own
 
     @property
     def resources(self) -> dict[str, float]:
-        """Returns what each trial takes. Four trials share a GPU."""
+        """Returns the resources of each trial. Four trials share a GPU."""
         return {"CPU": 1, "GPU": 0.25} if self.device == "cuda" else {"CPU": 1}
 
     def is_whole(self, folder: SweepFolder) -> bool:
-        """Returns whether the minimum is known and everything asked for is in the folder."""
+        """Returns whether the minimum is known and the folder holds everything asked for."""
         return self.minimum is not None and not self.missing(folder)
 
     def missing(self, folder: SweepFolder) -> list[Settings]:
-        """Returns what has still to be measured at the minimum, which must be known."""
+        """Returns the settings that have yet to be measured. Raises InputError if the minimum is not known."""
         if self.minimum is None:
             raise InputError("the minimum is not known yet")
         wanted = self.sweep.settings(self.minimum.sharpness)

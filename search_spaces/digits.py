@@ -1,4 +1,4 @@
-"""scikit-learn's digits (1,797 real 8×8 images, part of its package) and a small tanh network."""
+"""A small tanh network on scikit-learn's digits: 1,797 real 8×8 images that come with the package."""
 
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy

@@ -1,4 +1,4 @@
-"""Linear least squares whose Hessian is known: the oracle, where theory is exact."""
+"""Linear least squares with a known Hessian: theory is exact here, so the study serves as an oracle."""
 
 import torch
 from torch import Tensor, nn
@@ -6,12 +6,12 @@ from torch import Tensor, nn
 from tautune.search_spaces.stability_study import StabilityStudy
 
 CURVATURES = (4.0, 2.0, 1.0, 0.5, 0.25)
-"""The eigenvalues of the Hessian; the first is the sharpness."""
+"""Eigenvalues of the Hessian; the first one is the sharpness."""
 EXAMPLES = 40
 
 
 def data() -> tuple[Tensor, Tensor]:
-    """Inputs X [N, P] with XᵀX/N = diag(CURVATURES) in rotated coordinates, and targets Xw [N, 1] for w = 1."""
+    """Returns inputs X [N, P] with XᵀX/N = diag(CURVATURES) in rotated coordinates, and targets Xw [N, 1], w = 1."""
     generator = torch.Generator().manual_seed(0)
     curvatures = torch.tensor(CURVATURES, dtype=torch.float64)
     orthonormal = _orthonormal(EXAMPLES, len(curvatures), generator)

@@ -1,4 +1,4 @@
-"""A stability study: a training problem at whose minimum delays are tried."""
+"""A stability study: a training problem whose stability under delay is studied."""
 
 import math
 from collections.abc import Callable
@@ -16,13 +16,13 @@ PRECISIONS = (torch.float64, torch.float32)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StabilityStudy:
-    """A training problem by name.
+    """A training problem with a name.
 
-    The model is evaluated in eval mode while thresholds are measured: dropout is off, and batch norm uses its running
-    statistics as they are. Grids train in train mode. Parameters with `requires_grad=False` stay fixed.
+    Thresholds are measured with the model in eval mode: dropout is off, and batch norm uses its running statistics
+    unchanged. Grids train in train mode. Parameters with `requires_grad=False` stay fixed.
 
     Raises:
-        ValueError: a field is not what it must be.
+        ValueError: a field has the wrong type or is out of its bounds.
     """
 
     name: str
@@ -30,19 +30,19 @@ class StabilityStudy:
     data: Callable[[], tuple[Tensor, Tensor]] | tuple[Tensor, Tensor]
     """Inputs [N, …] and targets [N, …] of any shape, or a function that returns them. Integers stay integers."""
     model: Callable[[], nn.Module] | nn.Module
-    """A function that returns the untrained network; or a network, which is copied and begins at its weights."""
+    """A function that returns the untrained network, or a network, which is copied and starts at its own weights."""
     loss: Loss
     """(outputs [n, …], targets [n, …]) → mean over the n examples, for classes or numbers."""
     l2: float = 0.0
-    """Weight of (l2/2) Σ w² over the weights; biases and other parameters of one dimension are left out."""
+    """Factor l2 in the penalty (l2/2) Σ w² over the weights, without biases and other one-dimensional parameters."""
     seed: int = 0
-    """Seed of the initial weights, where `model` is a function."""
+    """Seed of the initial weights, if `model` is a function."""
     precision: torch.dtype = torch.float64
-    """torch.float64, or torch.float32, where a gradient norm of 1e-3 of its start counts as a minimum. Measured on 150
-    digits: λ is then 0.02 % off, and thresholds at that λ agree with theory to 1e-4; at delay 8 rounding can leave the
-    bracket wider than `resolution`, and the search is slower."""
+    """torch.float64 or torch.float32. With float32, a gradient norm of 1e-3 of its start counts as a minimum. Measured
+    on 150 digits: λ is then 0.02 % off, and thresholds at that λ agree with theory to 1e-4. At delay 8 rounding errors
+    can leave the bracket wider than `resolution`, and the search is slower."""
     source: Path | None = None
-    """The file of a user's own study."""
+    """The file that defines the study, if it is a user's own."""
 
     def __post_init__(self) -> None:
         if not callable(self.model):
@@ -60,19 +60,19 @@ class StabilityStudy:
         return prepare_problem(model, self.loss, *self.examples(), l2=self.l2, precision=self.precision, device=device)
 
     def examples(self) -> tuple[Tensor, Tensor]:
-        """Returns inputs and targets as the study gives them."""
+        """Returns the study's inputs and targets unchanged."""
         data = self.data() if callable(self.data) else self.data
         if not isinstance(data, tuple | list) or len(data) != 2:
             raise ValueError(f"the data of {self.name} must be a pair (inputs, targets), not {type(data).__name__}")
         return data[0], data[1]
 
     def start(self, seed: int) -> Tensor:
-        """Returns the initial weights [P] of another seed, on the CPU; a network's own, where `model` is one."""
+        """Returns the initial weights [P] for `seed`, on the CPU; if `model` is a network, its own weights."""
         model = self._untrained(seed)
         return flatten(p for p in model.parameters() if p.requires_grad).detach().to(self.precision)
 
     def _untrained(self, seed: int) -> nn.Module:
-        """Returns the network before training; torch's random numbers go on as if it had not been made."""
+        """Returns the network before training, without advancing torch's random number generator."""
         if isinstance(self.model, nn.Module):
             return self.model
         with torch.random.fork_rng(devices=[]):

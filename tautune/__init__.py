@@ -1,7 +1,7 @@
-"""tautune tells which learning rate is stable when gradients arrive τ steps late, and tunes what trains so.
+"""tautune finds learning rates that are stable when gradients arrive τ steps late, and tunes networks trained this way.
 
-The names below are the public interface. Each is imported when it is first used, so that `import tautune` itself loads
-neither torch nor Ray.
+The names below are the public interface. Each is imported on first use, so `import tautune` itself loads neither torch
+nor Ray.
 """
 
 from importlib import import_module
@@ -49,7 +49,7 @@ _MODULES = {
     "threshold": "trainables.theory.stability",
     "transfer_learning_rate": "trainables.theory.stability",
 }
-"""Public name → the module that holds it."""
+"""The module that holds each public name."""
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - a test compares it with the imports above
 

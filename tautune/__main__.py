@@ -1,4 +1,4 @@
-"""`python -m tautune`: the command's other spelling."""
+"""Makes `python -m tautune` run the command `tautune`."""
 
 from tautune.commands.app import main
 

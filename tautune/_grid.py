@@ -1,4 +1,4 @@
-"""`tautune.grid`: trainings at every delay × learning rate, on Ray, kept in a folder."""
+"""`tautune.grid`: trains at every delay × learning rate on Ray, and keeps the results in a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tautune.search_spaces.stability_study import StabilityStudy
 
 IMPORTS = ("torch", "pandas", "scipy.sparse.linalg")
-"""Modules that a grid takes longest to import."""
+"""Slowest imports of a grid, which can be loaded while Ray starts."""
 IN_WORKERS = ("tautune.trainables.grid.trial",)
 
 
@@ -41,24 +41,24 @@ def grid(
     output: str | Path | None = None,
     progress: bool = False,
 ) -> GridSummary:
-    """Trains a study from random weights, in single precision, at every delay × learning rate, many points together.
+    """Trains a study from random weights at every delay × learning rate, many points together, in single precision.
 
-    The same call goes on where it was stopped, and trains only the points that are missing in its folder.
+    If a run was stopped, the same call continues it and trains only the points that its folder lacks.
 
     Args:
-        study: a `StabilityStudy`, the name of one of ours, or the path of a Python file that sets STUDY to one.
+        study: a `StabilityStudy`, the name of a built-in one, or the path of a Python file that sets STUDY to one.
         delays: τ, in optimizer steps.
-        learning_rates: the learning rates, or how many, on a logarithmic scale around theory's thresholds.
-        steps: optimizer steps of each training.
-        mini_batch: examples a step; the full batch if None.
+        learning_rates: the learning rates, or how many of them to spread logarithmically around theory's thresholds.
+        steps: number of optimizer steps of each training.
+        mini_batch: examples per step; None means the full batch.
         momentum: m in [0, 1), dampened by 1-m as in the paper.
         shifted: whether the velocity is delayed too (the paper's shifted momentum).
-        seeds: initial weights and orders of the mini-batches to repeat with.
+        seeds: number of repetitions, each with its own initial weights and order of the mini-batches.
         device: "cpu", "cuda" or "auto".
-        points_per_trial: points that train together in a trial; as many as is fast, measured, if None.
-        bfloat16_queue: whether the gradients that wait are stored in bfloat16.
-        output: folder of the results, or s3://…, gs://…; results/grid-STUDY if None.
-        progress: whether to print what happens.
+        points_per_trial: number of points that train together in a trial; with None, the fastest number is measured.
+        bfloat16_queue: whether waiting gradients are stored in bfloat16.
+        output: folder for the results, or s3://…, gs://…; None means results/grid-STUDY.
+        progress: whether to print progress.
 
     Returns:
         The conclusions: `.to_frame()`, `.plot()`, `.best`, `.trials` (every point), `.path`.
@@ -66,7 +66,7 @@ def grid(
     Raises:
         InputError: a value, the study or the folder cannot be used, or memory does not hold the points.
         RunFailed: a trial failed.
-        Interrupted: the run was stopped; what was trained is kept.
+        Interrupted: the run was stopped; the points trained so far are kept.
     """
     wanted = Grid(
         study=str(study) if isinstance(study, Path) else study,

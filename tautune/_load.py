@@ -1,4 +1,4 @@
-"""`tautune.load`: the results of an earlier run, from its folder."""
+"""`tautune.load`: reads the results of an earlier run from its folder."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def load(path: str | Path) -> Thresholds | GridSummary | TuningResult:
-    """Returns what a sweep, a grid or a tuning found, as `tautune.sweep`, `tautune.grid` and `tautune.tune` return it.
+    """Returns the results in a folder, in the form in which `tautune.sweep`, `grid` or `tune` returned them.
 
     Args:
         path: a folder that one of them wrote, or s3://…, gs://….
 
     Raises:
-        InputError: the folder holds no results of tautune, or a file in it is damaged.
+        InputError: the folder holds no results of tautune, or a file in it is missing or damaged.
     """
     folder = folder_at(str(path)).resolve()
     kind = kind_of(folder)
@@ -45,7 +45,7 @@ def _load_sweep(folder: Folder) -> Thresholds:
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{file} is damaged; the same `tautune sweep` writes it anew") from None
+        raise InputError(f"{file} is damaged; the same `tautune sweep` writes it again") from None
 
 
 def _load_grid(folder: Folder) -> GridSummary:
@@ -67,10 +67,10 @@ def _load_grid(folder: Folder) -> GridSummary:
             sharpness=content["sharpness"],
         ).at(folder)
     except (KeyError, TypeError, ValueError):
-        raise InputError(f"{file} is damaged; the same `tautune grid` writes it anew") from None
+        raise InputError(f"{file} is damaged; the same `tautune grid` writes it again") from None
 
 
 def _content(file: Folder) -> dict[str, Any]:
     if not file.is_file():
-        raise InputError(f"{file} is not there yet: the run was stopped before it; the same command goes on with it")
+        raise InputError(f"{file} is missing: the run was stopped before writing it; the same command continues")
     return read_json(file)

@@ -1,4 +1,4 @@
-"""`tautune.sweep`: the stability threshold at every delay, measured on Ray and kept in a folder."""
+"""`tautune.sweep`: measures the stability threshold at every delay on Ray, and keeps the results in a folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tautune.search_spaces.stability_study import StabilityStudy
 
 IMPORTS = ("torch", "pandas", "scipy.optimize", "scipy.sparse.linalg")
-"""Modules that a sweep takes longest to import."""
+"""Slowest imports of a sweep, which can be loaded while Ray starts."""
 IN_WORKERS = ("tautune.trainables.threshold.trial",)
 
 
@@ -41,26 +41,28 @@ def sweep(
     output: str | Path | None = None,
     progress: bool = False,
 ) -> Thresholds:
-    """Measures the largest stable learning rate of a study at every delay, on Ray, beside theory's.
+    """Measures the largest stable learning rate of a study at every delay on Ray, and compares it with theory.
 
-    The study is trained to its minimum without delay; from there each delay is a trial of its own. The same call goes
-    on where it was stopped, and measures only what is missing in its folder.
+    The study is trained to its minimum without delay; from there, each delay is measured in its own trial. If a run was
+    stopped, the same call continues it and measures only what its folder lacks.
 
     Args:
-        study: a `StabilityStudy`, the name of one of ours, or the path of a Python file that sets STUDY to one.
+        study: a `StabilityStudy`, the name of a built-in one, or the path of a Python file that sets STUDY to one.
         delays: τ, in optimizer steps.
         momentum: m in [0, 1), dampened by 1-m as in the paper.
         shifted: whether the velocity is delayed too (the paper's shifted momentum).
-        resolution: relative width of the bracket in which each threshold is caught.
-        mini_batch: examples a step; the full batch if None.
-        seeds: orders of the mini-batches to repeat with, for an uncertainty; 3 if None.
+        resolution: relative width of each threshold's bracket.
+        mini_batch: examples per step; None means the full batch.
+        seeds: number of measurements at each delay, each with its own order of the mini-batches, which gives an
+            uncertainty; None means 3. It needs `mini_batch`.
         device: "cpu", "cuda" or "auto".
-        first_guess: where each search begins, as a multiple of theory's threshold; None begins at 0.01.
-        departures: whether to watch as well how soon training leaves the minimum above the threshold.
-        tolerance: gradient norm at the minimum, relative to its value where training began.
-        budget: gradient evaluations in which the minimum has to be reached.
-        output: folder of the results, or s3://…, gs://…; results/STUDY if None.
-        progress: whether to print what happens.
+        first_guess: learning rate at which each search begins, as a multiple of theory's threshold; with None, the
+            learning rate 0.01.
+        departures: whether to measure also how soon training leaves the minimum above the threshold.
+        tolerance: largest gradient norm, relative to its value where training began, that counts as a minimum.
+        budget: largest number of gradient evaluations for reaching the minimum.
+        output: folder for the results, or s3://…, gs://…; None means results/STUDY.
+        progress: whether to print progress.
 
     Returns:
         The thresholds: `.to_frame()`, `.plot()`, `.best`, `.trials`, `.path`, `.sharpness`.
@@ -68,7 +70,7 @@ def sweep(
     Raises:
         InputError: a value, the study or the folder cannot be used. It is a ValueError.
         RunFailed: no minimum or no threshold was found, or a trial failed.
-        Interrupted: the run was stopped; what was measured is kept.
+        Interrupted: the run was stopped; the measurements so far are kept.
     """
     wanted = Sweep(
         study=str(study) if isinstance(study, Path) else study,

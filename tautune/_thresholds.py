@@ -1,4 +1,4 @@
-"""`tautune.measure_thresholds`: the stability threshold of any model at every delay, in this process, without Ray."""
+"""`tautune.measure_thresholds`: measures a model's stability threshold at every delay in this process, without Ray."""
 
 from __future__ import annotations
 
@@ -40,31 +40,33 @@ def measure_thresholds(
     device: torch.device | str = "cpu",
     progress: bool = False,
 ) -> Thresholds:
-    """Measures the largest stable learning rate of a model at every delay, beside theory's.
+    """Measures the largest stable learning rate of a model at every delay, and compares it with theory.
 
-    A copy of the model is trained from its present weights to a minimum, without delay, and is displaced from there by
-    a millionth of the weights' norm; whether delayed training then stays or leaves is what is measured. The model,
-    torch's random numbers and its number of threads stay as they are. `tautune.sweep` does it in parallel, on Ray.
+    A copy of the model is trained without delay from its current weights to a minimum, and then displaced by a
+    millionth of the weights' norm. From there, delayed training either stays at the minimum or leaves it, and that is
+    what is measured. The model, torch's random numbers and its number of threads stay unchanged. `tautune.sweep` does
+    the same in parallel, on Ray.
 
-    The model is evaluated in eval mode: dropout is off, and batch norm uses its running statistics as they are.
+    The model is evaluated in eval mode: dropout is off, and batch norm uses its running statistics unchanged.
 
     Args:
         model: any network whose parameters are real.
         loss: (outputs [n, …], targets [n, …]) → the mean over the n examples, a scalar.
-        inputs: [N, …], of any shape and type; numbers that are not integers are brought to `precision`.
+        inputs: [N, …], of any shape and type; floating-point numbers are cast to `precision`.
         targets: [N, …], classes or numbers.
         delays: τ, in optimizer steps.
         momentum: m in [0, 1), dampened by 1-m as in the paper.
         shifted: whether the velocity is delayed too (the paper's shifted momentum).
-        l2: weight of (l2/2) Σ w² over the weights, biases left out.
-        mini_batch: examples a step; the full batch if None.
-        seeds: orders of the mini-batches to repeat with, for an uncertainty; 3 if None.
-        resolution: relative width of the bracket in which each threshold is caught.
-        departures: whether to watch as well how soon training leaves the minimum above the threshold.
-        tolerance: gradient norm at the minimum, relative to its value where training begins.
-        budget: gradient evaluations in which the minimum has to be reached.
-        precision: torch.float64 if None, or torch.float32.
-        device: where to compute.
+        l2: factor in the penalty (l2/2) Σ w² over the weights, without biases.
+        mini_batch: examples per step; None means the full batch.
+        seeds: number of measurements at each delay, each with its own order of the mini-batches, which gives an
+            uncertainty; None means 3.
+        resolution: relative width of each threshold's bracket.
+        departures: whether to measure also how soon training leaves the minimum above the threshold.
+        tolerance: largest gradient norm, relative to its value where training begins, that counts as a minimum.
+        budget: largest number of gradient evaluations for reaching the minimum.
+        precision: torch.float64 or torch.float32; None means torch.float64.
+        device: torch device on which to compute.
         progress: whether to print a line for each delay.
 
     Returns:
@@ -72,7 +74,7 @@ def measure_thresholds(
 
     Raises:
         InputError: the model, the loss, the data or a value cannot be used. It is a ValueError.
-        RunFailed: no minimum was reached; the message says how far training came, and what may help.
+        RunFailed: no minimum was reached; the message says how far training came and what may help.
     """
     try:
         check_delays(wanted := tuple(delays))

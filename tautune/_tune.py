@@ -1,4 +1,4 @@
-"""Tuning from Python: `tautune.tune`, and what goes on with a folder that it wrote."""
+"""Tuning from Python: `tautune.tune`, and the functions that continue with a folder it wrote."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tautune.search_spaces.tuning_study import TuningStudy
 
 IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
-"""Modules that a tuning takes longest to import."""
+"""Slowest imports of a tuning, which can be loaded while Ray starts."""
 
 
 def tune(
@@ -44,33 +44,33 @@ def tune(
     output: Place | None = None,
     progress: bool | TuningListener = False,
 ) -> TuningResult:
-    """Searches a study's space for the configuration of the best validation accuracy, on Ray.
+    """Searches a study's space for the configuration with the best validation accuracy, on Ray.
 
-    Where no Ray is running and RAY_ADDRESS is not set, one is started on this machine and stopped at the end.
+    If no Ray is running and RAY_ADDRESS is not set, one is started on this machine and stopped at the end.
 
     Args:
         study: a TuningStudy, the name of a built-in one, or the path of a file that sets STUDY to one.
-        trials: configurations to try; the study's own number if None, as for the following four.
+        trials: number of configurations to try. For this and the next four, None means the study's own value.
         search: grid, random, hyperopt, optuna-tpe, gp or cmaes.
         scheduler: none, asha, hyperband, median, pbt or pb2.
-        max_epochs: epochs of a trial at most.
-        examples: training images at most, a fixed stratified part.
-        fixed: hyperparameters with the values that they are fixed to.
-        folds: cross-validates each configuration on so many folds, if more than 1.
-        repeats: splits, or divisions into folds, to average over.
-        concurrent: trials at once at most.
-        time_budget: seconds after which no trial goes on.
-        cpus_per_trial: CPU cores a trial takes.
-        gpus_per_trial: GPUs a trial takes; fractions share one.
-        seed: of the search and of the initial weights.
-        split_seed: of the splits, the same for every `seed`.
-        data_dir: where data sets are looked for first.
-        output: a new folder for the results; results/NAME of the study if None.
-        progress: whether to show on the terminal what happens.
+        max_epochs: largest number of epochs of a trial.
+        examples: largest number of training images, a fixed stratified part of them.
+        fixed: hyperparameters to fix, with their values.
+        folds: number of folds for cross-validating each configuration, if more than 1.
+        repeats: number of splits, or of divisions into folds, to average over.
+        concurrent: largest number of trials at once.
+        time_budget: seconds after which all trials stop.
+        cpus_per_trial: CPU cores for each trial.
+        gpus_per_trial: GPUs for each trial; with a fraction, trials share a GPU.
+        seed: seed of the search and of the initial weights.
+        split_seed: seed of the splits, which do not depend on `seed`.
+        data_dir: folder in which data sets are looked for first.
+        output: a new folder for the results; None means results/NAME, with the study's name.
+        progress: whether to show progress on the terminal.
 
     Raises:
-        ValueError: something that was given cannot be used.
-        RuntimeError: a trial failed, every trial diverged, or the run was stopped; what was found is in the folder.
+        ValueError: an argument, the study or its data cannot be used.
+        RuntimeError: a trial failed, every trial diverged, or the run was stopped; the folder keeps the results so far.
     """
     asked = Options(
         search=search,
@@ -116,7 +116,7 @@ def carry_out(
 
 
 def _check_here(study: "TuningStudy | str", asked: Options, output: Place | None) -> Folder | None:
-    """Checks the data and the folder as far as both are known. Returns the folder."""
+    """Checks the data and the folder as far as they are known, and returns the folder, or None if it is not known."""
     if isinstance(study, str):
         tuning_checks.check_built_in_data(study, asked.data_dir)
     if output is not None:
@@ -127,10 +127,10 @@ def _check_here(study: "TuningStudy | str", asked: Options, output: Place | None
 
 
 def resume(path: Place, *, study: "TuningStudy | None" = None, progress: bool | TuningListener = False) -> TuningResult:
-    """Goes on with a tuning that was stopped, or whose machine was lost, from the trials' checkpoints.
+    """Continues, from the trials' checkpoints, a tuning that was stopped or whose machine was lost.
 
     Args:
-        study: the one that was tuned, if it came from Python: it has no name or file by which it can be found.
+        study: the study that was tuned, if it was a Python object without a name or file by which to find it.
 
     Raises:
         ValueError, RuntimeError: as in `tune`.
@@ -151,9 +151,10 @@ def resume(path: Place, *, study: "TuningStudy | None" = None, progress: bool | 
 def extend(
     path: Place, trials: int, *, study: "TuningStudy | None" = None, progress: bool | TuningListener = False
 ) -> TuningResult:
-    """Tries so many configurations more, with what the search has learned.
+    """Tries `trials` more configurations, using what the search has learned.
 
     Args:
+        trials: number of additional configurations.
         study: as in `resume`.
 
     Raises:
@@ -188,12 +189,12 @@ def refit(
     """Trains the best configuration on all training images and evaluates it once on the test images.
 
     Args:
-        again: whether to do so although the test images were used before.
-        data_dir: where data sets are looked for first.
+        again: whether to refit even if the test images have been used before.
+        data_dir: folder in which data sets are looked for first.
         study: as in `resume`.
 
     Returns:
-        What test.json holds: `test_accuracy`, `test_loss` and so on; model.pt lies beside it.
+        The content of test.json: `test_accuracy`, `test_loss` and so on. The model is in model.pt, next to it.
 
     Raises:
         ValueError, RuntimeError: as in `tune`.
@@ -212,7 +213,7 @@ def refit(
 
 
 def predict(path: Place, images: list[Path], *, study: "TuningStudy | None" = None) -> "list[Prediction]":
-    """Returns the class of each image, by the refitted model of a tuning and with its normalization.
+    """Returns the class of each image, predicted by the refitted model of a tuning with its normalization.
 
     Args:
         images: image files, or .npy arrays of the model's input shape.

@@ -1,4 +1,4 @@
-"""What a tuning found: `tautune.tune` returns it, and `tautune.load` for a folder of an earlier run."""
+"""The result of a tuning: `tautune.tune` returns it, and so does `tautune.load` for the folder of an earlier run."""
 
 import io
 from dataclasses import dataclass
@@ -11,35 +11,35 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Place = str | Folder
-"""A folder of this machine, or s3://…, gs://…"""
+"""A folder on this machine, or s3://…, gs://…"""
 
 
 @dataclass(frozen=True)
 class TuningResult:
-    """A tuning's folder, read when it is asked."""
+    """A tuning's results, which are read from its folder on access."""
 
     path: Folder
     """The folder: run.json, trials.csv, best.json and Ray Tune's own files."""
 
     @property
     def best(self) -> dict[str, Any]:
-        """The best trial at its best epoch: `config`, `validation_accuracy`, `epochs`, `number` and so on.
+        """Returns the best trial at its best epoch: `config`, `validation_accuracy`, `epochs`, `number` and so on.
 
         Raises:
-            ValueError: no trial has reported without diverging or failing.
+            ValueError: no trial has reported a result without diverging or failing.
         """
         return read_best(self.path)
 
     @property
     def trials(self) -> "DataFrame":
-        """One row a trial, the best first, with the columns of trials.csv."""
+        """Returns one row per trial, the best first, with the columns of trials.csv."""
         import pandas
 
         return pandas.read_csv(io.StringIO((self.path / "trials.csv").read_text()))
 
 
 def tuning_result(path: Place) -> TuningResult:
-    """Returns the result in a folder that `tune` wrote. Raises ValueError if it holds no tuning."""
+    """Returns the result in a folder that `tune` wrote. Raises ValueError if the folder holds no tuning."""
     folder = folder_at(str(path))
     read_tuning(folder)
     return TuningResult(folder.resolve())

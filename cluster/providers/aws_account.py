@@ -1,10 +1,10 @@
-"""What a cluster on AWS needs in the account: an instance profile for the head, one for the workers, and a bucket.
+"""Creates what a cluster on AWS needs in the account: instance profiles for the head and the workers, and a bucket.
 
     python -m tautune.cluster.providers.aws_account prepare cluster.yaml
 
-makes them where they are missing. The profile that Ray would make by itself does not do: with it the head may not
-give a profile to its workers (iam:PassRole), nor look up the machine image (ssm:GetParameters), and workers without
-a profile cannot write to the bucket.
+creates those that are missing. The profile that Ray creates by itself is not enough: with it, the head may not give its
+workers a profile (iam:PassRole) or look up the machine image (ssm:GetParameters), and workers without a profile cannot
+write to the bucket.
 """
 
 import json
@@ -25,13 +25,14 @@ from tautune.records.errors import InputError
 
 HEAD, WORKER = "tautune-head", "tautune-worker"
 PROPAGATION_SECONDS = 15
-"""Seconds until every place that launches instances knows a new profile; Ray waits as long for its own."""
+"""Wait in seconds after a profile is created, until all of AWS knows it: Ray waits as long for its own profile."""
 
 
 def prepare(region: str) -> str:
-    """Makes the bucket and both profiles where they are missing; returns the bucket, s3://tautune-ACCOUNT-REGION.
+    """Creates the bucket and both profiles if missing, and returns the bucket's address, s3://tautune-ACCOUNT-REGION.
 
-    Raises InputError where the credentials are missing or do not allow it.
+    Raises:
+        InputError: the credentials are missing or do not allow it.
     """
     with _one_line(f"AWS, region {region}"):
         account = _account(region)
@@ -48,10 +49,14 @@ def prepare(region: str) -> str:
 
 
 def storage() -> str:
-    """Returns the address that `prepare` returns, found out by an instance itself."""
+    """Returns the same address as `prepare`, but on an instance, whose metadata service knows the region.
+
+    Raises:
+        InputError: this machine is no instance, or AWS refuses the request.
+    """
     region = IMDSRegionProvider(botocore.session.get_session()).provide()
     if region is None:
-        raise InputError("AWS: this machine is no instance, or its metadata service does not answer")
+        raise InputError("AWS: this machine is not an instance, or its metadata service does not answer")
     with _one_line(f"AWS, region {region}"):
         return f"s3://tautune-{_account(region)}-{region}"
 
@@ -73,11 +78,11 @@ def _make_bucket(bucket: str, region: str) -> None:
     if bucket in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
         return
     place: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
-    s3.create_bucket(Bucket=bucket, **place)  # closed to the public and encrypted: S3's defaults since 2023
+    s3.create_bucket(Bucket=bucket, **place)  # S3 keeps it private and encrypted by default since 2023
 
 
 def _make_profile(iam: Any, name: str, statements: list[dict[str, Any]]) -> bool:
-    """Makes a profile and its role; returns whether it was missing. The policy is written anew each time."""
+    """Creates a profile and its role, and returns whether it was missing. The policy is always written again."""
     trusted = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy([trusted]))
@@ -104,7 +109,7 @@ def _buckets(account: str) -> dict[str, Any]:
 
 
 def _instances(account: str) -> list[dict[str, Any]]:
-    """Allows the autoscaler to start workers with their profile and image, and to end what is tagged as ours."""
+    """Allows the autoscaler to start workers with their profile and image, and to terminate instances with our tag."""
     ours = {"StringEquals": {"aws:ResourceTag/project": "tautune"}}
     new = {"StringEquals": {"ec2:CreateAction": "RunInstances"}}
     first_spot_instance = {"StringEquals": {"iam:AWSServiceName": "spot.amazonaws.com"}}

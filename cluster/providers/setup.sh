@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Makes a machine ready for tautune: the laptop (`make` calls this) and every node of a cluster, at every provider.
+# Prepares a machine for tautune: your own (`make` calls this) and every node of a cluster, at every provider.
 #
-#   setup.sh [FOLDER]   the locked versions go into FOLDER, and .venv links to it; without FOLDER into .venv itself
+#   setup.sh [FOLDER]   installs the locked versions into FOLDER and links .venv to it; without FOLDER, into .venv
 #
-# Nothing that is done is done again: with the same locked versions another call takes some milliseconds.
+# Another call with the same locked versions repeats nothing and takes a few milliseconds.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 environment=${1:-.venv}
 python=${PYTHON:-python3}
 pip=("$environment/bin/python" -m pip --quiet --disable-pip-version-check --no-input)
 
-own() {  # docker makes the folders of what it mounts as root
+own() {  # docker creates the folders of its mounts as root
   [[ -O $1 ]] || sudo chown "$(id -u):$(id -g)" "$1"
 }
 
@@ -28,5 +28,5 @@ if [[ ! -e $environment/installed || $(<"$environment/installed") != "$versions"
   "${pip[@]}" install --no-deps --editable .
   echo "$versions" >"$environment/installed"
 fi
-touch "$environment/installed"  # make compares its age
+touch "$environment/installed"  # `make` looks at its age
 [[ $environment == .venv ]] || ln -sfn "$environment" .venv

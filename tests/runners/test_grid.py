@@ -125,7 +125,7 @@ class TestOnRay:
         study = replace(quadratic.STUDY, name="branching", model=Branching)
         grid = Grid(study=study, delays=(0, 1), learning_rates=(0.01, 0.1), steps=5)
         summary, printed = run(grid, tmp_path / "out")
-        assert printed.count("branching cannot train several points at once, so one after another: vmap") == 1
+        assert printed.count("branching cannot train several points at once, so they train one by one: vmap") == 1
         assert "one after another; 0 s left" in printed
         assert [row.diverged for row in summary.rows] == [0, 0]
 

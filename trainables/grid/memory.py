@@ -1,4 +1,4 @@
-"""How much memory a device has left."""
+"""Finds out how much memory a device has left."""
 
 import os
 from pathlib import Path
@@ -10,14 +10,14 @@ MEMINFO = Path("/proc/meminfo")
 
 
 def free_memory(device: torch.device) -> float:
-    """Returns the bytes that can still be had; on the CPU never more than the container has left of its limit."""
+    """Returns the free bytes; on the CPU at most what the container has left of its limit."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     return min(_available(), _left_in_container())
 
 
 def _left_in_container() -> float:
-    """Returns the limit less what is in use, files in the page cache not counted as such; infinity without a limit."""
+    """Returns the limit minus the bytes in use, not counting inactive page cache; infinity without a limit."""
     for limit, usage, cache in (
         ("memory.max", "memory.current", "inactive_file"),  # version 2
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),  # version 1

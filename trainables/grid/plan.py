@@ -1,4 +1,4 @@
-"""Whether points are trained together, and how many at once: measured for this model, mini-batch and device."""
+"""Decides how many points to train at once, by measuring this model, mini-batch and device."""
 
 import copy
 import math
@@ -18,35 +18,35 @@ from tautune.trainables.grid.stacked_training import StackedTraining, slots
 from tautune.trainables.theory.problem import Problem
 
 WIDTHS = (16, 64, 256, 1024, 4096)
-"""Points at once that are tried, as long as more at once is faster."""
+"""Numbers of points to try at once, until more at once is no faster."""
 GAIN = 0.9
-"""More at once has to bring the time of a point's step down to this share, or it is not worth the memory."""
+"""Factor by which training more points at once has to shorten a point's step: otherwise it is not worth the memory."""
 SECONDS = 0.1
-"""Spent on measuring each; two steps where these take longer, and one where that takes five times as long."""
+"""Duration in seconds of each measurement: at least two steps are timed, or one that takes five times as long."""
 MEMORY_SHARE = 0.5
-"""Of the memory that is free, for the points that train at once."""
+"""Fraction of the free memory that the points training at once may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     at_once: int
-    """Points that train together; 1: one after another, unstacked."""
+    """Number of points that train together; with 1, points train one after another, unstacked."""
     memory: float
-    """Bytes that they may take."""
+    """Memory in bytes that these points may take."""
     activations: int
-    """Bytes that evaluating one point's gradient takes."""
+    """Memory in bytes that evaluating one point's gradient takes."""
     seconds: Mapping[int, float]
-    """A step of one point, by how many were trained at once in the measurement."""
+    """Measured duration in seconds of one point's step, by the number of points trained at once."""
 
 
 class TooManyPoints(ValueError):
-    """They do not fit into the memory there is."""
+    """The points do not fit into the free memory."""
 
 
 def check_stackable(task: Task) -> str | None:
-    """Why points cannot be trained together, in a line; None if they can.
+    """Returns, in one line, why points cannot be trained together; None if they can.
 
-    The gradients of two points are evaluated together and each alone, on a copy of the network.
+    The check compares the gradients of two points, evaluated together and separately, on a copy of the network.
     """
     problem, starts, course = task
     start = next(iter(starts.values()))
@@ -56,7 +56,7 @@ def check_stackable(task: Task) -> str | None:
         twin = Problem(model, problem.loss, problem.inputs, problem.targets, l2=problem.l2, chunk=problem.chunk)
         pair = StackedTraining(Task(twin, {0: start, 1: 0.9 * start}, course), [Point(0, 1.0), Point(0, 1.0, seed=1)])
         _, gradients = pair.gradients()
-    except Exception as error:  # noqa: BLE001 - whatever the model raises here, it may train alone
+    except Exception as error:  # noqa: BLE001 - whatever the model raises here, its points may still train alone
         return str(error).strip().partition("\n")[0][:200] or type(error).__name__
     changed = [name for name, buffer in model.named_buffers() if not torch.equal(buffer, before[name])]
     if changed:
@@ -65,21 +65,22 @@ def check_stackable(task: Task) -> str | None:
     for seed, gradient in enumerate(together):
         alone = _gradient(twin, pair.x[seed], next(twin.batches(course.mini_batch, seed)))
         if not torch.allclose(gradient, alone, rtol=1e-3, atol=1e-4 * float(alone.abs().max())):
-            return "its gradients are others when several points are evaluated together"
+            return "its gradients differ when several points are evaluated together"
     return None
 
 
 def plan(
     task: Task, points: Sequence[Point], *, at_once: int | None = None, stackable: bool = True, share: float = 1.0
 ) -> Plan:
-    """How to train `points` on the device of the problem, from a second of training there.
+    """Returns how to train `points` on the problem's device, after about a second of training there.
 
     Args:
-        at_once: the user's choice, which is then not measured.
-        share: of the device's memory, for this process.
+        at_once: number of points to train at once; None to measure which number is fast.
+        stackable: whether points can be trained together.
+        share: fraction of the device's memory that this process may use.
 
     Raises:
-        TooManyPoints: not even one point fits into the memory, or not `at_once`; with the numbers.
+        TooManyPoints: memory does not hold `at_once` points, or not even one; the message gives the numbers.
     """
     memory = MEMORY_SHARE * share * free_memory(task.problem.inputs.device)
     activations = _activations(task, points[0].seed) if stackable else 0
@@ -89,8 +90,8 @@ def plan(
     asked = min(chosen or 1, len(points))
     if fitting < asked:
         raise TooManyPoints(
-            f"{asked} points at once take {sum(costs[:asked]) / 1e9:.3g} GB (weights, gradients that wait, velocities, "
-            f"activations) and {memory / 1e9:.3g} GB are there for them, enough for {fitting}"
+            f"{asked} points at once take {sum(costs[:asked]) / 1e9:.3g} GB (weights, waiting gradients, velocities, "
+            f"activations), but they may take only {memory / 1e9:.3g} GB, enough for {fitting}"
         )
     if chosen:
         return Plan(at_once=chosen, memory=memory, activations=activations, seconds={})
@@ -103,7 +104,7 @@ def plan(
 
 
 def stacks(task: Task, points: Sequence[Point], how: Plan) -> list[list[Point]]:
-    """`points` in their order, divided into those that train at once, as number and memory allow."""
+    """Returns `points`, in their order, divided into stacks that train at once and respect the limits of `how`."""
     divided: list[list[Point]] = [[]]
     taken = 0.0
     for point in points:
@@ -117,14 +118,14 @@ def stacks(task: Task, points: Sequence[Point], how: Plan) -> list[list[Point]]:
 
 
 def train(task: Task, points: Sequence[Point]) -> list[Outcome]:
-    """The points together, or alone if it is one."""
+    """Trains the points together, or a single point without stacking, and returns their outcomes."""
     training = SingleTraining(task, points[0]) if len(points) == 1 else StackedTraining(task, points)
     training.advance(task.course.steps)
     return training.outcomes()
 
 
 def point_bytes(task: Task, point: Point, activations: int) -> int:
-    """Memory of one point that trains among others: weights and work on them, gradients, velocities, activations."""
+    """Returns the bytes that a point of a stack takes: weights and their copies, gradients, velocities, activations."""
     own = task.problem.parameters[0].dtype.itemsize
     waiting = (task.course.storage or task.problem.parameters[0].dtype).itemsize
     gradients, velocities = slots(point, task.course)
@@ -134,7 +135,7 @@ def point_bytes(task: Task, point: Point, activations: int) -> int:
 
 
 def _gradient(problem: Problem, x: Tensor, batch: Tensor | None) -> Tensor:
-    """That at x [P] without penalty, of the network as it stands, evaluated alone."""
+    """Returns the gradient [P] at x [P], without penalty, evaluated for this point alone."""
     problem.move_to(x)
     for parameter in problem.parameters:
         parameter.grad = None
@@ -143,9 +144,9 @@ def _gradient(problem: Problem, x: Tensor, batch: Tensor | None) -> Tensor:
 
 
 def _activations(task: Task, seed: int) -> int:
-    """Bytes that the gradient of a stacked point takes: what is kept for it, and as much again while it is made.
+    """Returns the bytes that the gradient of a stacked point takes: the tensors saved for it, and as much work space.
 
-    What is the same for both points, and only seems to be there twice, counts once.
+    A tensor that both points share through expansion counts once.
     """
     kept = 0
 
@@ -157,13 +158,14 @@ def _activations(task: Task, seed: int) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         StackedTraining(task, [Point(0, 1.0, seed=seed)] * 2).gradients()
-    return kept  # of two points
+    return kept  # the tensors saved for two points, so twice those of one
 
 
 def _measure(task: Task, points: Sequence[Point]) -> dict[int, float]:
-    """Seconds of one point's step, alone and at each width that there are points for, until more is no gain.
+    """Returns the seconds of one point's step, alone and at each possible width, until a wider one brings no gain.
 
-    Alone it is the gradient without the update, whose part is small: a first optimizer makes torch import its compiler.
+    For a point alone only the gradient is timed: the update takes little, and torch's first optimizer would import its
+    compiler.
     """
     endless = Task(task.problem, task.starts, replace(task.course, steps=10**9))
     calm = [p._replace(learning_rate=1e-12, delay=min(p.delay, task.course.steps)) for p in points]  # none diverges
@@ -179,7 +181,7 @@ def _measure(task: Task, points: Sequence[Point]) -> dict[int, float]:
 
 
 def _seconds(step: Callable[[], object], problem: Problem) -> float:
-    """Of one step: the fastest, so that what else the machine does counts little."""
+    """Returns the seconds of the fastest of several steps, so that other work on the machine hardly counts."""
     begun = time.perf_counter()
     times: list[float] = []
     while time.perf_counter() - begun < (SECONDS if len(times) >= 2 else 5 * SECONDS):

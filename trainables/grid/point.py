@@ -1,4 +1,4 @@
-"""A point of a delay × learning-rate grid: how one short training goes, and what came of it."""
+"""A point of a delay × learning-rate grid: the settings of one short training, and its outcome."""
 
 import math
 from collections.abc import Mapping
@@ -14,8 +14,9 @@ from tautune.trainables.theory.problem import Problem
 from tautune.trainables.theory.stability import check_delay
 
 DIVERGED = 10.0
-"""A training has diverged at the first step whose mini-batch loss (without penalty) is not finite, or above this many
-times its first loss (or above this, if that is below 1). Its loss is recorded as that limit."""
+"""Factor by which a training's loss may exceed its first loss, or 1 if that is larger. Training has diverged at the
+first step whose mini-batch loss, without penalty, is above this limit or not finite. The limit is then recorded as its
+loss."""
 
 
 class Point(NamedTuple):
@@ -27,15 +28,15 @@ class Point(NamedTuple):
     shifted: bool = False
     """Whether the velocity is delayed too."""
     seed: int = 0
-    """Of the initial weights and of the order of the mini-batches: points of one seed share both."""
+    """Seed of the initial weights and of the order of the mini-batches: points with the same seed share both."""
 
     @property
     def kind(self) -> Momentum:
-        """Returns momentum and whether it is shifted, as one value."""
+        """Returns the momentum and its kind as one value."""
         return Momentum(self.momentum, self.shifted)
 
     def check(self) -> None:
-        """Raises ValueError if there is no such point."""
+        """Raises ValueError if a value is out of its bounds."""
         check_delay(self.delay)
         Momentum(self.momentum, self.shifted)
         if not 0 < self.learning_rate < math.inf:
@@ -43,30 +44,30 @@ class Point(NamedTuple):
 
     @staticmethod
     def of(record: np.void) -> "Point":
-        """An entry of an array of `POINTS`."""
+        """Returns the point in an entry of an array of type `POINTS`."""
         return Point(*record.item())
 
 
 POINTS = np.dtype(
     [("delay", "i8"), ("learning_rate", "f8"), ("momentum", "f8"), ("shifted", "?"), ("seed", "i8")], align=True
 )
-"""Many points, as an array of records."""
+"""The numpy type of an array of points."""
 
 
 class Outcome(NamedTuple):
-    """All of it is finite."""
+    """What came of a training; all its numbers are finite."""
 
     loss: float
     """f over the whole data set after the last step, penalty included; the limit if training diverged."""
     accuracy: float | None
-    """Share of the examples whose class is the largest output; 0 if it diverged, None where there are no classes."""
+    """Fraction of the examples for whose class the output is largest; 0 after divergence, None without classes."""
     diverged: bool
     steps: int
-    """That were made before training diverged; all of them if it did not."""
+    """Number of steps before training diverged; all steps if it did not."""
 
 
 OUTCOMES = np.dtype([("loss", "f8"), ("accuracy", "f8"), ("diverged", "?"), ("steps", "i8")], align=True)
-"""Many outcomes, as an array of records."""
+"""The numpy type of an array of outcomes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +76,9 @@ class Course:
 
     steps: int
     mini_batch: int | None = None
-    """Examples a step; None is the full batch."""
+    """Examples per step; None means the full batch."""
     storage: torch.dtype | None = None
-    """In which gradients wait (torch.bfloat16 halves or quarters their memory); None: as they are."""
+    """Type in which gradients wait; torch.bfloat16 halves or quarters their memory, and None keeps their own type."""
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -87,27 +88,27 @@ class Course:
 
 
 class Task(NamedTuple):
-    """Everything but the points."""
+    """Everything that the training of points needs, except the points."""
 
     problem: Problem
     starts: Mapping[int, Tensor]
-    """seed → initial weights [P]"""
+    """The initial weights [P] of each seed."""
     course: Course
 
 
 def loss_limit(first: float) -> float:
-    """The loss above which a training has diverged, from the loss of its first step."""
+    """Returns the loss above which a training has diverged, given the loss of its first step."""
     return DIVERGED * max(1.0, first) if math.isfinite(first) else DIVERGED
 
 
 def outcome(problem: Problem, loss: float, accuracy: float, limit: float, steps: int) -> Outcome:
-    """Returns what came of a training that made all its steps: its loss may be above the limit, or not finite."""
+    """Returns the outcome of a training that made all its steps; its loss may still be above `limit` or not finite."""
     if not loss <= limit:
         return diverged(problem, limit, steps)
     return Outcome(loss, accuracy if math.isfinite(accuracy) else None, False, steps)
 
 
 def diverged(problem: Problem, limit: float, steps: int) -> Outcome:
-    """Returns what came of a training that diverged after so many steps."""
+    """Returns the outcome of a training that diverged after this number of steps."""
     classes = problem.targets.ndim == 1 and not problem.targets.is_floating_point()
     return Outcome(limit, 0.0 if classes else None, True, steps)

@@ -1,4 +1,4 @@
-"""One point of a grid, trained as any network is: for what does not pay, or cannot be, stacked."""
+"""Trains one point of a grid like any network, for points that cannot be stacked or gain nothing from it."""
 
 import copy
 import math
@@ -14,7 +14,7 @@ from tautune.trainables.grid.point import Outcome, Point, Task, diverged, loss_l
 class SingleTraining:
     """Trains `point` with a torch optimizer behind the gradient queue.
 
-    It has the problem's network for itself until `outcomes()`, which gives the network's buffers back as they were.
+    It needs the problem's network for itself until `outcomes()`, which resets the network's buffers.
     """
 
     def __init__(self, task: Task, point: Point) -> None:
@@ -26,7 +26,7 @@ class SingleTraining:
         self.diverged = False
         vector_to_parameters(starts[point.seed].clone(), problem.parameters)
         problem.model.train()
-        torch.manual_seed(point.seed)  # for what the model draws by itself, as dropout does
+        torch.manual_seed(point.seed)  # for random numbers that the model draws itself, as in dropout
         self.queue = delayed_sgd(
             problem.parameters,
             point.learning_rate,
@@ -37,7 +37,7 @@ class SingleTraining:
         self.batches = problem.batches(course.mini_batch, point.seed)
 
     def advance(self, steps: int) -> None:
-        """So many more steps, fewer if training diverges or the course ends."""
+        """Trains for at most `steps` more steps, until training diverges or the course ends."""
         for _ in range(min(steps, self.course.steps - self.time)):
             if self.diverged:
                 return
@@ -60,7 +60,7 @@ class SingleTraining:
         self.time += 1
 
     def outcomes(self) -> list[Outcome]:
-        """What came of it, one."""
+        """Returns a list with the outcome of the point."""
         found = diverged(self.problem, self.limit, self.time)
         if not self.diverged:
             found = outcome(self.problem, *self._evaluate(), self.limit, self.time)
@@ -71,7 +71,7 @@ class SingleTraining:
 
     @torch.no_grad()
     def _evaluate(self) -> tuple[float, float]:
-        """Loss and accuracy over the whole data set."""
+        """Returns loss and accuracy over the whole data set."""
         problem = self.problem
         problem.model.eval()
         loss = float(0.5 * problem.decay @ problem.point.square())
@@ -85,7 +85,7 @@ class SingleTraining:
 
 
 def accuracy_of(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Share of the examples whose class is the largest output, a scalar; NaN where the targets are no classes."""
+    """Returns the fraction of the examples for whose class the output is largest, a scalar; NaN without classes."""
     if targets.is_floating_point() or outputs.ndim != 2 or targets.ndim != 1:
         return outputs.new_full((), math.nan)
     return (outputs.argmax(dim=1) == targets).to(outputs.dtype).mean()

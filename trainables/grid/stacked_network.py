@@ -1,10 +1,10 @@
-"""One network with the parameters of many points at once: outputs, losses and accuracies of each.
+"""Evaluates one network with the parameters of many points at once: outputs, losses and accuracies of each point.
 
-`torch.func.vmap` evaluates any network so. Where layers are fully connected, and for cross-entropy, a CPU is two times
-as fast with the batched matrix products written out and examples as the last dimension, along which biases,
-activations and softmax run; and vmap would evaluate cross-entropy step by step in Python.
+`torch.func.vmap` does this for any network. For fully connected layers, batched matrix products with the examples in
+the last dimension, along which biases, activations and softmax then run, are twice as fast on a CPU. So is
+cross-entropy written out, since vmap would evaluate it step by step in Python.
 
-Shapes: K points, n examples. What is given once is the same for all points, or has K in front (`per_point`).
+Shapes: K points, n examples. Inputs and targets are shared by all points or, with `per_point`, begin with dimension K.
 """
 
 import torch
@@ -19,7 +19,7 @@ ELEMENTWISE = (nn.Tanh, nn.ReLU, nn.Sigmoid, nn.GELU, nn.SiLU)
 
 
 def outputs_of_each(problem: Problem, pieces: tuple[Tensor, ...], inputs: Tensor, *, per_point: bool) -> Tensor:
-    """Outputs [K, n, …] for inputs [n, …] or [K, n, …] and parameters [K, …], in the order of the problem's."""
+    """Returns outputs [K, n, …] for inputs [n, …] or [K, n, …] and parameters [K, …], in the order of the problem's."""
     layers = _fully_connected(problem, inputs.ndim - per_point)
     if layers is not None:
         return _multiply(layers, pieces, inputs)
@@ -33,7 +33,7 @@ def outputs_of_each(problem: Problem, pieces: tuple[Tensor, ...], inputs: Tensor
 
 
 def losses_of_each(problem: Problem, outputs: Tensor, targets: Tensor, *, per_point: bool) -> Tensor:
-    """Losses [K] for outputs [K, n, …] and targets [n, …] or [K, n, …]."""
+    """Returns losses [K] for outputs [K, n, …] and targets [n, …] or [K, n, …]."""
     if problem.loss is cross_entropy and outputs.ndim == 3 and problem.targets_are_classes:
         logarithms = outputs.transpose(1, 2).log_softmax(dim=1)
         classes = targets.expand(outputs.shape[:2]).unsqueeze(1)
@@ -43,24 +43,24 @@ def losses_of_each(problem: Problem, outputs: Tensor, targets: Tensor, *, per_po
 
 
 def accuracies_of_each(outputs: Tensor, targets: Tensor) -> Tensor:
-    """[K], for outputs [K, n, …] and targets [n, …]; see `accuracy_of`."""
+    """Returns accuracies [K] for outputs [K, n, …] and targets [n, …]; see `accuracy_of`."""
     accuracies: Tensor = vmap(accuracy_of, in_dims=(0, None))(outputs, targets)
     return accuracies
 
 
 def _fully_connected(problem: Problem, dimensions: int) -> list[nn.Module] | None:
-    """The layers of a network of linear layers and activations alone that is given [n, features]; else None."""
+    """Returns the layers if the network has only linear layers and activations, for inputs [n, features]; else None."""
     if type(problem.model) is not nn.Sequential or not len(problem.model) or dimensions != 2:
         return None
     layers = list(problem.model)
-    own = sum(len(list(layer.parameters())) for layer in layers)  # more than the network's, where layers share some
+    own = sum(len(list(layer.parameters())) for layer in layers)  # above the network's if layers share some
     plain = all(type(layer) in (nn.Linear, *ELEMENTWISE) for layer in layers)
-    first = isinstance(layers[0], nn.Linear)  # an activation in place may not write to the inputs, which all share
+    first = isinstance(layers[0], nn.Linear)  # an in-place activation must not write to the shared inputs
     return layers if plain and first and own == len(problem.parameters) else None
 
 
 def _multiply(layers: list[nn.Module], pieces: tuple[Tensor, ...], inputs: Tensor) -> Tensor:
-    """Outputs [K, n, classes] for inputs [n, features] or [K, n, features]."""
+    """Returns outputs [K, n, classes] for inputs [n, features] or [K, n, features]."""
     remaining = iter(pieces)
     h = inputs.mT.expand(len(pieces[0]), *inputs.mT.shape[-2:])  # [K, features, n]
     for layer in layers:

@@ -1,10 +1,10 @@
-"""Many points of a grid trained together, in one program, each with its own delay, learning rate and momentum.
+"""Trains many points of a grid together, each with its own delay, learning rate and momentum.
 
-The network is evaluated for all of them at once, the gradient of the sum of their losses is every
-point's own, and each point's gradients wait in a ring as long as its own delay. Needs torch alone, on any device.
+The network is evaluated for all points at once. The gradient of the sum of their losses contains each point's own
+gradient, which then waits in a ring buffer as long as the point's delay. It needs only torch, on any device.
 
-Shapes: K points that still train, P parameters, n examples of a mini-batch. x [K, P]; points of one delay and one kind
-of momentum are neighbouring rows.
+Shapes: K points still training, P parameters, n examples per mini-batch. x is [K, P]; points with the same delay and
+kind of momentum are adjacent rows.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ from tautune.trainables.grid.point import Course, Outcome, Point, Task, diverged
 from tautune.trainables.grid.stacked_network import accuracies_of_each, losses_of_each, outputs_of_each
 
 CHECK = 25
-"""Steps between two looks at the losses, which make a GPU wait; a point that diverged trains on until then."""
+"""Steps between two checks of the losses: a check makes a GPU wait. Until then, a point that diverged trains on."""
 
 
 class StackedTraining:
-    """Trains `points`; what comes of each is what would come of it alone.
+    """Trains `points`; each has the same outcome as if it trained alone.
 
-    Points of one seed are given the same mini-batches; with several seeds each point is given its seed's own.
+    Points with the same seed share their mini-batches.
     """
 
     def __init__(self, task: Task, points: Sequence[Point]) -> None:
         self.problem, starts, self.course = task
         self.points = points
         self.rows = sorted(range(len(points)), key=lambda i: _group_key(points[i]))
-        """Which of `points` each row is."""
+        """The index in `points` of each row."""
         self.x = torch.stack([starts[points[i].seed] for i in self.rows])
         self.groups = [
             _Group([points[i] for i in own], self.x, self.course)
@@ -45,14 +45,14 @@ class StackedTraining:
         self._share_out()
 
     def advance(self, steps: int) -> None:
-        """So many more steps, fewer if the course ends or no point is left."""
+        """Trains for at most `steps` more steps, until the course ends or no point is left."""
         end = min(self.time + steps, self.course.steps)
         while self.time < end and self.rows:
             losses = torch.stack([self._step() for _ in range(min(CHECK, end - self.time))])
             self._take_out_diverged(losses)
 
     def outcomes(self) -> list[Outcome]:
-        """What came of every point, in the order they were given."""
+        """Returns the outcome of every point, in the order of `points`."""
         if self.rows:
             assert self.limits is not None
             losses, accuracies = self._evaluate()
@@ -63,7 +63,7 @@ class StackedTraining:
         return [self.found[i] for i in range(len(self.points))]
 
     def gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Losses [K] on the next mini-batches and, a parameter [K, …] each, their gradients; without penalty."""
+        """Returns losses [K] on the next mini-batches and their gradients, [K, …] per parameter, without penalty."""
         inputs, targets, per_point = self._batch()
         outputs = outputs_of_each(self.problem, self.leaves, inputs, per_point=per_point)
         losses = losses_of_each(self.problem, outputs, targets, per_point=per_point)
@@ -71,7 +71,7 @@ class StackedTraining:
         return losses.detach(), gradients
 
     def _step(self) -> Tensor:
-        """One step of every point; returns their losses [K]."""
+        """Makes one step with every point and returns their losses [K]."""
         losses, gradients = self.gradients()
         with torch.no_grad():
             torch.cat([g.reshape(len(g), -1) for g in gradients], dim=1, out=self.fresh)
@@ -83,7 +83,7 @@ class StackedTraining:
         return losses
 
     def _batch(self) -> tuple[Tensor, Tensor, bool]:
-        """Inputs and targets of the next mini-batch, and whether each point has its own: [K, n, …]."""
+        """Returns inputs and targets of the next mini-batch, and whether each point has its own: [K, n, …]."""
         problem = self.problem
         indices = {seed: next(batches) for seed, batches in self.batches.items()}
         drawn = [index for index in indices.values() if index is not None]
@@ -95,7 +95,7 @@ class StackedTraining:
         return problem.inputs[own], problem.targets[own], True
 
     def _take_out_diverged(self, losses: Tensor) -> None:
-        """losses [T, K] of the last T steps: records the points that diverged there, and goes on without them."""
+        """Records the points that diverged in the last T steps, given their losses [T, K], and drops them."""
         if self.limits is None:
             limits = [loss_limit(first) for first in losses[0].tolist()]
             self.limits = torch.tensor(limits, dtype=torch.float64).to(losses)
@@ -112,7 +112,7 @@ class StackedTraining:
         self._keep(~gone)
 
     def _keep(self, kept: Tensor) -> None:
-        """Goes on with the rows where `kept` [K] is true."""
+        """Drops the rows where `kept` [K] is false."""
         self.x, self.limits = self.x[kept], None if self.limits is None else self.limits[kept]
         self.rows = [row for row, stays in zip(self.rows, kept.tolist(), strict=True) if stays]
         pieces = kept.split([len(group) for group in self.groups])
@@ -123,10 +123,10 @@ class StackedTraining:
         self._share_out()
 
     def _share_out(self) -> None:
-        """Makes anew, after rows came or went, what refers to them.
+        """Rebuilds everything that refers to rows, at the start and after rows were dropped.
 
-        These are the parameters as views of x, the groups' parts of x and of the gradients, and which seed's
-        mini-batches each row is given.
+        These are the parameters as views of x, the groups' parts of x and of the gradients, and each row's seed, which
+        determines its mini-batches.
         """
         sizes = [p.numel() for p in self.problem.parameters]
         views = zip(self.x.split(sizes, dim=1), self.problem.parameters, strict=True)
@@ -141,7 +141,7 @@ class StackedTraining:
 
     @torch.no_grad()
     def _evaluate(self) -> tuple[Tensor, Tensor]:
-        """Loss and accuracy over the whole data set, [K] each; in pieces of as many examples as a step has."""
+        """Returns loss and accuracy over the whole data set, [K] each; evaluates as many examples at once as a step."""
         problem, size = self.problem, self.course.mini_batch or self.problem.chunk
         losses = torch.zeros_like(self.x[:, 0])
         if self.decay is not None:
@@ -159,25 +159,25 @@ class StackedTraining:
 
 
 class _Group:
-    """The rows of one delay and one kind of momentum: their gradients of the last τ+1 steps, their velocities."""
+    """The rows of one delay and kind of momentum, with their gradients of the last τ+1 steps and their velocities."""
 
     def __init__(self, points: Sequence[Point], x: Tensor, course: Course) -> None:
         self.delay = points[0].delay
         storage = course.storage if self.delay else None
         self.downhill = _column([-p.learning_rate * (1 - p.momentum) for p in points], x)
-        """-η(1-m), [k, 1]"""
+        """-η(1-m), as a column [k, 1]."""
         self.momentum = _column([p.momentum for p in points], x)
         shape = (len(points), x.shape[1])
         gradients, velocities = slots(points[0], course)
         self.gradients = x.new_empty((gradients, *shape), dtype=storage or x.dtype)
-        """[τ+1, k, P]: that of step t is at t mod τ+1."""
+        """Gradients [τ+1, k, P]; those of step t are at index t mod (τ+1)."""
         self.velocities = x.new_zeros((velocities, *shape)) if velocities else None
 
     def __len__(self) -> int:
         return len(self.momentum)
 
     def step(self, time: int, x: Tensor, fresh: Tensor) -> None:
-        """Keeps this step's gradients [k, P] and makes the update that is due to x [k, P], in place."""
+        """Stores this step's gradients `fresh` [k, P] and updates x [k, P] in place with the gradients now due."""
         self.gradients[time % len(self.gradients)] = fresh
         if time < self.delay:
             return
@@ -201,7 +201,7 @@ def _column(values: list[float], x: Tensor) -> Tensor:
 
 
 def slots(point: Point, course: Course) -> tuple[int, int]:
-    """Returns how many gradients and how many velocities a point keeps."""
+    """Returns the number of gradients and the number of velocities that a point keeps."""
     longest = min(point.delay + 1, course.steps)
     if not point.momentum:
         return longest, 0

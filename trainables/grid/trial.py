@@ -1,4 +1,4 @@
-"""Tune trainable: many points of a grid in one trial. It imports little, as starting the trials is what costs."""
+"""A Tune trainable that trains many points of a grid in one trial. It imports little, so that trials start fast."""
 
 import time
 from typing import Any
@@ -11,19 +11,19 @@ from tautune.trainables.grid.point import Outcome, Point, Task
 from tautune.trainables.theory.problem import ProblemParts
 
 REPORT_SECONDS = 2.0
-"""Of training at least between two reports: what a killed run loses, and a stack."""
+"""Shortest training time in seconds between two reports: a killed run loses this much, and one stack more."""
 
 
 class GridTrial(tune.Trainable):
-    """Trains the points first … last-1 stack by stack; one step is some stacks.
+    """Trains the points first … last-1 stack by stack; one step is one or several stacks.
 
-    A result's `rows` are pairs (number of the point, `Outcome`), and `measured` are the seconds of a point's step, by
-    the number that trained at once. `failure` is a message if the points do not fit into memory. A trial has no
-    checkpoint: what it measured is in its results.
+    In a result, `rows` are pairs (number of the point, `Outcome`), `measured` holds the seconds of a point's step by
+    the number of points trained at once, and `failure` is a message if the points do not fit into memory. A trial has
+    no checkpoint: all it measured is in its results.
 
-    Config: bounds (first, last). The rest comes through `tune.with_parameters` and is shared by the trials of a node:
+    The config holds `bounds` (first, last). `tune.with_parameters` supplies the rest, which the trials of a node share:
     `points` (an array of `POINTS`), `problem` (`ProblemParts`), `starts` (numpy arrays by seed), `course`, `device`,
-    `stackable`, `at_once` (None: measured) and `memory_share` (a trial's share of the device).
+    `stackable`, `at_once` (None to measure it) and `memory_share` (the fraction of the device's memory for a trial).
     """
 
     def setup(self, config: dict[str, Any], *, problem: ProblemParts, device: str, **shared: Any) -> None:
@@ -35,7 +35,7 @@ class GridTrial(tune.Trainable):
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Reuses the actor: the data, the network and what was measured stay."""
+        """Reuses the actor with its data, its network and the plan that it measured."""
         self.next, last = new_config["bounds"]
         self.points = [Point.of(record) for record in self.shared["points"][self.next : last]]
         self.stacks: list[list[Point]] = []

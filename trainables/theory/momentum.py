@@ -1,11 +1,11 @@
-"""Momentum and its kind, as one value."""
+"""Momentum and its kind as one value."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Momentum:
-    """How past gradients go into an update, as the paper has it: dampened by 1-m.
+    """How past gradients enter an update. As in the paper, the gradient is dampened by 1-m.
 
         none      v[t+1] = -η g[t]
         dampened  v[t+1] = m v[t]   - η (1-m) g[t]
@@ -14,22 +14,22 @@ class Momentum:
     Source: Giladi et al., ICLR 2020 (arXiv 1909.12340).
 
     Raises:
-        ValueError: the value is outside [0, 1), or a momentum of 0 is to be shifted.
+        ValueError: the value is outside [0, 1), or `shifted` is set for a momentum of 0.
     """
 
     value: float = 0.0
     """m in [0, 1)."""
     shifted: bool = False
-    """Whether the velocity is τ steps late too (the paper's shifted momentum)."""
+    """Whether the velocity is also τ steps late (the paper's shifted momentum)."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.value < 1:
             raise ValueError(f"momentum must be at least 0 and below 1, not {self.value!r}")
         if self.shifted and not self.value:
-            raise ValueError("shifted momentum delays the velocity, and so needs a momentum above 0")
+            raise ValueError("shifted momentum delays the velocity, so it needs a momentum above 0")
 
     def __str__(self) -> str:
-        """Returns, for instance, "shifted momentum 0.9"; an empty text where there is none."""
+        """Returns a description such as "shifted momentum 0.9", or an empty string for a momentum of 0."""
         return f"{'shifted ' if self.shifted else ''}momentum {self.value:g}" if self.value else ""
 
 

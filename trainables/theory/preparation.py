@@ -1,4 +1,4 @@
-"""From a user's model and data to a `Problem`; neither is changed."""
+"""Turns a user's model and data into a `Problem` without changing either."""
 
 import copy
 from typing import Any
@@ -19,13 +19,13 @@ def prepare_problem(
     precision: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
 ) -> Problem:
-    """Returns the problem at the model's present weights, with a copy of the model in eval mode.
+    """Returns the problem at the model's current weights, with a copy of the model in eval mode.
 
-    Dropout is therefore off, and batch norm uses its running statistics as they are. Floating-point inputs, targets and
-    weights are cast to `precision`; integers, such as token ids and classes, stay integers.
+    So dropout is off, and batch norm uses its running statistics unchanged. Floating-point inputs, targets and weights
+    are cast to `precision`; integers, such as token ids and classes, stay integers.
 
     Args:
-        inputs, targets: tensors, or what `torch.as_tensor` takes, N examples along the first dimension.
+        inputs, targets: tensors, or anything `torch.as_tensor` accepts, with the N examples along the first dimension.
     """
     copied = copy.deepcopy(model).to(device=device, dtype=precision).eval()
     cast = [_cast(values, precision).to(device) for values in (inputs, targets)]

@@ -1,7 +1,7 @@
-"""A training problem as the mathematics sees it: a loss f(x) of one flat vector x, its gradient and curvature.
+"""A training problem in mathematical form: the loss f(x) of one flat vector x, its gradient and its curvature.
 
 Shapes: P trainable parameters, N examples. x, gradients and eigenvectors are flat tensors [P] in the order of
-`model.parameters()`, those that do not require a gradient left out.
+`model.parameters()`, without the parameters that do not require a gradient.
 """
 
 import copy
@@ -23,22 +23,22 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def flatten(tensors: Iterable[Tensor]) -> Tensor:
-    """Returns the entries of all tensors as one vector, whatever their layout in memory."""
+    """Returns the entries of all tensors as one vector; their layout in memory does not matter."""
     return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
 class Problem:
-    """f(x) = mean loss over the data + (l2/2) Σ w² over the weights; biases and norms are left out of the sum.
+    """f(x) = mean loss over the data + (l2/2) Σ w² over the weights, without biases and normalization layers.
 
-    The model is evaluated in the mode in which it is given: `eval()` for f to be one function, without dropout and
-    with batch norm's running statistics.
+    The model is evaluated in the mode it is in. For f to be a function, that must be `eval()` mode: without dropout,
+    and with batch norm's running statistics.
 
     Args:
-        model: its parameters are moved about. Those with `requires_grad=False` stay where they are.
+        model: the network; its parameters are changed, except those with `requires_grad=False`.
         loss: (outputs [n, …], targets [n, …]) → mean over the n examples.
         inputs, targets: the data set, N examples along the first dimension.
         l2: weight of the penalty.
-        chunk: examples evaluated at once, so that memory does not grow with N.
+        chunk: number of examples evaluated at once, so that memory does not grow with N.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Problem:
 
     @cached_property
     def targets_are_classes(self) -> bool:
-        """Whether every target is the number of a class; torch leaves examples of class -100 out, others are faults."""
+        """Returns whether every target is a class number; torch skips class -100, and other negatives are errors."""
         return not self.targets.is_floating_point() and bool((self.targets >= 0).all())
 
     def cast(self, dtype: torch.dtype) -> "Problem":
-        """Returns a copy whose floating-point numbers are of another precision; integers stay integers."""
+        """Returns a copy with floating-point numbers of type `dtype`; integers stay integers."""
         model = copy.deepcopy(self.model).to(dtype)
         inputs, targets = (t.to(dtype) if t.is_floating_point() else t for t in (self.inputs, self.targets))
         return Problem(model, self.loss, inputs, targets, l2=self.l2, chunk=self.chunk)
@@ -74,13 +74,13 @@ class Problem:
         vector_to_parameters(x.detach().clone(), self.parameters)
 
     def batches(self, mini_batch: int | None, seed: int) -> Iterator[Tensor | None]:
-        """Returns the indices [mini_batch] of one mini-batch after another, in a new order every epoch.
+        """Returns an endless iterator over mini-batches, as indices [mini_batch], in a new order every epoch.
 
         Args:
-            mini_batch: examples in each; None gives None, the full batch, every time.
+            mini_batch: examples in each mini-batch; with None, every item is None and stands for the full batch.
 
         Raises:
-            ValueError: there are not that many examples.
+            ValueError: `mini_batch` is below 1 or above the number of examples.
         """
         if mini_batch is not None and not 1 <= mini_batch <= len(self):
             raise ValueError(f"mini_batch must be between 1 and the {len(self)} examples there are, not {mini_batch}")
@@ -95,10 +95,10 @@ class Problem:
             yield from order[: len(self) - len(self) % mini_batch].split(mini_batch)
 
     def backward(self, batch: Tensor | None = None, *, penalty: bool = True) -> float:
-        """Adds ∇f to every `.grad`, over the examples of `batch` (indices [n]) or all; returns f.
+        """Adds ∇f, over the examples of `batch` (indices [n]) or over all, to every `.grad`, and returns f.
 
         Args:
-            penalty: whether the penalty is in both.
+            penalty: whether f and ∇f include the penalty.
         """
         total = 0.0
         with self._kernels():
@@ -121,11 +121,11 @@ class Problem:
         return value, flatten(torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters)
 
     def hessian_vector_product(self, x: Tensor, v: Tensor) -> Tensor:
-        """Returns ∇²f(x) v [P] over the whole data set, by differentiating ∇f·v, without the Hessian."""
+        """Returns ∇²f(x) v [P] over the whole data set by differentiating ∇f·v; the Hessian itself is never formed."""
         at = {name: piece.requires_grad_() for name, piece in self._named(x.detach().clone()).items()}
         leaves = list(at.values())
         product = torch.zeros_like(x)
-        with self._kernels(), sdpa_kernel(SDPBackend.MATH):  # the fused attention has no second derivative
+        with self._kernels(), sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
             for inputs, targets, share in self.chunks(None):
                 value = share * self.loss(functional_call(self.model, at, (inputs,)), targets)
                 product += _derivative_along(value, leaves, v)
@@ -135,11 +135,11 @@ class Problem:
 
     @property
     def decay(self) -> Tensor:
-        """The penalty's share in the gradient at x is decay · x, entry by entry [P]: l2 for weights, else 0."""
+        """Returns decay [P], where decay · x (entry by entry) is the penalty's gradient: l2 for weights, else 0."""
         return flatten(torch.full_like(p, self.l2 if p.ndim > 1 else 0.0).detach() for p in self.parameters)
 
     def chunks(self, batch: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor, float]]:
-        """Yields the examples of `batch`, or all, in pieces of at most `chunk`: inputs, targets, share of the whole."""
+        """Yields the examples of `batch`, or all, at most `chunk` at a time: inputs, targets, share of the whole."""
         inputs = self.inputs if batch is None else self.inputs[batch]
         targets = self.targets if batch is None else self.targets[batch]
         for i, t in zip(inputs.split(self.chunk), targets.split(self.chunk), strict=True):
@@ -150,7 +150,7 @@ class Problem:
         return self.inputs.is_cuda and any(isinstance(module, nn.RNNBase) for module in self.model.modules())
 
     def _kernels(self) -> ExitStack:
-        """Returns a context without cuDNN where it has no derivatives: recurrent layers in eval mode."""
+        """Returns a context that turns cuDNN off where it cannot differentiate: recurrent layers in eval mode."""
         context = ExitStack()
         if self._recurrent_on_cuda:
             context.enter_context(torch.backends.cudnn.flags(enabled=False))
@@ -170,10 +170,10 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemParts:
-    """A problem as it travels to a trial, whole: it can be pickled, and a node keeps one copy of the arrays."""
+    """A whole problem in the form sent to a trial: it can be pickled, and each node keeps one copy of the arrays."""
 
     model: nn.Module
-    """On the CPU, at the weights where training begins."""
+    """The model on the CPU, at the weights where training begins."""
     loss: Loss
     l2: float
     chunk: int
@@ -182,14 +182,14 @@ class ProblemParts:
 
     @classmethod
     def of(cls, problem: Problem) -> "ProblemParts":
-        """Returns the parts of `problem`, whose model is copied."""
+        """Returns the parts of `problem`, with a copy of its model."""
         model = copy.deepcopy(problem.model).cpu()
         inputs, targets = (tensor.detach().cpu().numpy() for tensor in (problem.inputs, problem.targets))
         return cls(model=model, loss=problem.loss, l2=problem.l2, chunk=problem.chunk, inputs=inputs, targets=targets)
 
     def on(self, device: torch.device | str) -> Problem:
-        """Returns the problem on `device`, with a model of its own. On the CPU the data are not copied."""
-        with warnings.catch_warnings():  # Ray's arrays are read-only, and nothing here writes to them
+        """Returns the problem on `device`, with its own copy of the model. On the CPU the data are not copied."""
+        with warnings.catch_warnings():  # Ray's arrays are read-only, which is fine: nothing here writes to them
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             inputs, targets = (torch.from_numpy(array).to(device) for array in (self.inputs, self.targets))
         model = copy.deepcopy(self.model).to(device)
@@ -197,7 +197,7 @@ class ProblemParts:
 
 
 def _derivative_along(value: Tensor, leaves: list[Tensor], v: Tensor) -> Tensor:
-    """The derivative [P] of ∇value·v with respect to the leaves; zero where nothing depends on them."""
+    """Returns the derivative [P] of ∇value·v with respect to the leaves; zero where it does not depend on them."""
     gradients = torch.autograd.grad(value, leaves, create_graph=True, materialize_grads=True)
     along = flatten(gradients) @ v
     if not along.requires_grad:

@@ -1,8 +1,8 @@
 """Sharpness λ: the largest eigenvalue of the loss Hessian, from Hessian-vector products alone.
 
-Lanczos is SciPy's (`eigsh`, ARPACK), with its stopping rule: the dense Hessian [P, P] is never formed. curvlinops, the
-library of such operators, hands its Hessian to the same `eigsh`; the product alone, which the Newton step needs too, is
-a few lines beside the gradient in `problem.py` and saves its five further packages.
+SciPy's `eigsh` (ARPACK) runs Lanczos with its own stopping rule; the dense Hessian [P, P] is never formed. The library
+curvlinops passes its Hessian to the same `eigsh` and depends on five more packages, whereas the Hessian-vector product,
+which the Newton step needs too, is only a few lines next to the gradient in `problem.py`.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
 ROUNDING = {torch.float32: 1e-4}
-"""Smallest residual, relative to λ, that products of a precision let Lanczos reach."""
+"""Smallest residual relative to λ, by precision: rounding of the products keeps Lanczos from going below it."""
 
 
 class Sharpness(NamedTuple):
-    """An eigenvalue with its eigenvector, how exact both are, and what they cost."""
+    """An eigenvalue and its eigenvector, how accurate they are, and what they cost."""
 
     value: float
     """λ, in units of loss per squared parameter."""
@@ -28,19 +28,19 @@ class Sharpness(NamedTuple):
     relative_residual: float
     """‖Hv - λv‖ / λ, a bound on the relative error of λ."""
     products: int
-    """Hessian-vector products spent."""
+    """Number of Hessian-vector products used."""
 
 
 def largest_eigenvalue(
     hessian_vector_product: Callable[[Tensor], Tensor], like: Tensor, *, tolerance: float = 1e-8, seed: int = 0
 ) -> Sharpness:
-    """The largest (not largest in modulus) Hessian eigenvalue and its eigenvector.
+    """Returns the largest Hessian eigenvalue (not the largest in modulus) with its eigenvector.
 
     Args:
         hessian_vector_product: v [P] ↦ Hv [P].
-        like: a vector [P] whose device, dtype and length the products have.
-        tolerance: wanted relative accuracy of λ; at least 1e-4 where the products are in single precision.
-        seed: of Lanczos' start vector, so that a run can be repeated to the last digit.
+        like: a vector [P] with the device, dtype and length of the products.
+        tolerance: relative accuracy wanted for λ; raised to 1e-4 where the products are in single precision.
+        seed: seed of the Lanczos start vector, so that a run can be repeated to the last digit.
 
     Raises:
         RuntimeError: Lanczos did not reach the tolerance.

@@ -7,7 +7,7 @@ Near a minimum of curvature a, asynchronous SGD is a linear recursion in the dis
     momentum   v[t+1] = m v[t]   - η (1-m) a x[t-τ],   x[t+1] = x[t] + v[t+1]
     shifted    v[t+1] = m v[t-τ] - η (1-m) a x[t-τ],   x[t+1] = x[t] + v[t+1]
 
-It is stable if and only if every root of its characteristic polynomial lies inside the unit circle. With
+The recursion is stable if and only if every root of its characteristic polynomial lies inside the unit circle. With
 k = η (1-m) a, a root z on the circle satisfies
 
     k = -z^τ (z - 1) (1 - m/z)        plain (m = 0) and momentum
@@ -18,11 +18,11 @@ and z = exp(iθ) turns both into one pair of real equations,
     cos((τ+½) θ) = m cos(s θ),        k = 2 sin(θ/2) [ sin((τ+½) θ) - m sin(s θ) ],
 
 where s = τ-½ for momentum and s = -½ for shifted momentum. The smallest root θ lies in (0, π/(2τ+1)] and gives
-the threshold aη = k/(1-m). Without momentum θ = π/(2τ+1), hence the paper's aη = 2 sin(π/(4τ+2)). The code has both
-equations with differences of cosines and sines as products, so that no digit is lost as m → 1.
+the threshold aη = k/(1-m). Without momentum θ = π/(2τ+1), hence the paper's aη = 2 sin(π/(4τ+2)). The code writes the
+differences of cosines and of sines in both equations as products, so that no digits are lost as m → 1.
 
 Symbols: τ `delay` (steps), η `learning_rate`, m `momentum`, a or λ `sharpness`, aη `step` (dimensionless).
-Only numpy is needed here.
+This module needs only numpy.
 """
 
 import math
@@ -33,15 +33,15 @@ from numpy.typing import NDArray
 from tautune.trainables.theory.momentum import Momentum
 
 LARGEST_DELAY = 10**15
-"""Largest delay, in optimizer steps, for which the closed forms are evaluated."""
+"""Largest delay in optimizer steps: up to it, τ+½ is exact in double precision."""
 
 
 def threshold(delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> float:
-    """The aη at which the recursion stops being stable: below it stable, from it on not.
+    """Returns the aη at which the recursion stops being stable: it is stable below this value and not from it on.
 
     Args:
-        delay: τ ≥ 0, in optimizer steps; any size, the cost does not depend on it.
-        momentum: m in [0, 1), dampened by (1-m) as in the paper. For torch's undampened momentum multiply the
+        delay: τ ≥ 0, in optimizer steps; the cost does not depend on its size.
+        momentum: m in [0, 1), dampened by (1-m) as in the paper. For torch's undampened momentum, multiply the
             result by (1-m).
         shifted: whether the velocity is delayed too (the paper's shifted momentum).
 
@@ -56,7 +56,7 @@ def threshold(delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = F
 
 
 def boundary_angle(delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> float:
-    """The angle θ, in radians a step, at which the distance to the minimum oscillates at the threshold."""
+    """Returns the angle θ, in radians per step, with which the distance to the minimum oscillates at the threshold."""
     check_delay(delay)
     momentum, shifted = _pair(momentum, shifted)
     s, mean, half = _phases(delay, shifted)
@@ -71,13 +71,13 @@ def boundary_angle(delay: int, momentum: Momentum | float = 0.0, *, shifted: boo
 
 
 def _phases(delay: int, shifted: bool) -> tuple[float, float, float]:
-    """s, and half the sum and half the difference of τ+½ and s."""
+    """Returns s, half the sum of τ+½ and s, and half their difference."""
     s = -0.5 if shifted else delay - 0.5
     return s, (delay + 0.5 + s) / 2, (delay + 0.5 - s) / 2
 
 
 def linear_approximation(delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> float:
-    """The threshold for large τ, whose inverse is linear in τ; the error of the inverse is O(1/τ).
+    """Returns the threshold's approximation for large τ: its inverse is linear in τ, with an error of O(1/τ).
 
     Plain: aη ≈ π/(2τ+1), the paper's 1/τ rule. Momentum: aη ≈ π/(2τ + (1+m)/(1-m)).
     Shifted, with α = arccos(m): 1/(aη) ≈ (1-m)(2τ+1) / (2α sin α) - m / (2(1+m)).
@@ -93,7 +93,7 @@ def linear_approximation(delay: int, momentum: Momentum | float = 0.0, *, shifte
 def max_stable_learning_rate(
     sharpness: float, delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False
 ) -> float:
-    """The learning rate η = threshold/λ below which a minimum of that sharpness λ > 0 is stable."""
+    """Returns the learning rate η = threshold/λ below which a minimum of sharpness λ > 0 is stable."""
     _check_positive("sharpness", sharpness)
     learning_rate = threshold(delay, momentum, shifted=shifted) / sharpness
     if math.isinf(learning_rate):
@@ -102,10 +102,10 @@ def max_stable_learning_rate(
 
 
 def max_stable_delay(step: float, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> int | None:
-    """Returns the largest delay τ that is stable at `step` = aη > 0; None if not even τ = 0 is.
+    """Returns the largest delay τ that is stable at `step` = aη > 0, or None if even τ = 0 is unstable.
 
     Raises:
-        ValueError: step is not a finite number above 0, or so small that delays above `LARGEST_DELAY` are stable.
+        ValueError: step is not a finite number above 0, or is so small that delays above `LARGEST_DELAY` are stable.
     """
     _check_positive("step", step)
     momentum, shifted = _pair(momentum, shifted)
@@ -130,7 +130,11 @@ def max_stable_delay(step: float, momentum: Momentum | float = 0.0, *, shifted: 
 def transfer_learning_rate(
     learning_rate: float, *, from_delay: int, to_delay: int, momentum: Momentum | float = 0.0, shifted: bool = False
 ) -> float:
-    """The learning rate for `to_delay` that is the same share of its threshold as the one good at `from_delay`."""
+    """Returns the learning rate for `to_delay` that is the same fraction of its threshold as the one at `from_delay`.
+
+    Args:
+        learning_rate: η that works well at `from_delay`.
+    """
     _check_positive("learning_rate", learning_rate)
     here = threshold(from_delay, momentum, shifted=shifted)
     there = threshold(to_delay, momentum, shifted=shifted)
@@ -140,10 +144,10 @@ def transfer_learning_rate(
 def characteristic_polynomial(
     step: float, delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False
 ) -> NDArray[np.float64]:
-    """Coefficients, highest power first, of the recursion's characteristic polynomial at `step` = aη.
+    """Returns the coefficients, highest power first, of the recursion's characteristic polynomial at `step` = aη.
 
-    Shape [τ+2] plain, [max(τ, 1)+2] momentum, [τ+3] shifted. An independent check of `threshold`: it is built from
-    the recursion alone, and grows with τ.
+    Shape [τ+2] plain, [max(τ, 1)+2] momentum, [τ+3] shifted. It serves as an independent check of `threshold`: it
+    comes from the recursion alone, and its cost grows with τ.
     """
     check_delay(delay)
     momentum, shifted = _pair(momentum, shifted)
@@ -162,7 +166,7 @@ def characteristic_polynomial(
 
 
 def spectral_radius(step: float, delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> float:
-    """The largest modulus of a root: the factor per step by which the distance to the minimum grows in the end."""
+    """Returns the largest modulus of a root: the factor per step by which the distance to the minimum finally grows."""
     polynomial = characteristic_polynomial(step, delay, momentum, shifted=shifted)
     return float(np.abs(np.roots(polynomial)).max())
 
@@ -171,7 +175,7 @@ def _pair(momentum: Momentum | float, shifted: bool) -> tuple[float, bool]:
     """Returns m and whether the velocity is delayed. Raises ValueError if m is outside [0, 1)."""
     if isinstance(momentum, Momentum):
         if shifted and not momentum.shifted:
-            raise ValueError("shifted belongs into the Momentum that is given: Momentum(m, shifted=True)")
+            raise ValueError("shifted must be set in the Momentum that is given: Momentum(m, shifted=True)")
         return momentum.value, momentum.shifted
     check_momentum(momentum)
     return momentum, shifted

@@ -1,4 +1,4 @@
-"""What a user's problem has to be before anything is measured, and a line of plain words where it is not."""
+"""Checks a user's problem before anything is measured; each fault is reported in one plain line."""
 
 import math
 
@@ -8,15 +8,15 @@ from torch import Tensor
 from tautune.trainables.theory.problem import Problem
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
-"""Relative difference of two evaluations of one loss: above rounding, below what randomness makes."""
+"""Largest relative difference of two evaluations of one loss: above rounding errors, below the effect of randomness."""
 FEW = 64
-"""Examples with which model and loss are tried before they are given all."""
+"""Number of examples on which model and loss are tried first: a fault shows before the whole data set is evaluated."""
 
 
 def check_problem(problem: Problem) -> None:
-    """Raises ValueError, in one line, if f is not a function that a threshold can be measured for.
+    """Raises ValueError, with a message of one line, if no threshold can be measured for f.
 
-    Costs two gradients over the whole data set, and leaves the problem and torch's random numbers as they were.
+    The check costs two gradients over the whole data set. It leaves the problem and torch's random numbers unchanged.
     """
     _check_data(problem)
     if not problem.parameters:
@@ -42,7 +42,7 @@ def _check_data(problem: Problem) -> None:
 
 
 def _check_few(problem: Problem) -> None:
-    """Raises ValueError if model or loss fail on a few examples, or the loss is not one differentiable number."""
+    """Raises ValueError if model or loss fail on a few examples, or if the loss is not a differentiable scalar."""
     inputs, targets = problem.inputs[:FEW], problem.targets[:FEW]
     given = f"inputs of shape {tuple(inputs.shape)} and type {_type(inputs)}"
     try:
@@ -64,7 +64,7 @@ def _check_few(problem: Problem) -> None:
 
 
 def _check_mean(problem: Problem) -> None:
-    """Raises ValueError if the loss of some examples is the sum of the losses of their halves, not the mean."""
+    """Raises ValueError if the loss of a few examples is the sum, and not the mean, of the losses of their halves."""
     half = min(len(problem), 2 * FEW) // 2
     if not half:
         return
@@ -85,7 +85,7 @@ def _check_mean(problem: Problem) -> None:
 
 
 def _check_whole(problem: Problem) -> None:
-    """Raises ValueError if f is not finite at the start, not the same twice, or if parameters have no part in it."""
+    """Raises ValueError if f is not finite at the start, differs between evaluations, or ignores some parameters."""
     before = [buffer.clone() for buffer in problem.model.buffers()]
     _clear(problem)
     first = problem.backward()
@@ -104,7 +104,7 @@ def _check_whole(problem: Problem) -> None:
     if not (same and float((again - gradient).norm()) <= 10 * tolerance * float(gradient.norm())):
         raise ValueError(
             f"the model is not deterministic: two evaluations at the same weights gave a loss of {first:.6g} and of "
-            f"{second:.6g}, or other gradients; take random numbers and state that changes out of `forward`"
+            f"{second:.6g}, or different gradients; remove random numbers and changing state from `forward`"
         )
     changed = [
         name
@@ -134,6 +134,6 @@ def _type(tensor: Tensor) -> str:
 
 
 def _line(error: Exception) -> str:
-    """Returns the first line of an error, with its kind."""
+    """Returns the type of an error and the first line of its message."""
     first = str(error).strip().partition("\n")[0][:200]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

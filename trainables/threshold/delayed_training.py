@@ -1,4 +1,4 @@
-"""Delayed training that begins beside a minimum, and the distance to it at every step."""
+"""Delayed training that starts close to a minimum and records its distance to it at every step."""
 
 import math
 
@@ -14,19 +14,20 @@ from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Settings
 
 LIMITS = {torch.float64: (1e3, 1e-3), torch.float32: (30.0, 0.1)}
-"""Factors by which the distance may grow and shrink while its growth is measured: beyond them the loss bends otherwise,
-or rounding is seen."""
+"""Factors by which the distance may grow and shrink while its growth is measured: farther out the loss is no longer
+quadratic, and closer in rounding errors show."""
 FLAT = 1e-6
-"""Gradient norm at the minimum, relative to its start, up to which it does not disturb: the default tolerance."""
+"""Largest gradient norm at the minimum, relative to its start, that does not disturb a measurement: the default
+tolerance."""
 
 
 class DelayedTraining:
-    """Training with a delay from x* + distance · v, where v is the sharpest direction.
+    """Trains with a delay from x* + distance · v, where v is the sharpest direction.
 
     Args:
-        anchored: subtract from each mini-batch gradient its value at x*, so that x* is at rest under every
-            mini-batch and what moves is the distance alone, driven by the mini-batches' curvature. Without it the
-            gradient's noise at x* kicks training about, which hides slow growth. The full batch needs no anchor.
+        anchored: whether each mini-batch gradient is reduced by its value at x*. Then x* is a fixed point under every
+            mini-batch, and the distance changes only through the mini-batches' curvature. Otherwise the gradient noise
+            at x* kicks training around, which hides slow growth. The full batch needs no anchor.
     """
 
     def __init__(
@@ -47,24 +48,25 @@ class DelayedTraining:
         self.queue = delayed_sgd(self.parameters, learning_rate, settings.delay, settings.momentum)
         self.batches = problem.batches(settings.mini_batch, settings.seed)
         self.along: list[float] = [distance]
-        """Signed distance to x* along v, one a step."""
+        """Signed distance to x* along v after each step."""
         self.norm: list[float] = [distance]
-        """Distance ‖x - x*‖, one a step."""
+        """Distance ‖x - x*‖ after each step."""
         self.overflowed = False
-        """Whether a step was not finite; it is not in the records, which end before it."""
+        """Whether a step gave a value that is not finite; `along` and `norm` end before that step."""
         self.gradient_evaluations = 0.0
-        """In passes over the full batch."""
+        """Cost so far, in passes over the full batch."""
         if settings.mini_batch is None and minimum.gradient_norm > FLAT:
             self.rest = self._at_rest(None)
 
     def advance(self, steps: int, *, leave: float, settle: float) -> None:
-        """At most `steps` more steps, fewer if the distance leaves [settle, leave] times its start."""
+        """Trains for at most `steps` more steps, until the distance leaves [settle, leave] times its initial value."""
         for _ in range(steps):
             if self.ended(leave=leave, settle=settle):
                 return
             self._step()
 
     def ended(self, *, leave: float, settle: float) -> bool:
+        """Returns whether a step overflowed, or the distance left [settle, leave] times its initial value."""
         recent = max(self.norm[-2 * (self.settings.delay + 1) :])
         return self.overflowed or not settle * self.distance <= recent <= leave * self.distance
 
@@ -88,7 +90,7 @@ class DelayedTraining:
         self.norm.append(norm)
 
     def _at_rest(self, batch: Tensor | None) -> list[Tensor | None]:
-        """Returns the gradient at the minimum, a parameter each; the parameters stay where they are."""
+        """Returns the gradient at the minimum, one tensor per parameter; the parameters keep their values."""
         here = flatten(self.parameters).detach()
         self.problem.move_to(self.minimum.point)
         self.queue.zero_grad()
@@ -101,11 +103,11 @@ class DelayedTraining:
 
 
 def measure_growth(training: DelayedTraining, *, tolerance: float = 1e-5) -> Growth:
-    """Trains until the growth rate of the distance to the minimum is known.
+    """Trains until the growth rate of the distance to the minimum is known, and returns it.
 
-    Full batch: until three estimates, each from a record a third longer, agree to 0.1 % of the rate or to
-    `tolerance`/(τ+1) per step. Mini-batch: over 200 (τ+1) steps or 20 epochs, whichever is more. Either way no
-    longer than the distance stays within `LIMITS`.
+    With the full batch, training goes on until three estimates agree to 0.1 % of the rate or to `tolerance`/(τ+1) per
+    step; each estimate uses a record a third longer than the one before. With mini-batches, training lasts 200 (τ+1)
+    steps or 20 epochs, whichever is more. In both cases it ends early when the distance leaves `LIMITS`.
     """
     settings = training.settings
     lag = settings.delay + 1
@@ -131,7 +133,7 @@ def measure_growth(training: DelayedTraining, *, tolerance: float = 1e-5) -> Gro
 
 
 def _finite_growth(training: DelayedTraining, rates: list[float], *, leave: float, settle: float) -> Growth:
-    """The last rate; what the ends of the record say, where training ended early and the rate says otherwise."""
+    """Returns the last rate or, if training ended early and the sign is wrong, the mean rate of the whole record."""
     steps = len(training.along)
     rate = rates[-1] if rates else math.nan
     error = float(np.ptp(rates[-3:])) if len(rates) >= 3 else 0.0
@@ -146,6 +148,6 @@ def _finite_growth(training: DelayedTraining, rates: list[float], *, leave: floa
 
 
 def steps_to_leave(training: DelayedTraining, *, factor: float, budget: int) -> int | None:
-    """Steps until the distance to the minimum has grown by `factor`; None if it has not within `budget` steps."""
+    """Returns the steps until the distance to the minimum has grown by `factor`; None if `budget` steps are too few."""
     training.advance(budget, leave=factor, settle=0.0)
     return len(training.norm) - 1 + training.overflowed if training.ended(leave=factor, settle=0.0) else None

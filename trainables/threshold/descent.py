@@ -1,4 +1,4 @@
-"""Trains to a minimum with τ = 0, to rounding, so that what happens there later is the delay's doing alone."""
+"""Trains to a minimum without delay, down to rounding errors, so that whatever happens there later is due to delay."""
 
 from typing import Any
 
@@ -14,41 +14,41 @@ from tautune.trainables.theory.sharpness import largest_eigenvalue
 from tautune.trainables.threshold.minimum import ROUNDING, Minimum
 
 ONE_STEP_AWAY = 1e-3
-"""Tolerance up to which one Newton step leads to the minimum, and is made."""
+"""Largest tolerance at which a Newton step is made: from there, one step leads to the minimum."""
 FEW = 16
-"""Examples whose own gradients are looked at, to tell how large a gradient is in an untrained network."""
+"""Number of examples whose individual gradients show how large a gradient is in an untrained network."""
 TRAINED = 1e-3
-"""Share of single examples' gradient norm that counts as where training began, at least: where a network comes trained,
-its own gradient norm says nothing."""
+"""Smallest starting gradient norm, as a fraction of the largest of a few single examples: for a network that is already
+trained, its own gradient norm is no scale."""
 PROBES = {torch.float64: (1e-5, 3e-5), torch.float32: (1e-3, 3e-3)}
-"""Distances, relative to ‖x‖, at which the gradient is compared with what the curvature says it is."""
+"""Distances, relative to ‖x‖, at which the gradient is compared with the one that the curvature predicts."""
 KINKED = 0.3
-"""Share by which the two differ where the gradient jumps. Measured: 1e-5 to 1e-2 in smooth networks, 0.5 to 60 with
-ReLU."""
+"""Relative difference of these two gradients above which the gradient jumps. Measured: 1e-5 to 1e-2 in smooth networks,
+0.5 to 60 with ReLU."""
 PROGRESS = 0.5
-"""A round in which the gradient norm does not shrink to this share makes no progress worth waiting for at a kink."""
+"""Factor by which the gradient norm has to shrink in a round: at a kink, slower progress is not worth waiting for."""
 
 
 class MinimumNotReached(RuntimeError):
-    """The descent ended at no minimum; the message says why and what helps."""
+    """The descent did not end at a minimum; the message says why and what helps."""
 
 
 class Descent:
-    """L-BFGS (SciPy's) in rounds, so that each can be reported and kept.
+    """Runs SciPy's L-BFGS in rounds, so that each round can be reported and kept.
 
-    Curvature pairs take at most a gigabyte. After the last round one Newton step, solved by conjugate gradients,
-    removes what L-BFGS leaves where differences of f drown in rounding.
+    The curvature pairs take at most a gigabyte. After the last round, one Newton step, solved by conjugate gradients,
+    removes the error that L-BFGS leaves where differences of f drown in rounding errors.
 
-    A loss with kinks (ReLU, max-pooling) is lowest where kinks meet, and there its gradient jumps and never vanishes:
-    it stays near 1 % of its start. Such a descent ends after the first round in which its gradient norm has not halved.
+    A loss with kinks (ReLU, max-pooling) is lowest where kinks meet. There its gradient jumps and never vanishes: it
+    stays near 1 % of its start. Such a descent ends after the first round in which its gradient norm has not halved.
 
     Args:
-        tolerance: gradient norm, relative to its start, that counts as a minimum; in single precision at least 1e-3.
-            A looser one ends at another point, with another λ. Measured on 150 images of the digits network (tanh, L2
-            0.01): λ is 0.01 % off at 1e-3, 0.06 % at 1e-2 and 0.4 % at 3e-2. With ReLU (all images) 1e-2 is about the
-            limit, and λ changes by some 4 % from round to round; the measured threshold is theory's for that λ to
-            1e-5.
-        budget: gradient evaluations at most, a Hessian-vector product counted as two.
+        tolerance: largest gradient norm, relative to its start, that counts as a minimum; in single precision at least
+            1e-3. A looser tolerance ends at another point, with another λ. Measured on 150 images with the digits
+            network (tanh, L2 0.01): λ is 0.01 % off at 1e-3, 0.06 % at 1e-2 and 0.4 % at 3e-2. With ReLU (all images)
+            about 1e-2 is the limit, and λ changes by some 4 % from round to round; the measured threshold agrees with
+            theory's for that λ to 1e-5.
+        budget: largest number of gradient evaluations; a Hessian-vector product counts as two.
     """
 
     def __init__(self, problem: Problem, *, tolerance: float = 1e-6, budget: int = 20_000) -> None:
@@ -64,19 +64,21 @@ class Descent:
 
     @property
     def gradient_norm(self) -> float:
-        """Relative to the gradient norm at the start."""
+        """Returns the gradient norm relative to its value at the start."""
         return self.norm / self.start_norm if self.start_norm else 0.0
 
     @property
     def reached(self) -> bool:
+        """Returns whether the gradient norm is within the tolerance."""
         return self.gradient_norm <= self.tolerance
 
     @property
     def exhausted(self) -> bool:
+        """Returns whether another round is useless: x stopped moving, lies at a kink, or the budget is spent."""
         return self.stalled or self.kinked or self.evaluations >= self.allowed
 
     def advance(self) -> bool:
-        """Makes a round of 200 iterations, and the Newton step at a minimum; returns whether it is all over."""
+        """Runs 200 iterations, with the Newton step at a minimum, and returns whether the descent is over."""
         if not (self.reached or self.exhausted):
             before = self.norm
             self.round(200)
@@ -86,9 +88,9 @@ class Descent:
         return self.reached or self.exhausted
 
     def round(self, iterations: int) -> None:
-        """At most `iterations` of L-BFGS from where the last round ended."""
+        """Runs at most `iterations` of L-BFGS from the point where the last round ended."""
         memory = int(np.clip(2**30 / (16 * len(self.x)), 5, 100))
-        # SciPy's tolerance is on the largest entry: aim a hundred times below, the Newton step starts well there.
+        # SciPy's tolerance is for the largest entry. A hundred times less is a good start for the Newton step.
         target = 0.01 * self.tolerance * self.start_norm
         options = {
             "maxiter": iterations,
@@ -103,7 +105,7 @@ class Descent:
         self._accept(x, *self._evaluate(x))
 
     def polish(self, products: int = 200) -> None:
-        """One Newton step, kept if the gradient shrinks: x ← x - H⁻¹ ∇f(x)."""
+        """Makes one Newton step, x ← x - H⁻¹ ∇f(x), and keeps it if the gradient shrinks."""
         _, gradient = self._evaluate(self.x)
         size = len(self.x)
 
@@ -119,11 +121,11 @@ class Descent:
             self._accept(x, loss, gradient)
 
     def minimum(self) -> Minimum:
-        """The point reached, with its sharpness.
+        """Returns the point that was reached, with its sharpness.
 
         Raises:
-            MinimumNotReached: the gradient norm is above the tolerance, the curvature is nowhere positive, or
-                it is negative somewhere (a saddle).
+            MinimumNotReached: the gradient norm is above the tolerance, or the curvature is positive in no direction
+                or negative in one (a saddle).
         """
         if not self.reached:
             raise MinimumNotReached(
@@ -135,7 +137,7 @@ class Descent:
         top = largest_eigenvalue(lambda v: self.problem.hessian_vector_product(self.x, v), self.x)
         if top.value <= 0:
             raise MinimumNotReached(f"no minimum: the largest Hessian eigenvalue is {top.value:.3g}, not above 0")
-        # From the other end, to a thousandth of λ: the largest eigenvalue of λ - H is λ less the smallest of H.
+        # The smallest eigenvalue of H, to a thousandth of λ: the largest eigenvalue of λ - H is λ minus it.
         below = largest_eigenvalue(
             lambda v: top.value * v - self.problem.hessian_vector_product(self.x, v), self.x, tolerance=1e-3
         )
@@ -154,7 +156,7 @@ class Descent:
         )
 
     def _norm_of_examples(self) -> float:
-        """Returns the largest gradient norm of a few examples alone, of which a minimum leaves most as they are."""
+        """Returns the largest gradient norm of a few single examples, which training leaves almost unchanged."""
         norms = []
         for example in range(min(FEW, len(self.problem))):
             for parameter in self.problem.parameters:
@@ -164,7 +166,7 @@ class Descent:
         return max(norms)
 
     def _gradient_jumps(self) -> bool:
-        """Whether the gradient, a little downhill of x, is another than the curvature at x says."""
+        """Returns whether the gradient a little downhill of x differs from what the curvature at x predicts."""
         _, gradient = self._evaluate(self.x)
         downhill = -gradient / gradient.norm()
         bend = self.problem.hessian_vector_product(self.x, downhill)
@@ -179,17 +181,17 @@ class Descent:
     def _kink_message(self) -> str:
         looser = float(f"{2 * self.gradient_norm:.1g}")
         return (
-            f"no minimum: the gradient norm stays at {self.gradient_norm:.2g} of its start, as the loss has kinks "
+            f"no minimum: the gradient norm stays at {self.gradient_norm:.2g} of its start, because the loss has kinks "
             "(ReLU, max-pooling), where its gradient jumps. A smooth activation (tanh, GELU, softplus) with average "
             f"pooling has a minimum; --tolerance {looser:g} measures at the point that was reached, where the "
-            "sharpness is a few percent uncertain; `tautune grid` needs no minimum"
+            "sharpness is uncertain by a few percent; `tautune grid` needs no minimum"
         )
 
     def state_dict(self) -> dict[str, Any]:
         return {"x": self.x, "evaluations": self.evaluations, "start_norm": self.start_norm}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from the point of an earlier descent; the curvature that L-BFGS had learned is learned again."""
+        """Continues from the point of an earlier descent; L-BFGS has to learn the curvature again."""
         x = state["x"].to(self.x)
         self._accept(x, *self._evaluate(x))
         self.evaluations, self.start_norm = state["evaluations"], state["start_norm"]
@@ -212,14 +214,14 @@ class Descent:
 
 
 def find_minimum(problem: Problem, *, tolerance: float = 1e-6, budget: int = 20_000) -> Minimum:
-    """Trains `problem` from its model's present parameters to a minimum.
+    """Trains `problem` from its model's current parameters to a minimum.
 
     Args:
-        tolerance: on the gradient norm, relative to its start.
-        budget: gradient evaluations at most, a Hessian-vector product counted as two.
+        tolerance: largest gradient norm, relative to its start, that counts as a minimum.
+        budget: largest number of gradient evaluations; a Hessian-vector product counts as two.
 
     Raises:
-        MinimumNotReached: with the gradient norm that was reached.
+        MinimumNotReached: there is none within the budget; the message says how far training came.
     """
     descent = Descent(problem, tolerance=tolerance, budget=budget)
     while not descent.advance():

@@ -1,4 +1,4 @@
-"""Thresholds measured here, in this process, without Ray."""
+"""Measures thresholds in this process, without Ray."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from tautune.trainables.threshold.record import MeasurementRecord, Settings
 class Measured(NamedTuple):
     minimum: Minimum
     records: tuple[MeasurementRecord, ...]
-    """One for every delay, and every seed of the mini-batches, in the order of the delays."""
+    """One record for each delay and each seed of the mini-batches, in the order of the delays."""
 
 
 def measure_in_process(
@@ -36,23 +36,23 @@ def measure_in_process(
     on_descent: Callable[[Descent], None] = lambda descent: None,
     on_record: Callable[[MeasurementRecord], None] = lambda record: None,
 ) -> Measured:
-    """Trains to the minimum, then measures the threshold at every delay; `problem` ends at its minimum.
+    """Trains to the minimum, then measures the threshold at every delay; `problem` is left at its minimum.
 
     torch's random numbers and its number of threads stay as they are.
 
     Args:
         delays: τ of each measurement, in optimizer steps.
-        mini_batch: examples a step; None is the full batch.
-        seeds: orders of the mini-batches to repeat with.
+        mini_batch: examples per step; None means the full batch.
+        seeds: number of measurements at each delay, each with its own order of the mini-batches.
         resolution: relative width of a threshold's bracket.
-        departures: whether to watch, too, how soon training leaves the minimum.
+        departures: whether to measure also how soon training leaves the minimum.
         tolerance, budget: see `Descent`.
-        on_descent: is called after every round of the descent.
-        on_record: is called after every learning rate, with the measurement so far.
+        on_descent: called after every round of the descent.
+        on_record: called after every learning rate, with the measurement so far.
 
     Raises:
-        ValueError: the problem or a setting is not what it must be; see `check_problem`.
-        MinimumNotReached: there is no minimum to measure at, with the reason.
+        ValueError: the problem or a setting is invalid; see `check_problem`.
+        MinimumNotReached: there is no minimum to measure at; the message says why.
     """
     wanted = [
         Settings(

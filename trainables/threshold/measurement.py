@@ -1,4 +1,4 @@
-"""Everything that is measured at one delay: the stability threshold, then how soon training leaves above it."""
+"""Measures the stability threshold at one delay, and then how soon training leaves the minimum above it."""
 
 import math
 
@@ -13,42 +13,44 @@ from tautune.trainables.threshold.search import Sample, ThresholdSearch
 __all__ = ["Departure", "Measurement", "MeasurementRecord", "Settings"]
 
 PERTURBATION = {torch.float64: 1e-6, torch.float32: 1e-4}
-"""Distance from the minimum at which growth is measured, relative to ‖x*‖: small enough for curvature alone to act,
-large enough for rounding to be small beside it."""
+"""Distance from the minimum, relative to ‖x*‖, at which growth is measured: small enough that only the curvature acts,
+and large compared with rounding errors."""
 WITHOUT_KINKS = 1e-8
-"""The same where the gradient does not vanish, as in ReLU networks: kinks are about 1e-6 apart there."""
+"""The same distance where the gradient does not vanish, as in ReLU networks: kinks are about 1e-6 apart there."""
 START, LEFT = 1e-3, 1e-1
-"""Training has left the minimum when its distance, relative to ‖x*‖, has gone from START to LEFT."""
+"""Distances relative to ‖x*‖: training starts at START and has left the minimum when it reaches LEFT."""
 FACTORS = (3.0, 2.0, 1.5, 1.25, 1.12, 1.06, 1.03, 0.9)
 """Learning rates, relative to the measured threshold, at which training is watched until it leaves."""
 MINI_BATCH_FACTORS = (*FACTORS, 0.7, 0.5)
-"""Gradient noise can carry training out of the minimum's neighbourhood below the threshold too."""
+"""The same with mini-batches, also farther below the threshold: there gradient noise can still drive training out."""
 
 
 class Measurement:
-    """Measures one learning rate at a time: `advance()` until `done`. `record()` holds everything."""
+    """Measures one learning rate with each `advance()`, until `done`; `record()` returns everything measured so far."""
 
     def __init__(self, problem: Problem, minimum: Minimum, settings: Settings) -> None:
         self.problem, self.minimum, self.settings = problem, minimum, settings
         self.search = ThresholdSearch(first_guess=settings.first_guess, resolution=settings.resolution)
         self.departures: list[Departure] = []
         self.gradient_evaluations = 0.0
-        """Passes over the full batch that the threshold cost."""
+        """Cost of the threshold, in passes over the full batch."""
         self.size = float(minimum.point.norm()) or 1.0
 
     @property
     def done(self) -> bool:
+        """Returns whether nothing is left to measure."""
         searched = self.search.done or self.search.exhausted
         return searched and (self.search.failed or len(self.departures) == len(self._factors))
 
     def advance(self) -> None:
+        """Measures growth at the search's next learning rate or, after the search, watches the next departure."""
         if self.search.done or self.search.exhausted:
             self._watch_departure()
         else:
             self._measure_growth()
 
     def record(self) -> MeasurementRecord:
-        """Returns everything that was measured so far."""
+        """Returns everything measured so far."""
         return MeasurementRecord(
             settings=self.settings,
             samples=tuple(self.search.samples),
@@ -59,7 +61,7 @@ class Measurement:
         )
 
     def load(self, record: MeasurementRecord) -> None:
-        """Goes on from where an earlier measurement ended; its settings are not taken over."""
+        """Continues from the point where an earlier measurement ended; the earlier settings are not used."""
         self.search.samples = list(record.samples)
         self.departures = list(record.departures)
         self.gradient_evaluations = record.gradient_evaluations
@@ -81,13 +83,13 @@ class Measurement:
         self.gradient_evaluations += training.gradient_evaluations
 
     def _watch_departure(self) -> None:
-        """From the largest learning rate down; the steps that training may take follow the slowest that left so far."""
+        """Watches the next departure; learning rates fall, and the step budget follows the slowest departure so far."""
         factor = self._factors[len(self.departures)]
         learning_rate = self.search.threshold().learning_rate * factor
         slowest = max((d.steps for d in self.departures if d.left), default=0)
         first = round(100 * (self.settings.delay + 1) / (1 - self.settings.momentum.value))
         budget = (4 * slowest if factor > 1 else slowest) or first
-        if self.settings.mini_batch:  # noise takes its time
+        if self.settings.mini_batch:  # noise takes longer to drive training out
             budget = max(budget, 20 * math.ceil(len(self.problem) / self.settings.mini_batch))
         training = self._training(learning_rate, distance=START, anchored=False)
         steps = steps_to_leave(training, factor=LEFT / START, budget=budget)

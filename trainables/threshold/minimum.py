@@ -1,4 +1,4 @@
-"""A minimum of the loss, and a name for it by everything that it depends on."""
+"""A minimum of the loss, and a hash of everything it depends on, which serves as its name."""
 
 import hashlib
 from dataclasses import dataclass, fields, replace
@@ -10,28 +10,28 @@ from torch import Tensor
 from tautune.trainables.theory.problem import Problem
 
 CACHE_FORMAT = "2"
-"""Goes into every name, so that minima of another format are not found."""
+"""Version of the cache's format. It is part of every name, so that minima of another format are not found."""
 ROUNDING = {torch.float32: 1e-3}
-"""Smallest gradient norm, relative to its start, that a precision lets one rely on; float64 reaches any tolerance."""
+"""Smallest reliable gradient norm, relative to its start, by precision; float64 reaches any tolerance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Minimum:
-    """A point where the gradient vanishes, and how sharply the loss bends there."""
+    """A point where the gradient vanishes, and the sharpness of the loss there."""
 
     point: Tensor
     """x* [P]."""
     direction: Tensor
-    """Unit eigenvector [P] of the sharpest direction."""
+    """Unit eigenvector [P] that belongs to λ: the sharpest direction."""
     sharpness: float
     """λ, the largest Hessian eigenvalue at x*."""
     loss: float
     gradient_norm: float
-    """‖∇f(x*)‖ over its value where training began."""
+    """‖∇f(x*)‖ divided by `start_norm`."""
     start_norm: float
     """‖∇f‖ where training began."""
     gradient_evaluations: int
-    """Full-batch gradients it took, a Hessian-vector product counted as two."""
+    """Number of full-batch gradients it took; a Hessian-vector product counts as two."""
 
     def state_dict(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -40,7 +40,7 @@ class Minimum:
         return replace(self, point=self.point.to(device), direction=self.direction.to(device))
 
     def holds(self, problem: Problem) -> bool:
-        """Whether gradient and sharpness of `problem` are here what they were: one gradient and one product."""
+        """Returns whether `problem` still has this gradient norm and sharpness here; costs a gradient and a product."""
         _, gradient = problem.value_and_gradient(self.point)
         bent = problem.hessian_vector_product(self.point, self.direction) - self.sharpness * self.direction
         flat = float(gradient.norm()) <= max(2 * self.gradient_norm, 1e-9) * self.start_norm
@@ -48,10 +48,10 @@ class Minimum:
 
 
 def content_hash(problem: Problem, *, tolerance: float) -> str:
-    """Names a minimum by everything it depends on: data, start point, model, loss, penalty, tolerance.
+    """Returns a hash of everything a minimum depends on: data, start point, model, loss, penalty, tolerance.
 
-    Code has no content to hash that would say what it does, so loss, gradient and curvature are also evaluated, at a
-    point beside the start, and go in with six digits.
+    A hash of code would not tell what the code does. So the loss, its gradient and its curvature at a point near the
+    start are hashed too, with six digits.
     """
     digest = hashlib.sha256(CACHE_FORMAT.encode())
     fixed = [*(p for p in problem.model.parameters() if not p.requires_grad), *problem.model.buffers()]

@@ -1,6 +1,6 @@
-"""What is measured at one delay, as plain values: the settings, and everything that was seen. Needs no torch.
+"""A measurement at one delay as plain values: its settings and its results. This module does not need torch.
 
-`as_json()` of both is what `measurements/delay=…_seed=….json` holds.
+The files `measurements/delay=…_seed=….json` hold the record's `as_json()`, which contains that of the settings.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from tautune.trainables.threshold.search import Sample, Threshold
 
 Json = dict[str, Any]
 Key = tuple[int, int]
-"""(delay, seed), by which the measurements of a sweep are told apart."""
+"""(delay, seed), which identifies a measurement in a sweep."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Settings:
     """τ, in optimizer steps."""
     momentum: Momentum = NO_MOMENTUM
     mini_batch: int | None = None
-    """Examples a step; None is the full batch."""
+    """Examples per step; None means the full batch."""
     seed: int = 0
     """Seed of the order of the mini-batches."""
     resolution: float = 0.005
@@ -31,7 +31,7 @@ class Settings:
     first_guess: float = 0.01
     """Learning rate at which the search begins."""
     departures: bool = True
-    """Whether to go on, after the threshold, to how soon training leaves the minimum."""
+    """Whether to measure, after the threshold, how soon training leaves the minimum."""
 
     def __post_init__(self) -> None:
         check_delay(self.delay)
@@ -41,20 +41,20 @@ class Settings:
             raise ValueError(f"resolution must be above 0 and below 1, not {self.resolution!r}")
 
     def as_json(self) -> Json:
-        """Returns a flat dictionary, in which momentum is two entries: `momentum` and `shifted`."""
+        """Returns a flat dictionary, in which the momentum takes two entries: `momentum` and `shifted`."""
         values = asdict(self)
         return {"delay": values.pop("delay"), **_flat(values.pop("momentum")), **values}
 
     @classmethod
     def from_json(cls, values: Json) -> Self:
-        """Returns the settings that `as_json` wrote; what is absent has its default."""
+        """Returns the settings that `as_json` wrote; a missing entry gets its default."""
         rest = dict(values)
         momentum = Momentum(rest.pop("momentum", 0.0), rest.pop("shifted", False))
         return cls(momentum=momentum, **rest)
 
 
 class Departure(NamedTuple):
-    """Training from beside the minimum at one learning rate, until it left or its budget ended."""
+    """A training that started near the minimum, at one learning rate, until it left or its budget was spent."""
 
     learning_rate: float
     steps: int
@@ -67,12 +67,12 @@ class MeasurementRecord:
 
     settings: Settings
     samples: tuple[Sample, ...] = ()
-    """The learning rates that were tried, in their order."""
+    """The learning rates that were tried, in the order of the trials."""
     departures: tuple[Departure, ...] = ()
     gradient_evaluations: float = 0.0
-    """Passes over the data set that the threshold cost."""
+    """Cost of the threshold, in passes over the data set."""
     threshold: Threshold | None = None
-    """None until it is bracketed."""
+    """The threshold; None until it is bracketed."""
     done: bool = False
     host: str | None = None
     """Name of the machine that measured it."""
@@ -83,7 +83,7 @@ class MeasurementRecord:
         return self.settings.delay, self.settings.seed
 
     def as_json(self) -> Json:
-        """Returns plain dictionaries, lists and numbers."""
+        """Returns the record as plain dictionaries, lists, texts and numbers."""
         return {
             "settings": self.settings.as_json(),
             "samples": [sample._asdict() for sample in self.samples],

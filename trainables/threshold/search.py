@@ -1,7 +1,7 @@
-"""Find where a growth rate changes sign: the largest learning rate at which training stays at its minimum.
+"""Finds where a growth rate changes sign: the largest learning rate at which training stays at its minimum.
 
-Bracket the root from any first guess, then close in on it by interpolation, as root finders do; every value is a
-training run, so values are few. The search decides which learning rate to try next and nothing else.
+The search brackets the root from any first guess, then closes in on it by interpolation, as root finders do. It uses
+few values, because each one costs a training run. It only decides which learning rate to try next.
 """
 
 import math
@@ -12,31 +12,32 @@ from typing import NamedTuple
 class Sample(NamedTuple):
     learning_rate: float
     growth: float
-    """ln of the factor by which the distance to the minimum changes in a step."""
+    """ln of the factor by which the distance to the minimum changes per step."""
     error: float
-    """Uncertainty of the growth; a sample closer to 0 than this decides nothing."""
+    """Uncertainty of the growth; a sample whose growth is closer to 0 than this decides nothing."""
     steps: int
-    """Optimizer steps it took."""
+    """Number of optimizer steps it took."""
 
     @property
     def decided(self) -> bool:
+        """Returns whether the sign of the growth is certain."""
         return abs(self.growth) > self.error
 
 
 class Threshold(NamedTuple):
     learning_rate: float
     uncertainty: float
-    """Half the width of the bracket: just below it training was seen to stay, just above to leave."""
+    """Half the width of the bracket: training stayed at its lower end and left at its upper end."""
 
 
 @dataclass(kw_only=True)
 class ThresholdSearch:
-    """Ask for `next_learning_rate()`, `add` the growth measured there, until `done`.
+    """Brackets the threshold: ask for `next_learning_rate()` and `add` the growth measured there, until `done`.
 
     Args:
-        first_guess: where to begin; any value above 0 ends at the same threshold, a good one sooner.
+        first_guess: learning rate to begin with; any value above 0 leads to the same threshold, a good one sooner.
         resolution: relative width of the final bracket.
-        limit: samples at most.
+        limit: largest number of samples.
     """
 
     first_guess: float
@@ -49,32 +50,34 @@ class ThresholdSearch:
 
     @property
     def lower(self) -> Sample | None:
-        """The largest learning rate below every one that grew, at which the distance shrank."""
+        """Returns the sample of the largest learning rate, below `upper`, at which the distance shrank."""
         upper = self.upper
         below = [s for s in self.samples if s.decided and s.growth < 0 and (not upper or s < upper)]
         return max(below, default=None)
 
     @property
     def upper(self) -> Sample | None:
-        """The smallest learning rate at which the distance grew."""
+        """Returns the sample of the smallest learning rate at which the distance grew."""
         return min((s for s in self.samples if s.decided and s.growth > 0), default=None)
 
     @property
     def done(self) -> bool:
+        """Returns whether the bracket is as narrow as `resolution` asks."""
         low, high = self.lower, self.upper
         return bool(low and high and high.learning_rate / low.learning_rate <= 1 + self.resolution)
 
     @property
     def exhausted(self) -> bool:
+        """Returns whether the samples have reached their limit."""
         return len(self.samples) >= self.limit
 
     @property
     def failed(self) -> bool:
-        """Whether there is no threshold to tell (yet): growth on one side only."""
+        """Returns whether there is no threshold (yet), because one end of the bracket is missing."""
         return not (self.lower and self.upper)
 
     def threshold(self) -> Threshold:
-        """The interpolated root inside the bracket.
+        """Returns the interpolated root inside the bracket.
 
         Raises:
             RuntimeError: there is no bracket yet.
@@ -86,6 +89,7 @@ class ThresholdSearch:
         return Threshold(root, (high.learning_rate - low.learning_rate) / 2)
 
     def next_learning_rate(self) -> float:
+        """Returns the learning rate to measure next."""
         low, high = self.lower, self.upper
         if not self.samples:
             return self.first_guess
@@ -94,14 +98,14 @@ class ThresholdSearch:
         return self._inward(low, high)
 
     def _outward(self) -> float:
-        """Away from the samples on the wrong side, in strides that double: 5 %, 10 %, 20 % … in the logarithm."""
+        """Returns a learning rate beyond all samples, at a stride that doubles: 5 %, 10 %, 20 % … in the logarithm."""
         stride = math.exp(min(0.05 * 2 ** (len(self.samples) - 1), math.log(16)))
         if self.samples[-1].growth > 0:
             return min(s.learning_rate for s in self.samples) / stride
         return max(s.learning_rate for s in self.samples) * stride
 
     def _inward(self, low: Sample, high: Sample) -> float:
-        """Just beside the interpolated root, on the side that is still open; bisect where that is slow."""
+        """Returns a learning rate next to the interpolated root, on the side still open, or bisects if that is slow."""
         a, b = low.learning_rate, high.learning_rate
         undecided = sum(not s.decided for s in self.samples)
         beside = 1 + 0.4 * self.resolution * (1 + 0.2 * undecided)
@@ -115,13 +119,13 @@ class ThresholdSearch:
         return a * math.pow(b / a, 0.5 / (1 + undecided))
 
     def _slow(self, ratio: float) -> bool:
-        """Whether the last three samples have not halved the bracket, which is now `ratio` wide."""
+        """Returns whether the last three samples failed to halve the bracket, whose ends now have this `ratio`."""
         before = ThresholdSearch(first_guess=0, resolution=0, samples=self.samples[:-3])
         low, high = before.lower, before.upper
         return bool(low and high and ratio**2 > high.learning_rate / low.learning_rate)
 
     def _root(self, low: Sample, high: Sample) -> float:
-        """Where the growth, as a function of ln η through the bracket and its nearest neighbour, crosses zero."""
+        """Returns the η where the growth, interpolated in ln η through the bracket and its nearest sample, is zero."""
         x0, x1 = math.log(low.learning_rate), math.log(high.learning_rate)
         y0, y1 = low.growth, high.growth
         root = x0 - y0 * (x1 - x0) / (y1 - y0)

@@ -1,4 +1,4 @@
-"""The sweep's Ray Tune trainables: train to the minimum, then measure one delay a trial."""
+"""The Ray Tune trainables of a sweep: one trains to the minimum, the other measures one delay per trial."""
 
 import json
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ from tautune.trainables.threshold.record import Key, MeasurementRecord, Settings
 
 
 def _on(device: str, parts: ProblemParts) -> Problem:
-    torch.set_num_threads(1)  # trials share the machine; and sums come out the same wherever a trial runs
+    torch.set_num_threads(1)  # trials share the machine, and sums come out the same on every machine
     return parts.on(device)
 
 
 class MinimumTrial(tune.Trainable):
-    """Trains a problem to its minimum; one step is a round of the descent. The last checkpoint holds the minimum.
+    """Trains a problem to its minimum; one step is one round of the descent. The last checkpoint holds the minimum.
 
-    Config: tolerance, budget (gradient evaluations). Through `tune.with_parameters` come `problem`, `device` and
-    `begun`, the state of an earlier descent to go on from.
+    The config holds tolerance and budget (gradient evaluations). `tune.with_parameters` supplies `problem`, `device`
+    and `begun`, the state of an earlier descent from which to continue.
     """
 
     def setup(
@@ -65,8 +65,8 @@ class MinimumTrial(tune.Trainable):
 class DelayTrial(tune.Trainable):
     """Measures one delay; one step is one learning rate. A result's `record` is the `MeasurementRecord` so far.
 
-    Config: measurement (its delay and seed). Through `tune.with_parameters` come `problem`, `device`, `minimum` (its
-    `state_dict`) and, by (delay, seed), the `settings` of every measurement and those `begun` earlier, to go on from.
+    The config holds the measurement's delay and seed. `tune.with_parameters` supplies `problem`, `device`, `minimum`
+    (its `state_dict`) and, by (delay, seed), the `settings` of every measurement and the records already `begun`.
     """
 
     def setup(
@@ -85,7 +85,7 @@ class DelayTrial(tune.Trainable):
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Reuses the actor: the data and the network stay, a measurement begins by moving the network."""
+        """Reuses the actor with its data and network; every measurement first sets the network's parameters."""
         key = new_config["measurement"]["delay"], new_config["measurement"]["seed"]
         self.measurement = Measurement(self.problem, self.minimum, self.settings[key])
         if record := self.begun.get(key):
