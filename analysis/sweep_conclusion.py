@@ -1,6 +1,6 @@
 """Combines the measurements of a sweep into its thresholds."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from statistics import fmean, stdev
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from tautune.analysis.thresholds import Escape, Point, Thresholds
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import Momentum
-from tautune.trainables.threshold.record import MeasurementRecord
+from tautune.trainables.threshold.record import Key, MeasurementRecord
 
 
 def conclude(
@@ -19,13 +19,15 @@ def conclude(
     momentum: Momentum,
     mini_batch: int | None,
     examples: int,
+    wanted: Collection[Key] = (),
 ) -> Thresholds:
     """Returns the thresholds that the measurements give. A delay may have several seeds; records may be unfinished.
 
-    A delay is left out while one of its records has no threshold yet.
+    A delay is left out while one of its records has no threshold yet, or one of its wanted seeds has no record.
 
     Args:
         examples: N, the size of the data set, which converts steps into epochs.
+        wanted: (delay, seed) of the measurements that were asked for.
     """
     steps_per_epoch = examples // mini_batch if mini_batch else 1
     by_delay: dict[int, list[MeasurementRecord]] = {}
@@ -33,7 +35,9 @@ def conclude(
         by_delay.setdefault(record.settings.delay, []).append(record)
     points, escapes = [], []
     for delay, measurements in by_delay.items():
-        if all(_bracketed(m) for m in measurements):
+        seeds = {m.settings.seed for m in measurements}
+        missing = any(d == delay and seed not in seeds for d, seed in wanted)
+        if not missing and all(_bracketed(m) for m in measurements):
             predicted = stability.max_stable_learning_rate(sharpness, delay, momentum)
             points.append(_point(delay, predicted, measurements))
         escapes += [

@@ -62,6 +62,6 @@ def parse_delays(text: str) -> tuple[int, ...]:
     for piece in pieces:
         if not piece.isdecimal():
             raise InputError(f"{form}; {piece!r} is not one")
-        if len(piece) > 6:
+        if len(piece.lstrip("0")) > 6:
             raise InputError(f"--delays must be below a million; {piece[:20]} is not")
     return tuple(sorted({int(piece) for piece in pieces}))

@@ -110,7 +110,7 @@ class Grid:
         points = [
             Point(delay, rate, self.momentum.value, self.momentum.shifted, seed)
             for seed in range(self.seeds)
-            for delay in self.delays
+            for delay in sorted(set(self.delays))
             for rate in self._rates(thresholds.values())
         ]
         return sorted(points, key=lambda p: (p.seed, -p.learning_rate / thresholds[p.delay]))

@@ -69,7 +69,8 @@ def run_grid(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder, lis
                 _train(plan, shared, keeper)
     except KeyboardInterrupt:
         return
-    folder.end(finished=now(), duration_seconds=round(time.monotonic() - begun, 1), **keeper.how)
+    ended = {} if plan.missing(rows) else {"finished": now()}  # Tune returns after Ctrl-C too
+    folder.end(**ended, duration_seconds=round(time.monotonic() - begun, 1), **keeper.how)
 
 
 def concluded(plan: GridPlan, rows: dict[Point, Outcome]) -> GridSummary:

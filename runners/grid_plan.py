@@ -4,7 +4,6 @@ from collections.abc import Container
 from typing import Any
 
 import torch
-from tautune.trainables.threshold.checks import check_problem
 from torch import Tensor
 
 from tautune import search_spaces
@@ -15,6 +14,7 @@ from tautune.runners.shared import check_mini_batch
 from tautune.trainables.grid.point import Course, Point, Task
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.theory.sharpness import largest_eigenvalue
+from tautune.trainables.threshold.checks import check_problem
 from tautune.trainables.threshold.minimum import content_hash
 
 Json = dict[str, Any]

@@ -1,7 +1,9 @@
 """Parts that sweeps and grids share: checks, whose messages begin with the parameter's name, and the folder's name."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
+from typing import Any
 
 from tautune.trainables.theory.momentum import Momentum
 
@@ -22,6 +24,19 @@ def check_delays(delays: Sequence[int]) -> None:
     for delay in delays:
         if isinstance(delay, bool) or not isinstance(delay, int) or not 0 <= delay < LONGEST:
             raise ValueError(f"delays must be integers ≥ 0 and below a million; {delay!r} is not")
+
+
+def as_integers(values: Iterable[Any]) -> list[Any]:
+    """Returns numpy's integers as Python's, and everything else as it is, for a check to judge."""
+    return [int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value for value in values]
+
+
+def as_rates(rates: Iterable[float] | int) -> tuple[float, ...] | int:
+    """Returns a number of learning rates as an integer, and learning rates in ascending order, each once."""
+    if isinstance(rates, Integral):
+        return int(rates)
+    assert not isinstance(rates, int)
+    return tuple(sorted({float(rate) for rate in rates}))
 
 
 def check_mini_batch(mini_batch: int | None, study: str, examples: int) -> None:

@@ -61,8 +61,9 @@ class Sweep:
         check("device", self.device, self.device in ("cpu", "cuda", "auto"), "cpu, cuda or auto")
         guess = self.first_guess
         check("first_guess", self.first_guess, guess is None or 1e-6 <= guess <= 1e6, "between 1e-6 and 1e6, or none")
-        several = self.seeds is None or (self.seeds >= 2 and self.mini_batch is not None)
-        check("seeds", self.seeds, several, "at least 2 and combined with mini-batches")
+        check("seeds", self.seeds, self.seeds is None or self.seeds >= 2, "at least 2, for an uncertainty")
+        if self.seeds is not None and self.mini_batch is None:
+            raise ValueError("seeds must be combined with mini_batch: a full batch has no order to vary")
         if isinstance(self.study, str):
             check_study(self.study, "sweep")
             entry = CATALOGUE.get(self.study)
@@ -129,4 +130,9 @@ class Sweep:
 
 def is_complete(record: MeasurementRecord | None, *, departures: bool) -> bool:
     """Returns whether a measurement is complete, including the departures if they are wanted."""
-    return bool(record and record.done and (record.settings.departures or not departures))
+    return bool(record and record.done and not has_failed(record) and (record.settings.departures or not departures))
+
+
+def has_failed(record: MeasurementRecord) -> bool:
+    """Returns whether a measurement ended without a threshold; the next run tries it again from the beginning."""
+    return record.done and record.threshold is None

@@ -21,6 +21,7 @@ from tautune.records.provenance import now, provenance
 from tautune.records.storage import ray_storage
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.listeners import SweepListener
+from tautune.runners.sweep import has_failed
 from tautune.runners.sweep_plan import SweepPlan
 from tautune.trainables.theory.problem import ProblemParts
 from tautune.trainables.threshold.minimum import Minimum
@@ -53,7 +54,8 @@ def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> 
     except KeyboardInterrupt:
         raise stopped(folder) from None
     assert plan.minimum is not None
-    folder.end(finished=now(), duration_seconds=round(time.monotonic() - begun, 1))
+    ended = {} if plan.missing(folder) else {"finished": now()}  # Tune returns after Ctrl-C too
+    folder.end(**ended, duration_seconds=round(time.monotonic() - begun, 1))
     folder.keep_run(minimum=_described(plan.minimum))
 
 
@@ -67,12 +69,14 @@ def concluded(plan: SweepPlan, records: Iterable[MeasurementRecord]) -> Threshol
         momentum=plan.sweep.momentum,
         mini_batch=plan.sweep.mini_batch,
         examples=len(plan.problem),
+        wanted=plan.sweep.keys,
     )
 
 
 def check_whole(plan: SweepPlan, folder: SweepFolder) -> None:
     """Raises RunFailed if a delay has no threshold, and Interrupted if a measurement is missing."""
-    failed = [key for key, record in folder.records().items() if record.done and not record.threshold]
+    records = folder.records()
+    failed = [key for key in plan.sweep.keys if key in records and has_failed(records[key])]
     if failed:
         raise RunFailed(
             f"no threshold was found at delay {failed[0][0]}: at all learning rates tried, training either always left "
@@ -131,7 +135,7 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
         device=plan.device,
         minimum=plan.minimum.state_dict(),
         settings={(s.delay, s.seed): s for s in settings},
-        begun=dict(keeper.records),
+        begun={key: record for key, record in keeper.records.items() if not has_failed(record)},
     )
     measurements = [{"delay": s.delay, "seed": s.seed} for s in settings]  # short, since Tune displays it
     slots = ray.cluster_resources().get("CPU", 1) / plan.resources["CPU"]

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from tautune.trainables.threshold.checks import check_problem
-
 from tautune import search_spaces
 from tautune.records.errors import InputError, user_input
 from tautune.records.minimum_cache import MinimumCache
@@ -11,6 +9,7 @@ from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.devices import device_of
 from tautune.runners.shared import check_mini_batch
 from tautune.runners.sweep import Sweep, is_complete
+from tautune.trainables.threshold.checks import check_problem
 from tautune.trainables.threshold.minimum import Minimum, content_hash
 from tautune.trainables.threshold.record import Settings
 

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tautune.records.errors import user_input
 from tautune.records.grid_folder import GridFolder
 from tautune.records.run_file import check_output
 from tautune.records.storage import Folder, folder_at
 from tautune.runners.early_ray import early_ray
 from tautune.runners.grid import Grid
 from tautune.runners.listeners import GridListener
+from tautune.runners.shared import as_integers, as_rates
 from tautune.runners.sweep import DELAYS
 from tautune.trainables.theory.momentum import Momentum
 
@@ -68,18 +70,19 @@ def grid(
         RunFailed: a trial failed.
         Interrupted: the run was stopped; the points trained so far are kept.
     """
-    wanted = Grid(
-        study=str(study) if isinstance(study, Path) else study,
-        delays=tuple(delays),
-        learning_rates=learning_rates if isinstance(learning_rates, int) else tuple(learning_rates),
-        steps=steps,
-        mini_batch=mini_batch,
-        momentum=Momentum(momentum, shifted),
-        seeds=seeds,
-        device=device,
-        points_per_trial=points_per_trial,
-        bfloat16_queue=bfloat16_queue,
-    )
+    with user_input():
+        wanted = Grid(
+            study=str(study) if isinstance(study, Path) else study,
+            delays=tuple(as_integers(delays)),
+            learning_rates=as_rates(learning_rates),
+            steps=steps,
+            mini_batch=mini_batch,
+            momentum=Momentum(momentum, shifted),
+            seeds=seeds,
+            device=device,
+            points_per_trial=points_per_trial,
+            bfloat16_queue=bfloat16_queue,
+        )
     return carry_out(wanted, folder_at(str(output or f"results/{wanted.folder_name}")), _listener(progress))
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tautune.records.errors import user_input
 from tautune.records.run_file import check_output
 from tautune.records.storage import Folder, folder_at
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.early_ray import early_ray
 from tautune.runners.listeners import SweepListener
+from tautune.runners.shared import as_integers
 from tautune.runners.sweep import DELAYS, Sweep, is_complete
 from tautune.trainables.theory.momentum import Momentum
 
@@ -72,19 +74,20 @@ def sweep(
         RunFailed: no minimum or no threshold was found, or a trial failed.
         Interrupted: the run was stopped; the measurements so far are kept.
     """
-    wanted = Sweep(
-        study=str(study) if isinstance(study, Path) else study,
-        delays=tuple(delays),
-        momentum=Momentum(momentum, shifted),
-        resolution=resolution,
-        mini_batch=mini_batch,
-        seeds=seeds,
-        device=device,
-        first_guess=first_guess,
-        departures=departures,
-        tolerance=tolerance,
-        budget=budget,
-    )
+    with user_input():
+        wanted = Sweep(
+            study=str(study) if isinstance(study, Path) else study,
+            delays=tuple(as_integers(delays)),
+            momentum=Momentum(momentum, shifted),
+            resolution=resolution,
+            mini_batch=mini_batch,
+            seeds=seeds,
+            device=device,
+            first_guess=first_guess,
+            departures=departures,
+            tolerance=tolerance,
+            budget=budget,
+        )
     return carry_out(wanted, folder_at(str(output or f"results/{wanted.folder_name}")), _listener(progress))
 
 

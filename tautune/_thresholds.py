@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tautune.records.errors import InputError, RunFailed
-from tautune.runners.shared import check_delays, check_mini_batch
-from tautune.runners.sweep import DELAYS, SEEDS
+from tautune.records.errors import RunFailed, user_input
+from tautune.runners.shared import as_integers, check_mini_batch
+from tautune.runners.sweep import DELAYS, Sweep
 from tautune.trainables.theory.momentum import Momentum
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from tautune.analysis.thresholds import Thresholds
-    from tautune.trainables.theory.problem import Problem
-    from tautune.trainables.threshold.in_process import Measured
+    from tautune.search_spaces.stability_study import StabilityStudy
     from tautune.trainables.threshold.record import MeasurementRecord
 
 
@@ -76,65 +75,66 @@ def measure_thresholds(
         InputError: the model, the loss, the data or a value cannot be used. It is a ValueError.
         RunFailed: no minimum was reached; the message says how far training came and what may help.
     """
-    try:
-        check_delays(wanted := tuple(delays))
-        kind, repeats = Momentum(momentum, shifted), 1 if mini_batch is None else seeds or SEEDS
-        problem = _problem(model, loss, inputs, targets, l2, precision, device)
-        check_mini_batch(mini_batch, type(model).__name__, len(problem))
-        found = _measure(
-            problem,
-            wanted,
-            momentum=kind,
-            mini_batch=mini_batch,
-            seeds=repeats,
+    with user_input():
+        wanted = Sweep(
+            study=_study(model, loss, (inputs, targets), l2, precision),
+            delays=tuple(sorted(set(as_integers(delays)))),
+            momentum=Momentum(momentum, shifted),
             resolution=resolution,
+            mini_batch=mini_batch,
+            seeds=seeds,
             departures=departures,
             tolerance=tolerance,
             budget=budget,
-            on_record=_tell if progress else lambda record: None,
         )
-    except ValueError as error:
-        raise InputError(str(error)) from None
-    return _concluded(found, type(model).__name__, kind, mini_batch, len(problem))
+        return _measured(wanted, device, _tell if progress else lambda record: None)
 
 
-def _problem(
+def _study(
     model: nn.Module,
     loss: Callable[[Tensor, Tensor], Tensor],
-    inputs: Tensor,
-    targets: Tensor,
+    data: tuple[Tensor, Tensor],
     l2: float,
     precision: torch.dtype | None,
-    device: torch.device | str,
-) -> Problem:
+) -> StabilityStudy:
     import torch
 
-    from tautune.trainables.theory.preparation import prepare_problem
+    from tautune.search_spaces.stability_study import StabilityStudy
 
-    precision = precision or torch.float64
-    return prepare_problem(model, loss, inputs, targets, l2=l2, precision=precision, device=device)
+    name, precision = type(model).__name__, precision or torch.float64
+    return StabilityStudy(name=name, data=data, model=model, loss=loss, l2=l2, precision=precision)
 
 
-def _measure(problem: Problem, delays: tuple[int, ...], **settings: Any) -> Measured:
+def _measured(wanted: Sweep, device: torch.device | str, on_record: Callable[[MeasurementRecord], None]) -> Thresholds:
+    from tautune.analysis.sweep_conclusion import conclude
     from tautune.trainables.threshold.descent import MinimumNotReached
     from tautune.trainables.threshold.in_process import measure_in_process
 
+    assert not isinstance(wanted.study, str)
+    problem = wanted.study.problem(device)
+    check_mini_batch(wanted.mini_batch, wanted.name, len(problem))
     try:
-        return measure_in_process(problem, delays, **settings)
+        found = measure_in_process(
+            problem,
+            wanted.delays,
+            momentum=wanted.momentum,
+            mini_batch=wanted.mini_batch,
+            seeds=wanted.repeats,
+            resolution=wanted.resolution,
+            departures=wanted.departures,
+            tolerance=wanted.tolerance,
+            budget=wanted.budget,
+            on_record=on_record,
+        )
     except MinimumNotReached as error:
         raise RunFailed(str(error)) from None
-
-
-def _concluded(found: Measured, name: str, momentum: Momentum, mini_batch: int | None, examples: int) -> Thresholds:
-    from tautune.analysis.sweep_conclusion import conclude
-
     return conclude(
         found.records,
-        study=name,
+        study=wanted.name,
         sharpness=found.minimum.sharpness,
-        momentum=momentum,
-        mini_batch=mini_batch,
-        examples=examples,
+        momentum=wanted.momentum,
+        mini_batch=wanted.mini_batch,
+        examples=len(problem),
     )
 
 

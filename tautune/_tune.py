@@ -161,9 +161,9 @@ def extend(
         ValueError, RuntimeError: as in `tune`.
     """
     listener, folder = _listener(progress), run_folder(str(path))
-    run_json = tuning_checks.read_findable(folder, has_study=study is not None)
-    tuning_checks.check_extensible(folder, run_json)
-    with TuningFolder(folder) as held:
+    tuning_checks.read_findable(folder, has_study=study is not None)
+    with TuningFolder(folder) as held:  # a run that another process writes has not been stopped
+        tuning_checks.check_extensible(folder, held.run)
         from tautune.runners.tuning import plan_extension
 
         _go_on(plan_extension(held, trials, study), held, listener)

@@ -87,7 +87,7 @@ def test_figure_shows_measurements_on_theorys_line() -> None:
     measured = dict(np.asarray(line.lines[1].get_xydata()).tolist())
     assert measured.keys() == {1, 3, 9}
     assert all(measured[x] == pytest.approx(theory[x]) for x in measured)
-    assert "at most" in rest.get_title()
+    assert "within 0 %" in rest.get_title()
     for axes in (line, rest):
         (bars,) = (c for c in axes.containers if isinstance(c, ErrorbarContainer))
         assert bars.has_yerr

@@ -1,6 +1,7 @@
 """Checks a user's problem before anything is measured; each fault is reported in one plain line."""
 
 import math
+import warnings
 
 import torch
 from torch import Tensor
@@ -51,7 +52,9 @@ def _check_few(problem: Problem) -> None:
         hint = "" if inputs.is_floating_point() else "; integers are for embeddings: give other inputs as float"
         raise ValueError(f"the model does not take {given}{hint} ({_line(error)})") from error
     try:
-        loss = problem.loss(outputs, targets)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Using a target size")  # torch broadcasts them all the same
+            loss = problem.loss(outputs, targets)
     except Exception as error:
         shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         which = f"outputs of shape {shape} and targets of shape {tuple(targets.shape)} and type {_type(targets)}"

@@ -20,7 +20,7 @@ def test_what_does_not_answer_is_told_soon(address: str, tmp_path: Path) -> None
         command = [sys.executable, "-m", "tautune", "sweep", "quadratic", "--output", str(tmp_path / "out")]
         begun = time.monotonic()
         done = subprocess.run(command, env=os.environ | changes, capture_output=True, text=True, timeout=100)
-    assert time.monotonic() - begun < 20  # five on an idle machine; Ray took two minutes
+    assert time.monotonic() - begun < 60  # four seconds on an idle machine; Ray took two minutes
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.startswith(f"tautune: RAY_ADDRESS={changes['RAY_ADDRESS']}: no cluster answers there with this token")
