@@ -16,7 +16,7 @@ INPUTS = torch.randn(N, 3, generator=GENERATOR)
 TARGETS = INPUTS.sum(dim=1, keepdim=True)
 
 
-def linear() -> nn.Module:
+def linear() -> nn.Linear:
     torch.manual_seed(0)
     return nn.Linear(3, 1)
 

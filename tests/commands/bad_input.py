@@ -46,7 +46,7 @@ BAD = {
     "grid digits --learning-rates 1:0.1:4": "in '1:0.1:4' the first number is not below the second",
     "grid digits --learning-rates 0.1:1:1": "or the third is not above 1",
     "grid digits --steps 0": "--steps must be at least 1, not 0",
-    "grid digits --learning-rates 2000000": "--learning-rates must be a count from 1 to a million, or a list of them, not 2000000",
+    "grid digits --learning-rates 2000000": "must be a count from 1 to a million, or a list of them, not 2000000",
     "grid digits --seeds 0": "--seeds must be at least 1, not 0",
     "grid digits --momentum 1": "momentum must be at least 0 and below 1, not 1.0",
     "grid digits --shifted": "shifted momentum delays the velocity, so it needs a momentum above 0",
