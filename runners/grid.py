@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tautune.runners.shared import check, check_delays, check_mini_batch, folder_name
+from tautune.runners.shared import check, check_delays, check_mini_batch, check_types, folder_name
 from tautune.runners.sweep import DELAYS
 from tautune.search_spaces.catalogue import CATALOGUE, check_study
 from tautune.trainables.theory import stability
@@ -57,6 +57,7 @@ class Grid:
     """Whether gradients wait in bfloat16."""
 
     def __post_init__(self) -> None:
+        check_types(self, integers=("steps", "seeds", "mini_batch", "points_per_trial"))
         check_delays(self.delays)
         check_rates(self.learning_rates)
         for name in ("steps", "seeds"):

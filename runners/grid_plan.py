@@ -6,15 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tautune import search_spaces
 from tautune.records.errors import InputError, user_input
 from tautune.runners.devices import device_of
 from tautune.runners.grid import Grid
 from tautune.runners.shared import check_mini_batch
+from tautune.runners.study_problem import study_and_problem
 from tautune.trainables.grid.point import Course, Point, Task
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.theory.sharpness import largest_eigenvalue
-from tautune.trainables.threshold.checks import check_problem
 from tautune.trainables.threshold.minimum import content_hash
 
 Json = dict[str, Any]
@@ -31,12 +30,10 @@ class GridPlan:
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
+        self.study, problem = study_and_problem(grid.study)
         with user_input():
-            self.study = search_spaces.find(grid.study) if isinstance(grid.study, str) else grid.study
             self.device = device_of(grid.device)
-            problem = self.study.problem()
             check_mini_batch(grid.mini_batch, self.study.name, len(problem))
-            check_problem(problem)
         self.content = content_hash(problem, tolerance=0.0)
         self.sharpness = _initial_sharpness(problem)
         self.points = grid.points(self.sharpness)

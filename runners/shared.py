@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from tautune.trainables.theory.momentum import Momentum
@@ -15,6 +15,14 @@ def check(name: str, value: object, holds: bool, rule: str) -> None:
     """Raises ValueError, which quotes `rule`, unless it holds; a number that is not finite breaks every rule."""
     if not holds or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError(f"{name} must be {rule}, not {value!r}")
+
+
+def check_types(values: object, *, integers: Sequence[str] = (), numbers: Sequence[str] = ()) -> None:
+    """Raises ValueError unless the named attributes of `values` are integers, or numbers, or None."""
+    for name in (*integers, *numbers):
+        value, kind = getattr(values, name), Integral if name in integers else Real
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+            raise ValueError(f"{name} must be {'an integer' if name in integers else 'a number'}, not {value!r}")
 
 
 def check_delays(delays: Sequence[int]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tautune.runners.shared import check, check_delays, check_mini_batch, folder_name
+from tautune.runners.shared import check, check_delays, check_mini_batch, check_types, folder_name
 from tautune.search_spaces.catalogue import CATALOGUE, check_study
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
@@ -54,6 +54,9 @@ class Sweep:
     """Largest number of gradient evaluations for reaching the minimum."""
 
     def __post_init__(self) -> None:
+        check_types(
+            self, integers=("mini_batch", "seeds", "budget"), numbers=("resolution", "tolerance", "first_guess")
+        )
         check_delays(self.delays)
         check("resolution", self.resolution, 1e-5 <= self.resolution <= 0.5, "between 1e-5 and 0.5")
         check("tolerance", self.tolerance, 1e-12 <= self.tolerance <= 0.1, "between 1e-12 and 0.1")
@@ -63,7 +66,7 @@ class Sweep:
         check("first_guess", self.first_guess, guess is None or 1e-6 <= guess <= 1e6, "between 1e-6 and 1e6, or none")
         check("seeds", self.seeds, self.seeds is None or self.seeds >= 2, "at least 2, for an uncertainty")
         if self.seeds is not None and self.mini_batch is None:
-            raise ValueError("seeds must be combined with mini_batch: a full batch has no order to vary")
+            raise ValueError("seeds must be combined with mini-batches: a full batch has no order to vary")
         if isinstance(self.study, str):
             check_study(self.study, "sweep")
             entry = CATALOGUE.get(self.study)

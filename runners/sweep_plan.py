@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from tautune import search_spaces
 from tautune.records.errors import InputError, user_input
 from tautune.records.minimum_cache import MinimumCache
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.devices import device_of
 from tautune.runners.shared import check_mini_batch
+from tautune.runners.study_problem import study_and_problem
 from tautune.runners.sweep import Sweep, is_complete
-from tautune.trainables.threshold.checks import check_problem
 from tautune.trainables.threshold.minimum import Minimum, content_hash
 from tautune.trainables.threshold.record import Settings
 
@@ -25,12 +24,10 @@ class SweepPlan:
 
     def __init__(self, sweep: Sweep) -> None:
         self.sweep = sweep
+        self.study, self.problem = study_and_problem(sweep.study)
         with user_input():
-            self.study = search_spaces.find(sweep.study) if isinstance(sweep.study, str) else sweep.study
             self.device = device_of(sweep.device)
-            self.problem = self.study.problem()
             check_mini_batch(sweep.mini_batch, self.study.name, len(self.problem))
-            check_problem(self.problem)
         self.content = content_hash(self.problem, tolerance=sweep.tolerance)
         self.cache = MinimumCache(self.content)
         known = self.cache.minimum()

@@ -11,6 +11,7 @@ from tautune.records.errors import InputError, user_input
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import read_best, read_tuning
 from tautune.runners.methods import POPULATION, SCHEDULERS, SEARCHES, Kind, check_methods
+from tautune.runners.shared import check_types
 from tautune.runners.trials import read_rows
 from tautune.search_spaces.catalogue import CATALOGUE, Entry, check_fixed
 from tautune.search_spaces.catalogue import check_study as check_name_or_file
@@ -51,6 +52,9 @@ class Options:
     data_dir: Path | None = None
 
     def __post_init__(self) -> None:
+        whole = ("trials", "max_epochs", "folds", "repeats", "examples", "concurrent", "seed", "split_seed")
+        with user_input():
+            check_types(self, integers=whole, numbers=("time_budget", "cpus_per_trial", "gpus_per_trial"))
         positive = ("trials", "max_epochs", "time_budget", "folds", "repeats", "examples", "concurrent")
         for name in (*positive, "cpus_per_trial"):
             value = getattr(self, name)

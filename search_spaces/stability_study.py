@@ -45,6 +45,9 @@ class StabilityStudy:
     """The file that defines the study, if it is a user's own."""
 
     def __post_init__(self) -> None:
+        name = self.name if isinstance(self.name, str) else ""
+        if not name.strip() or set("/\\\0") & set(name) or name[0] == ".":
+            raise ValueError(f"name must be a word that can name a folder, not {self.name!r}")
         if not callable(self.model):
             raise ValueError(f"model must be a function that returns a torch Module, or one, not {self.model!r}")
         if not callable(self.loss):

@@ -90,11 +90,12 @@ def carry_out(grid: Grid, output: Folder, listener: GridListener) -> GridSummary
     """Checks, plans, runs, concludes and draws. Raises as `tautune.grid` does."""
     known = GridFolder(check_output(output, "grid"), grid.configuration())
     with early_ray(grid.is_sure and not known.run, meanwhile=IMPORTS, in_workers=IN_WORKERS):
-        from tautune.analysis.report import write_grid
-        from tautune.runners.grid_job import check_whole, concluded, run_grid
         from tautune.runners.grid_plan import GridPlan
 
         plan = GridPlan(grid)
+        from tautune.analysis.report import write_grid
+        from tautune.runners.grid_job import check_whole, concluded, run_grid
+
         with GridFolder(output, plan.configuration) as folder, listener:
             rows = folder.rows()
             if plan.missing(rows):

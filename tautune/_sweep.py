@@ -96,11 +96,12 @@ def carry_out(sweep: Sweep, output: Folder, listener: SweepListener) -> Threshol
     known = SweepFolder(check_output(output, "sweep"), sweep.configuration())
     whole = all(is_complete(known.record(*key), departures=sweep.departures) for key in sweep.keys)
     with early_ray(sweep.is_sure and not whole, meanwhile=IMPORTS, in_workers=IN_WORKERS):
-        from tautune.analysis.report import write_thresholds
-        from tautune.runners.sweep_job import check_whole, concluded, run_sweep
         from tautune.runners.sweep_plan import SweepPlan
 
         plan = SweepPlan(sweep)
+        from tautune.analysis.report import write_thresholds
+        from tautune.runners.sweep_job import check_whole, concluded, run_sweep
+
         with SweepFolder(output, plan.configuration) as folder, listener:
             if plan.is_whole(folder):
                 listener.say(f"everything asked for is in {folder.path} already")

@@ -128,6 +128,9 @@ def _measured(wanted: Sweep, device: torch.device | str, on_record: Callable[[Me
         )
     except MinimumNotReached as error:
         raise RunFailed(str(error)) from None
+    failed = [record.settings.delay for record in found.records if record.threshold is None]
+    if failed:
+        raise RunFailed(f"no threshold was found at delay {failed[0]}: training did not both stay and leave")
     return conclude(
         found.records,
         study=wanted.name,

@@ -46,9 +46,11 @@ def half(outputs: Tensor, targets: Tensor) -> Tensor:
         ({"delays": []}, "delays must hold at least one delay"),
         ({"delays": [-1]}, "delays must be integers ≥ 0 and below a million; -1 is not"),
         ({"delays": "12x"}, "delays must be integers"),
+        ({"budget": 2.5}, "budget must be an integer, not 2.5"),
+        ({"resolution": "a"}, "resolution must be a number, not 'a'"),
         ({"momentum": 2.0}, "momentum must be at least 0 and below 1, not 2.0"),
         ({"mini_batch": 0}, "mini_batch must be between 1 and the 24 examples of Linear, not 0"),
-        ({"seeds": 5}, "seeds must be combined with mini_batch"),
+        ({"seeds": 5}, "seeds must be combined with mini-batches"),
         ({"tolerance": 2.0}, "tolerance must be between 1e-12 and 0.1, not 2.0"),
         ({"budget": 0}, "budget must be at least 1, not 0"),
         ({"l2": -1.0}, "l2 must be at least 0 and finite, not -1.0"),
@@ -71,3 +73,36 @@ def test_runs_refuse_with_the_same_error(bad: dict[str, Any]) -> None:
     for run in (tautune.sweep, tautune.grid):
         with pytest.raises(tautune.InputError, match="must be"):
             run("quadratic", **bad)
+
+
+def test_a_minimum_at_the_origin_is_measured_at_a_length_of_its_own() -> None:
+    found = tautune.measure_thresholds(
+        nn.Linear(3, 2, bias=False),
+        lambda outputs, targets: outputs.square().mean(),
+        INPUTS,
+        TARGETS,
+        delays=[0, 2],
+        l2=0.1,
+    )
+    assert found.to_frame()["relative_error"].abs().max() < 1e-3
+
+
+class WithUnusedHead(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(3, 1), nn.Linear(3, 3, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.body(inputs)
+        return outputs
+
+
+def test_a_head_that_is_not_used_is_named_though_l2_pulls_at_it() -> None:
+    with pytest.raises(tautune.InputError, match=r"the loss does not depend on head.weight"):
+        tautune.measure_thresholds(WithUnusedHead(), mse_loss, INPUTS, TARGETS, delays=[0], l2=0.1)
+
+
+def test_weights_of_classes_go_along_with_the_precision() -> None:
+    model, classes = nn.Linear(3, 2), (TARGETS[:, 0] > 0).long()
+    loss = nn.CrossEntropyLoss(weight=torch.ones(2))
+    assert len(tautune.measure_thresholds(model, loss, INPUTS, classes, delays=[0], l2=0.1).points) == 1

@@ -21,7 +21,7 @@ BAD = {
     "sweep digits --shifted": "shifted momentum delays the velocity, so it needs a momentum above 0",
     "sweep digits --resolution 0": "--resolution must be between 1e-5 and 0.5, not 0",
     "sweep digits --budget 0": "--budget must be at least 1, not 0",
-    "sweep digits --seeds 3": "--seeds must be combined with mini_batch: a full batch has no order to vary",
+    "sweep digits --seeds 3": "--seeds must be combined with mini-batches: a full batch has no order to vary",
     "sweep digits --mini-batch 10 --seeds 1": "--seeds must be at least 2, for an uncertainty, not 1",
     "sweep digits --delays 1000000": "--delays must be below a million; 1000000 is not",
     f"threshold --delay 1{'0' * 400}": "delay must be at most 1e15",

@@ -89,3 +89,17 @@ def test_mistakes_are_found_before_anything_starts(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "hyperparameter 'widht' is unknown; did you mean width" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "results").exists()
+
+
+def test_what_a_sweeps_study_raises_is_told_with_its_own_line_and_then_one(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from tautune import StabilityStudy\nfrom torch import nn\n\ndef data():\n    return 1 / 0\n\n"
+        "STUDY = StabilityStudy(name='mine', data=data, model=lambda: nn.Linear(1, 1), loss=nn.MSELoss())\n"
+    )
+    done = tautune("sweep", "mine.py", cwd=tmp_path)
+    assert done.returncode == 2
+    assert 'mine.py", line 5, in data' in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last == f"tautune: {tmp_path / 'mine.py'}: its data or its model: ZeroDivisionError: division by zero"
+    assert len(done.stderr.splitlines()) <= 4
+    assert not (tmp_path / "results").exists()

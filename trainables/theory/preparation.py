@@ -27,7 +27,13 @@ def prepare_problem(
     Args:
         inputs, targets: tensors, or anything `torch.as_tensor` accepts, with the N examples along the first dimension.
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a torch Module, not {model!r}")
+    if any(parameter.is_complex() for parameter in model.parameters()):
+        raise ValueError("the model has complex parameters; they must be real")
     copied = copy.deepcopy(model).to(device=device, dtype=precision).eval()
+    if isinstance(loss, nn.Module):  # whose weights of classes are of the model's precision
+        loss = copy.deepcopy(loss).to(device=device, dtype=precision)
     cast = [_cast(values, precision).to(device) for values in (inputs, targets)]
     return Problem(copied, loss, cast[0], cast[1], l2=l2)
 

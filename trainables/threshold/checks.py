@@ -91,10 +91,12 @@ def _check_whole(problem: Problem) -> None:
     """Raises ValueError if f is not finite at the start, differs between evaluations, or ignores some parameters."""
     before = [buffer.clone() for buffer in problem.model.buffers()]
     _clear(problem)
+    problem.backward(penalty=False)  # L2 alone would give every weight a gradient
+    unused = [n for n, p in zip(problem.names, problem.parameters, strict=True) if p.grad is None]
+    _clear(problem)
     first = problem.backward()
     if not math.isfinite(first):
         raise ValueError(f"the loss is {first} at the initial weights: it must be finite")
-    unused = [n for n, p in zip(problem.names, problem.parameters, strict=True) if p.grad is None]
     if unused:
         names = ", ".join(unused[:5]) + (f" and {len(unused) - 5} more" if len(unused) > 5 else "")
         raise ValueError(f"the loss does not depend on {names}: leave them out, or set requires_grad=False for them")

@@ -25,6 +25,10 @@ MINI_BATCH_FACTORS = (*FACTORS, 0.7, 0.5)
 """The same with mini-batches, also farther below the threshold: there gradient noise can still drive training out."""
 
 
+VANISHED = 1e-6
+"""Root mean square of a minimum's weights below which their norm is no measure of length, and 1 takes its place."""
+
+
 class Measurement:
     """Measures one learning rate with each `advance()`, until `done`; `record()` returns everything measured so far."""
 
@@ -34,7 +38,8 @@ class Measurement:
         self.departures: list[Departure] = []
         self.gradient_evaluations = 0.0
         """Cost of the threshold, in passes over the full batch."""
-        self.size = float(minimum.point.norm()) or 1.0
+        norm, unit = float(minimum.point.norm()), math.sqrt(len(minimum.point))
+        self.size = norm if norm > VANISHED * unit else unit
 
     @property
     def done(self) -> bool:

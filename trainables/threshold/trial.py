@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from ray import tune
+from threadpoolctl import threadpool_limits
 
 from tautune.trainables.theory.problem import Problem, ProblemParts
 from tautune.trainables.threshold.descent import Descent, MinimumNotReached
@@ -17,6 +18,7 @@ from tautune.trainables.threshold.record import Key, MeasurementRecord, Settings
 
 def _on(device: str, parts: ProblemParts) -> Problem:
     torch.set_num_threads(1)  # trials share the machine, and sums come out the same on every machine
+    threadpool_limits(1)  # SciPy's too, whatever OMP_NUM_THREADS was when this process imported it
     return parts.on(device)
 
 
