@@ -44,7 +44,10 @@ def _own_traceback(error: BaseException, files: set[str]) -> str:
     """Returns the traceback from the study's own files on, and what Python shows of a line with wrong syntax."""
     frames = traceback.extract_tb(error.__traceback__)
     first = next((i for i, frame in enumerate(frames) if frame.filename in files), len(frames))
-    shown = [frame for frame in frames[first:] if not frame.filename.startswith("<frozen importlib")]
+    last = max((i for i, frame in enumerate(frames) if frame.filename in files), default=-1)
+    ours = [i for i, frame in enumerate(frames) if i > last and "tautune" in frame.filename.split("/")]
+    end = min(ours, default=len(frames))  # a study that refuses a value: what happens inside tells nobody anything
+    shown = [frame for frame in frames[first:end] if not frame.filename.startswith("<")]
     lines = traceback.StackSummary.from_list(shown).format()
     said = traceback.format_exception_only(error)
     return "".join([*lines, *(said if "\n" in str(error) else said[:-1])])
