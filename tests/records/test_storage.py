@@ -99,7 +99,7 @@ def test_a_tuning_in_a_bucket_is_killed_resumed_extended_refitted_and_predicts(
     assert {"best.json", "trials.csv"} <= written
     assert ".lock" not in written
     last = rows[-1]
-    events = EventAccumulator(f"{bucket}/{last['experiment']}/{last['trial']}").Reload()
+    events = EventAccumulator(f"{bucket}/{last['experiment']}/{last['number']:02d}").Reload()
     assert len(events.Scalars("validation_accuracy")) == last["epochs_trained"]
     test = refit(bucket)
     data = datasets.load("digits")

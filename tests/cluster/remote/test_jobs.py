@@ -31,7 +31,7 @@ TAUTUNE = get_command(app)
         (["sweep", "digits", "--device", "gpu"], "--device must be cpu, cuda or auto"),
         (["sweep", "digits_mlp"], "digits_mlp is for `tautune tune`"),
         (["sweep", "mine.py"], "mine.py is not a file of"),
-        (["grid", "digits", "--learning-rates", "1:0.1:4"], "the first is not below the second"),
+        (["grid", "digits", "--learning-rates", "1:0.1:4"], "the first number is not below the second"),
         (["grid", "digits", "--mini-batch", "5000"], "--mini-batch must be between 1 and the 1797 examples"),
         (["tune", "digits_mpl"], "did you mean digits_mlp"),
         (["tune", "digits_mlp", "--set", "delai=3"], "did you mean delay"),
