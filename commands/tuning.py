@@ -149,9 +149,9 @@ def results(
     path = folder_at(folder)
     read_tuning(path)
     rows = read_rows(path)
+    rows = sorted_rows(rows, sort) if sort else rows
     if not rows:
         raise InputError(f"{path} has no trials to show: trials.jsonl is missing or empty")
-    rows = sorted_rows(rows, sort) if sort else rows
     if as_json:
         for row in rows[:top]:
             print(json.dumps(row))

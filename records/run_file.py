@@ -73,7 +73,11 @@ def check_kind(folder: Folder, kind: Kind) -> None:
             what = f"a {held}" if held in get_args(Kind) else f"a run of the unknown kind {held!r}"
             raise InputError(f"{folder} holds {what}, not a {kind}; give another folder")
     elif holds_files(folder):
-        raise InputError(f"{folder} holds files but no {RUN_FILE}; give an empty or a new folder")
+        with reading(folder):
+            begun = (folder / RUN_FILE).exists()
+        if not begun:
+            raise InputError(f"{folder} holds files but no {RUN_FILE}; give an empty or a new folder")
+        check_kind(folder, kind)  # another run has just begun there
 
 
 def holds_files(folder: Folder) -> bool:

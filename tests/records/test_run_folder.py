@@ -45,7 +45,7 @@ path, configuration = Path(sys.argv[1]), {"study": "digits", "resolution": 0.005
 print("ready", flush=True)
 sys.stdin.readline()
 kept = 0
-while kept < 25:
+while kept < 100:
     try:
         with SweepFolder(path, configuration) as folder:
             folder.begin(writer=sys.argv[2])
@@ -72,7 +72,7 @@ def test_two_runs_that_start_together_keep_what_both_wrote(tmp_path: Path) -> No
         process.stdin.flush()
     assert [process.wait(timeout=100) for process in processes] == [0, 0]
     writers = [run["writer"] for run in runs_in(path)]
-    assert sorted(writers) == ["a"] * 25 + ["b"] * 25
+    assert sorted(writers) == ["a"] * 100 + ["b"] * 100
 
 
 HOLD = """

@@ -111,7 +111,8 @@ def test_ctrl_c_after_a_failed_trial_can_be_resumed(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "1 trial failed: see" in error.splitlines()[-1]
     before = rows_of(tmp_path / "out")
-    assert {"failed", "interrupted"} <= {row["state"] for row in before}
+    assert "failed" in {row["state"] for row in before}
+    assert sum(row["state"] in ("failed", "finished") for row in before) < TRIALS  # so there is something to resume
     with pytest.raises(RunFailed, match="trials failed; above is trial 0"):
         resume(tmp_path / "out")
     rows = rows_of(tmp_path / "out")

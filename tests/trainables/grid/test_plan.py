@@ -134,7 +134,7 @@ def test_more_than_memory_holds_is_refused_with_the_numbers(monkeypatch: pytest.
     one = point_bytes(task, POINTS[0], plan(task, POINTS[:1]).activations)
     monkeypatch.setattr(stacking, "free_memory", lambda device: 2 * 3.5 * one)
     points = [POINTS[0]] * 9
-    with pytest.raises(TooManyPoints, match=r"^8 points at once take .* GB .* and .* GB are .*, enough for 3$"):
+    with pytest.raises(TooManyPoints, match=r"^8 points at once take .* GB .* may take only .* GB, enough for 3$"):
         plan(task, points, at_once=8)
     assert plan(task, points, at_once=3).at_once == 3
     assert max(plan(task, points).seconds) <= 3
