@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tautune.runners.shared import check, check_delays, check_mini_batch, check_types, folder_name
+from tautune.runners.devices import DEVICES
+from tautune.runners.named_study import check_named_study, is_built_in, study_name
+from tautune.runners.shared import check, check_delays, check_types, folder_name
 from tautune.runners.sweep import DELAYS
-from tautune.search_spaces.catalogue import CATALOGUE, check_study
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tautune.trainables.grid.point import Point
 
 Json = dict[str, Any]
+IN_WORKERS = ("tautune.trainables.grid.trial",)
+"""Modules that the trials' processes import before there is a trial."""
 MARGIN = 4.0
 """Factor for the range of learning rates that are given by their number: theory's lowest threshold / MARGIN to its
 highest threshold · MARGIN."""
@@ -64,18 +66,14 @@ class Grid:
             check(name, getattr(self, name), 1 <= getattr(self, name) <= MOST, "at least 1")
         together = self.points_per_trial
         check("points_per_trial", together, together is None or 1 <= together <= MOST, "a whole number above 0")
-        check("device", self.device, self.device in ("cpu", "cuda", "auto"), "cpu, cuda or auto")
+        check("device", self.device, self.device in DEVICES, "cpu, cuda or auto")
         check("mini_batch", self.mini_batch, self.mini_batch is None or self.mini_batch >= 1, "at least 1")
-        if isinstance(self.study, str):
-            check_study(self.study, "grid")
-            entry = CATALOGUE.get(self.study)
-            if entry and entry.examples:
-                check_mini_batch(self.mini_batch, self.name, entry.examples)
+        check_named_study(self.study, "grid", self.mini_batch)
 
     @property
     def name(self) -> str:
         """Returns the study's name, or the name of its file."""
-        return Path(self.study).stem if isinstance(self.study, str) else self.study.name
+        return study_name(self.study)
 
     @property
     def folder_name(self) -> str:
@@ -86,7 +84,7 @@ class Grid:
     @property
     def is_sure(self) -> bool:
         """Returns whether every check has passed without torch, so that nothing can still be refused."""
-        return isinstance(self.study, str) and self.study in CATALOGUE and self.device != "cuda"
+        return is_built_in(self.study) and self.device != "cuda"
 
     def configuration(self) -> Json:
         """Returns what two runs in one folder must have in common, as far as it is known without torch."""

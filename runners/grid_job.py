@@ -18,6 +18,7 @@ from tautune.records.errors import InputError, Interrupted, trial_failed
 from tautune.records.grid_folder import GridFolder
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import ray_storage
+from tautune.runners.grid import IN_WORKERS
 from tautune.runners.grid_plan import GridPlan
 from tautune.runners.listeners import GridListener
 from tautune.trainables.grid.plan import check_stackable
@@ -26,7 +27,6 @@ from tautune.trainables.grid.trial import GridTrial
 from tautune.trainables.theory.problem import ProblemParts
 
 Json = dict[str, Any]
-IN_WORKERS = ("tautune.trainables.grid.trial",)
 TRIALS_PER_SLOT = 4
 """Number of trials per CPU core or GPU: enough to even out their different durations."""
 SMALLEST_TRIAL = {"cpu": 64, "cuda": 1024}

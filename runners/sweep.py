@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tautune.runners.shared import check, check_delays, check_mini_batch, check_types, folder_name
-from tautune.search_spaces.catalogue import CATALOGUE, check_study
+from tautune.runners.devices import DEVICES
+from tautune.runners.named_study import check_named_study, is_built_in, study_name
+from tautune.runners.shared import check, check_delays, check_types, folder_name
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.threshold.record import MeasurementRecord, Settings
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tautune.search_spaces.stability_study import StabilityStudy
 
 Json = dict[str, Any]
+IN_WORKERS = ("tautune.trainables.threshold.trial",)
+"""Modules that the trials' processes import before there is a trial."""
 DELAYS = (0, 1, 2, 4, 8, 16, 32)
 SEEDS = 3
 """Default number of measurements at each delay, each with its own order of the mini-batches."""
@@ -61,22 +63,18 @@ class Sweep:
         check("resolution", self.resolution, 1e-5 <= self.resolution <= 0.5, "between 1e-5 and 0.5")
         check("tolerance", self.tolerance, 1e-12 <= self.tolerance <= 0.1, "between 1e-12 and 0.1")
         check("budget", self.budget, self.budget >= 1, "at least 1")
-        check("device", self.device, self.device in ("cpu", "cuda", "auto"), "cpu, cuda or auto")
+        check("device", self.device, self.device in DEVICES, "cpu, cuda or auto")
         guess = self.first_guess
         check("first_guess", self.first_guess, guess is None or 1e-6 <= guess <= 1e6, "between 1e-6 and 1e6, or none")
         check("seeds", self.seeds, self.seeds is None or self.seeds >= 2, "at least 2, for an uncertainty")
         if self.seeds is not None and self.mini_batch is None:
             raise ValueError("seeds must be combined with mini-batches: a full batch has no order to vary")
-        if isinstance(self.study, str):
-            check_study(self.study, "sweep")
-            entry = CATALOGUE.get(self.study)
-            if entry and entry.examples:
-                check_mini_batch(self.mini_batch, self.name, entry.examples)
+        check_named_study(self.study, "sweep", self.mini_batch)
 
     @property
     def name(self) -> str:
         """Returns the study's name, or the name of its file."""
-        return Path(self.study).stem if isinstance(self.study, str) else self.study.name
+        return study_name(self.study)
 
     @property
     def folder_name(self) -> str:
@@ -96,7 +94,7 @@ class Sweep:
     @property
     def is_sure(self) -> bool:
         """Returns whether every check has passed without torch, so that nothing can still be refused."""
-        return isinstance(self.study, str) and self.study in CATALOGUE and self.device != "cuda"
+        return is_built_in(self.study) and self.device != "cuda"
 
     def configuration(self) -> Json:
         """Returns what two runs in one folder must have in common, as far as it is known without torch."""

@@ -21,7 +21,7 @@ from tautune.records.provenance import now, provenance
 from tautune.records.storage import ray_storage
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.listeners import SweepListener
-from tautune.runners.sweep import has_failed
+from tautune.runners.sweep import IN_WORKERS, has_failed
 from tautune.runners.sweep_plan import SweepPlan
 from tautune.trainables.theory.problem import ProblemParts
 from tautune.trainables.threshold.minimum import Minimum
@@ -29,7 +29,6 @@ from tautune.trainables.threshold.record import Key, MeasurementRecord
 from tautune.trainables.threshold.trial import DelayTrial, MinimumTrial
 
 Json = dict[str, Any]
-IN_WORKERS = ("tautune.trainables.threshold.trial",)
 
 
 def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:

@@ -12,7 +12,7 @@ from tautune.records.grid_folder import GridFolder
 from tautune.records.run_file import check_output
 from tautune.records.storage import Folder, folder_at
 from tautune.runners.early_ray import early_ray
-from tautune.runners.grid import Grid
+from tautune.runners.grid import IN_WORKERS, Grid
 from tautune.runners.listeners import GridListener
 from tautune.runners.shared import as_integers, as_rates
 from tautune.runners.sweep import DELAYS
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 IMPORTS = ("torch", "pandas", "scipy.sparse.linalg")
 """Slowest imports of a grid, which can be loaded while Ray starts."""
-IN_WORKERS = ("tautune.trainables.grid.trial",)
 
 
 def grid(

@@ -14,7 +14,7 @@ from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.early_ray import early_ray
 from tautune.runners.listeners import SweepListener
 from tautune.runners.shared import as_integers
-from tautune.runners.sweep import DELAYS, Sweep, is_complete
+from tautune.runners.sweep import DELAYS, IN_WORKERS, Sweep, is_complete
 from tautune.trainables.theory.momentum import Momentum
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 IMPORTS = ("torch", "pandas", "scipy.optimize", "scipy.sparse.linalg")
 """Slowest imports of a sweep, which can be loaded while Ray starts."""
-IN_WORKERS = ("tautune.trainables.threshold.trial",)
 
 
 def sweep(

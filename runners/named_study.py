@@ -1,0 +1,31 @@
+"""A study that a sweep or a grid is given by its name, by its file, or itself: what is known of it without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tautune.runners.shared import check_mini_batch
+from tautune.search_spaces.catalogue import CATALOGUE, check_study
+
+if TYPE_CHECKING:
+    from tautune.search_spaces.stability_study import StabilityStudy
+
+
+def study_name(study: StabilityStudy | str) -> str:
+    """Returns the study's name, or the name of its file."""
+    return Path(study).stem if isinstance(study, str) else study.name
+
+
+def is_built_in(study: StabilityStudy | str) -> bool:
+    """Returns whether the study is one of ours, whose module cannot be at fault."""
+    return isinstance(study, str) and study in CATALOGUE
+
+
+def check_named_study(study: StabilityStudy | str, command: str, mini_batch: int | None) -> None:
+    """Raises ValueError if the command takes no study of that name, or if the mini-batch is no part of its data."""
+    if isinstance(study, str):
+        check_study(study, command)
+        entry = CATALOGUE.get(study)
+        if entry and entry.examples:
+            check_mini_batch(mini_batch, study, entry.examples)
