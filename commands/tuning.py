@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tautune import _tune
 from tautune.commands.checking import checked
+from tautune.commands.options import parameters
 from tautune.commands.started import STARTED
 from tautune.commands.tuning_display import TuningDisplay
 from tautune.commands.tuning_tables import results_table
@@ -90,23 +91,24 @@ def tune(
     output: Output = None,
 ) -> None:
     """Search STUDY's space for the configuration of the best validation accuracy."""
-    asked = Options(
-        search=search,
-        scheduler=scheduler,
-        trials=trials,
-        max_epochs=max_epochs,
-        fixed=_parse_set(set_ or []),
-        folds=folds,
-        repeats=repeats,
-        examples=examples,
-        concurrent=concurrent,
-        time_budget=time_budget,
-        cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-        seed=seed,
-        split_seed=split_seed,
-        data_dir=data_dir,
-    )
+    with parameters(InputError):
+        asked = Options(
+            search=search,
+            scheduler=scheduler,
+            trials=trials,
+            max_epochs=max_epochs,
+            fixed=_parse_set(set_ or []),
+            folds=folds,
+            repeats=repeats,
+            examples=examples,
+            concurrent=concurrent,
+            time_budget=time_budget,
+            cpus_per_trial=cpus_per_trial,
+            gpus_per_trial=gpus_per_trial,
+            seed=seed,
+            split_seed=split_seed,
+            data_dir=data_dir,
+        )
     _run(study, asked, output)
 
 

@@ -117,7 +117,7 @@ def _train(plan: GridPlan, shared: Json, keeper: "_OutcomeKeeper") -> None:
         ),
     ).fit()
     if keeper.failure:
-        raise InputError(f"{keeper.failure}; give fewer --points-per-trial, a smaller model or shorter delays")
+        raise InputError(f"{keeper.failure}; give fewer points per trial, a smaller model or shorter delays")
     for result in results:
         if result.error:
             raise trial_failed("a trial", result.error, result.path)

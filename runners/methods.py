@@ -22,8 +22,8 @@ SCHEDULERS = ("none", *EARLY, *POPULATION)
 def check_methods(search: str, scheduler: str, kinds: Mapping[str, Kind]) -> None:
     """Raises InputError if search, scheduler and space do not go together, or if a package is missing."""
     with user_input():
-        check_name("--search", search, SEARCHES)
-        check_name("--scheduler", scheduler, SCHEDULERS)
+        check_name("search", search, SEARCHES)
+        check_name("scheduler", scheduler, SCHEDULERS)
     _check_search(search, kinds)
     if scheduler in POPULATION:
         _check_population(scheduler, search, kinds)
@@ -32,25 +32,21 @@ def check_methods(search: str, scheduler: str, kinds: Mapping[str, Kind]) -> Non
 def _check_search(search: str, kinds: Mapping[str, Kind]) -> None:
     ranges = [name for name, kind in kinds.items() if kind in ("range", "integers")]
     if search == "grid" and ranges:
-        raise InputError(f"--search grid needs choices, and {ranges[0]} is a range; use random or hyperopt")
+        raise InputError(f"search grid needs choices, and {ranges[0]} is a range; use random or hyperopt")
     if search == "cmaes" and len(ranges) < 2:
-        raise InputError("--search cmaes adapts ranges, and needs at least two of them in the space; use optuna-tpe")
+        raise InputError("search cmaes adapts ranges, and needs at least two of them in the space; use optuna-tpe")
     missing = [package for package in ("optuna", "cmaes") if search in OPTUNA and find_spec(package) is None]
     if missing:
         hint = "install them with pip install 'tautune[optuna]'"
-        raise InputError(f"--search {search} needs the packages optuna and cmaes, and {missing[0]} is missing; {hint}")
+        raise InputError(f"search {search} needs the packages optuna and cmaes, and {missing[0]} is missing; {hint}")
 
 
 def _check_population(scheduler: str, search: str, kinds: Mapping[str, Kind]) -> None:
     if search != "random":
-        raise InputError(
-            f"--scheduler {scheduler} moves configurations itself; use it with --search random, not {search}"
-        )
+        raise InputError(f"scheduler {scheduler} moves configurations itself; use it with search random, not {search}")
     moved = {name: kinds[name] for name in MUTABLE if kinds.get(name, "value") != "value"}
     if not moved:
-        raise InputError(f"--scheduler {scheduler} needs a range or a choice of {', '.join(MUTABLE)} in the space")
+        raise InputError(f"scheduler {scheduler} needs a range or a choice of {', '.join(MUTABLE)} in the space")
     no_range = [name for name, kind in moved.items() if kind != "range"]
     if scheduler == "pb2" and no_range:
-        raise InputError(
-            f"--scheduler pb2 moves ranges of numbers, and {no_range[0]} is none; fix it with --set, or use pbt"
-        )
+        raise InputError(f"scheduler pb2 moves ranges of numbers, and {no_range[0]} is none; fix its value, or use pbt")

@@ -23,7 +23,9 @@ def is_built_in(study: StabilityStudy | str) -> bool:
 
 
 def check_named_study(study: StabilityStudy | str, command: str, mini_batch: int | None) -> None:
-    """Raises ValueError if the command takes no study of that name, or if the mini-batch is no part of its data."""
+    """Raises ValueError if the command cannot take the study, or if the mini-batch is no part of its data."""
+    if not isinstance(study, str) and not hasattr(study, "problem"):
+        raise ValueError(f"study must be a tautune.StabilityStudy, the name of one, or a file, not {study!r}")
     if isinstance(study, str):
         check_study(study, command)
         entry = CATALOGUE.get(study)

@@ -37,7 +37,7 @@ def check_domains(search: str, space: Space) -> None:
     try:
         make_search(search, space, seed=0)
     except ValueError as error:
-        raise InputError(f"--search {search} cannot search this space: {error}") from None
+        raise InputError(f"search {search} cannot search this space: {error}") from None
 
 
 def make_search(name: str, space: Space, seed: int, *, trials: int = 20) -> tuple[Searcher | SearchAlgorithm, Space]:

@@ -35,16 +35,28 @@ def check_delays(delays: Sequence[int]) -> None:
 
 
 def as_integers(values: Iterable[Any]) -> list[Any]:
-    """Returns numpy's integers as Python's, and everything else as it is, for a check to judge."""
+    """Returns numpy's integers as Python's, and everything else as it is, for a check to judge.
+
+    Raises:
+        ValueError: `values` is not a list.
+    """
+    if not isinstance(values, Iterable) or isinstance(values, str):
+        raise ValueError(f"delays must be a list of integers, such as [0, 1, 2, 4, 8], not {values!r}")
     return [int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value for value in values]
 
 
 def as_rates(rates: Iterable[float] | int) -> tuple[float, ...] | int:
-    """Returns a number of learning rates as an integer, and learning rates in ascending order, each once."""
-    if isinstance(rates, Integral):
+    """Returns a number of learning rates as an integer, and learning rates in ascending order, each once.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(rates, int | Integral):
         return int(rates)
-    assert not isinstance(rates, int)
-    return tuple(sorted({float(rate) for rate in rates}))
+    try:
+        return tuple(sorted({float(rate) for rate in rates}))
+    except (TypeError, ValueError):
+        raise ValueError(f"learning_rates must be a count or a list such as [0.1, 0.3], not {rates!r}") from None
 
 
 def check_mini_batch(mini_batch: int | None, study: str, examples: int) -> None:

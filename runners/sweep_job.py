@@ -87,7 +87,7 @@ def check_whole(plan: SweepPlan, folder: SweepFolder) -> None:
 
 def stopped(folder: SweepFolder) -> Interrupted:
     """Returns the error with which a stopped sweep ends."""
-    return Interrupted(f"stopped; the measurements are kept: the same command continues with --output {folder.path}")
+    return Interrupted(f"stopped; the measurements are in {folder.path}: the same sweep with this output continues it")
 
 
 def _described(minimum: Minimum) -> Json:

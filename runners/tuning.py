@@ -83,7 +83,7 @@ def check_cluster(tuning: Tuning, output: Folder) -> None:
         most = largest(shapes, wanted)
         raise InputError(
             f"a trial asks for {wanted['CPU']:g} CPU and {wanted['GPU']:g} GPU; the largest node has "
-            f"{most['CPU']:g} CPU and {most['GPU']:g} GPU: lower --cpus-per-trial or --gpus-per-trial"
+            f"{most['CPU']:g} CPU and {most['GPU']:g} GPU: lower the CPUs or GPUs per trial"
         )
     check_storage(output)
 
@@ -137,7 +137,7 @@ def conclude(plan: Plan, folder: TuningFolder, ended: TrialCallback, listener: T
     if not finished:
         raise Interrupted(f"stopped; `tautune resume {folder.path}` goes on with it{_and_failures(trials)}")
     if not trials.rows:
-        raise RunFailed(f"no trial finished an epoch within --time-budget {plan.tuning.time_budget:g}; give more")
+        raise RunFailed(f"no trial finished an epoch in the time budget of {plan.tuning.time_budget:g} s; give more")
     if trials.best() is None:
         raise RunFailed(
             f"every trial diverged; see {folder.path / 'trials.csv'}; lower the learning rates of the space"

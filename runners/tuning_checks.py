@@ -8,6 +8,7 @@ from zipfile import is_zipfile
 
 from tautune import search_spaces
 from tautune.records.errors import InputError, user_input
+from tautune.records.run_file import RUN_FILE
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import read_best, read_tuning
 from tautune.runners.methods import POPULATION, SCHEDULERS, SEARCHES, Kind, check_methods
@@ -20,7 +21,7 @@ from tautune.trainables.classifier.data_files import DataError, check_data, is_h
 from tautune.trainables.classifier.hyperparameters import TRAINING_NAMES
 
 Json = dict[str, Any]
-NO_TRIALS = "--trials does not go with --search grid, which tries every configuration"
+NO_TRIALS = "trials must be left out with the search grid, which tries every configuration"
 CLASSES = 10
 """Classes in each of the built-in data sets."""
 RAREST = {"digits": 139, "mnist": 5421, "fashion_mnist": 6000, "cifar10": 5000}
@@ -32,7 +33,7 @@ class Options:
     """The options of `tautune tune`; None stands for the study's own.
 
     Raises:
-        InputError: one of them is out of its bounds.
+        InputError: one of them is out of its bounds; the message begins with its name.
     """
 
     search: str | None = None
@@ -59,19 +60,15 @@ class Options:
         for name in (*positive, "cpus_per_trial"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
-                raise InputError(f"{_option(name)} must be above 0, and finite, not {value:g}")
+                raise InputError(f"{name} must be above 0, and finite, not {value:g}")
         share = self.gpus_per_trial
         if not 0 <= share < math.inf or (share > 1 and share % 1):
-            raise InputError(f"--gpus-per-trial must be a share of one GPU or a whole number, not {share:g}")
+            raise InputError(f"gpus_per_trial must be a share of one GPU or a whole number, not {share:g}")
         with user_input():
-            check_name("--search", self.search or "grid", SEARCHES)
-            check_name("--scheduler", self.scheduler or "none", SCHEDULERS)
+            check_name("search", self.search or "grid", SEARCHES)
+            check_name("scheduler", self.scheduler or "none", SCHEDULERS)
         if self.trials is not None and self.search == "grid":
             raise InputError(NO_TRIALS)
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def check_study(study: object, options: Options) -> None:
@@ -174,13 +171,15 @@ def check_refit(folder: Folder, *, again: bool, has_study: bool) -> None:
     """Raises InputError if there is no best configuration to refit, or if it was refitted before."""
     read_findable(folder, has_study=has_study)
     if (folder / "test.json").exists() and not again:
-        raise InputError(f"{folder} has a test.json: its test images were used; --again if you mean to do so twice")
+        raise InputError(f"{folder} has a test.json: its test images were used; --again (again=True) uses them twice")
     read_best(folder)
 
 
 def check_prediction(folder: Folder, files: list[Path]) -> None:
     """Raises InputError if the folder has no model, or if an image file is not there."""
     path = folder / "model.pt"
+    if (folder / RUN_FILE).is_file():
+        read_tuning(folder)
     if not path.is_file():
         raise InputError(f"there is no {path}; make it with `tautune refit {folder}`")
     if isinstance(path, Path) and not is_zipfile(path):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tautune.records.errors import RunFailed, user_input
+from tautune.runners.devices import device_of
 from tautune.runners.shared import as_integers, check_mini_batch
 from tautune.runners.sweep import DELAYS, Sweep
 from tautune.trainables.theory.momentum import Momentum
@@ -111,7 +112,7 @@ def _measured(wanted: Sweep, device: torch.device | str, on_record: Callable[[Me
     from tautune.trainables.threshold.in_process import measure_in_process
 
     assert not isinstance(wanted.study, str)
-    problem = wanted.study.problem(device)
+    problem = wanted.study.problem(device_of(device))
     check_mini_batch(wanted.mini_batch, wanted.name, len(problem))
     try:
         found = measure_in_process(

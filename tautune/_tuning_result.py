@@ -4,6 +4,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tautune.records.errors import InputError
 from tautune.records.storage import Folder, folder_at
 from tautune.records.tuning_folder import read_best, read_tuning
 
@@ -32,10 +33,17 @@ class TuningResult:
 
     @property
     def trials(self) -> "DataFrame":
-        """Returns one row per trial, the best first, with the columns of trials.csv."""
+        """Returns one row per trial, the best first, with the columns of trials.csv.
+
+        Raises:
+            InputError: no trial has reported a result yet.
+        """
         import pandas
 
-        return pandas.read_csv(io.StringIO((self.path / "trials.csv").read_text()))
+        file = self.path / "trials.csv"
+        if not file.is_file():
+            raise InputError(f"{file} is missing: no trial has reported a result; `tautune resume {self.path}` goes on")
+        return pandas.read_csv(io.StringIO(file.read_text()))
 
 
 def tuning_result(path: Place) -> TuningResult:

@@ -1,11 +1,15 @@
 """The front door: the names that `import tautune` promises, and that it costs nothing to open."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 import tautune
 
@@ -70,3 +74,37 @@ def test_importing_it_loads_neither_torch_nor_ray_and_touches_nothing(tmp_path: 
 
 def _path() -> dict[str, str]:
     return {"PYTHONPATH": str(Path(tautune.__file__ or "").parents[1])}
+
+
+sweep: Any = tautune.sweep  # of types that no type checker lets through
+grid: Any = tautune.grid
+max_stable_learning_rate: Any = tautune.max_stable_learning_rate
+threshold: Any = tautune.threshold
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: sweep(None), "study must be a tautune.StabilityStudy, the name of one, or a file, not None"),
+        (lambda: sweep("digits", delays=3), "delays must be a list of integers, such as"),
+        (lambda: sweep("digits", momentum="a"), "momentum must be at least 0 and below 1, not 'a'"),
+        (lambda: grid("digits", learning_rates="a"), "learning_rates must be a count or a list"),
+        (lambda: grid("digits", delays="0,1"), "delays must be a list of integers, such as"),
+        (lambda: tautune.tune("digits_mlp", trials=0), "trials must be above 0, and finite, not 0"),
+        (lambda: max_stable_learning_rate("4", 1), "sharpness must be a finite number above 0, not '4'"),
+        (lambda: threshold(1, None), "momentum must be at least 0 and below 1, not None"),
+        (lambda: _measure(device="tpu2"), "device must be cpu, cuda or another of torch's, not 'tpu2'"),
+        (lambda: _measure(device="cuda"), "torch sees no CUDA device here"),
+    ],
+)
+def test_arguments_of_absurd_types_are_told_by_name(
+    call: Callable[[], object], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        call()
+
+
+def _measure(**changes: Any) -> object:
+    data = torch.ones(2, 3), torch.ones(2, 1)
+    return tautune.measure_thresholds(torch.nn.Linear(3, 1), torch.nn.functional.mse_loss, *data, **changes)

@@ -34,7 +34,7 @@ def check_storage(output: Folder) -> None:
     if bad:
         others = f" ({len(bad)} of {hosts} hosts)" if len(bad) > 1 else ""
         hint = "; give s3://…, gs://… or a folder of a disk that all hosts share" if isinstance(output, Path) else ""
-        raise InputError(f"--output: {output} on {bad[0].node}: {bad[0].fault}{others}{hint}")
+        raise InputError(f"{output} on {bad[0].node}: {bad[0].fault}{others}{hint}")
 
 
 def probe(output: Folder) -> list[Verdict]:

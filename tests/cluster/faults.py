@@ -13,7 +13,9 @@ from tests.cluster.hosts import Host
 from tests.cluster.real_cluster import Cluster, add_names_like_ours, wait_until
 from tests.cluster.slow_study import write_slow_study
 
-EPOCH_SECONDS, TRIALS, FAULTY_EPOCHS = 0.5, 24, 42
+EPOCH_SECONDS, TRIALS, EPOCHS = 0.5, 12, 30
+GATE_EPOCHS = 15
+"""Number of epochs after which a trial waits for the test, so that no trial ends before its host has been lost."""
 
 
 def finished(folder: Path) -> int:
@@ -23,11 +25,11 @@ def finished(folder: Path) -> int:
     return sum(row["state"] == "finished" for row in csv.DictReader((folder / "trials.csv").open()))
 
 
-def faulty_run(cluster: Cluster, name: str, folder: Path, *, epochs: int, cpus: float) -> Path:
+def faulty_run(cluster: Cluster, name: str, folder: Path, *, cpus: float, gate: str = "/") -> Path:
     """Submits it from a folder full of names like ours, with so much of a CPU a trial; returns its results."""
     add_names_like_ours(folder)
-    write_slow_study(folder, epoch_seconds=EPOCH_SECONDS)
-    options = ("--trials", str(TRIALS), "--max-epochs", str(epochs), "--search", "random", "--scheduler", "none")
+    write_slow_study(folder, epoch_seconds=EPOCH_SECONDS, epochs=GATE_EPOCHS, gate=gate)
+    options = ("--trials", str(TRIALS), "--max-epochs", str(EPOCHS), "--search", "random", "--scheduler", "none")
     cluster.submit(name, "tune", "slow.py", *options, "--cpus-per-trial", str(cpus), working_dir=folder)
     results = cluster.storage / name
     wait_until((results / "trials.csv").exists, seconds=150, what="the first epochs")
@@ -44,8 +46,7 @@ class WorkerFaults:
 
 def kill_and_cut_off(cluster: Cluster, worker: Host, folder: Path, may_begin: Event) -> Path:
     """It dies, comes back and is at work again, loses its network, comes back."""
-    # so many epochs that the host is back before the end; and room for a trial of another job
-    results = faulty_run(cluster, "faults", folder, epochs=FAULTY_EPOCHS, cpus=0.9)
+    results = faulty_run(cluster, "faults", folder, cpus=0.9, gate="/mnt/tautune/gate")  # leaves room for another job
     may_begin.wait(60)
     worker.kill()
     worker.start()  # as after a power cut; the autoscaler brings Ray up on it again
@@ -54,16 +55,17 @@ def kill_and_cut_off(cluster: Cluster, worker: Host, folder: Path, may_begin: Ev
     worker.cut()
     time.sleep(40)  # longer than Ray waits for a host, see environment.sh
     worker.restore()
+    (cluster.storage / "gate").touch()
     job = cluster.wait_for("faults", seconds=200)
     assert job["status"] == "SUCCEEDED", job["message"]
     return results
 
 
-def check_whole(folder: Path, *, epochs: int) -> None:
+def check_whole(folder: Path) -> None:
     """Every trial once, to its end, and of none more than a checkpoint's interval done again for each host lost."""
     rows = list(csv.DictReader((folder / "trials.csv").open()))
     assert len(rows) == TRIALS == len({row["trial"] for row in rows})
     assert {row["state"] for row in rows} == {"finished"}
-    assert {row["epochs_trained"] for row in rows} == {str(epochs)}
+    assert {row["epochs_trained"] for row in rows} == {str(EPOCHS)}
     interval = math.ceil(CHECKPOINT_SECONDS / EPOCH_SECONDS) + 1
-    assert all(int(row["epochs_run"]) <= epochs + 2 * interval for row in rows)
+    assert all(int(row["epochs_run"]) <= EPOCHS + 2 * interval for row in rows)

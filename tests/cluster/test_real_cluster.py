@@ -14,7 +14,7 @@ from threading import Event
 
 import pytest
 
-from tests.cluster.faults import FAULTY_EPOCHS, WorkerFaults, check_whole, faulty_run, finished, kill_and_cut_off
+from tests.cluster.faults import WorkerFaults, check_whole, faulty_run, finished, kill_and_cut_off
 from tests.cluster.hosts import why_not
 from tests.cluster.real_cluster import ROOT, Cluster, hosts_and_laptop, wait_until
 from tests.cluster.slow_study import write_slow_study
@@ -209,11 +209,11 @@ def test_an_outsider_is_refused_everywhere(cluster: Cluster) -> None:
 
 
 def test_a_worker_that_was_killed_and_then_cut_off_lost_no_trial(worker_faults: WorkerFaults) -> None:
-    check_whole(worker_faults.results.result(), epochs=FAULTY_EPOCHS)
+    check_whole(worker_faults.results.result())
 
 
 def test_after_the_heads_death_a_resume_finishes(cluster: Cluster, tmp_path: Path) -> None:
-    folder = faulty_run(cluster, "headless", tmp_path, epochs=22, cpus=0.6)
+    folder = faulty_run(cluster, "headless", tmp_path, cpus=0.6)
     wait_until(lambda: finished(folder) >= 2, seconds=100, what="the first trials")
     cluster.head.kill()
     cluster.head.start()
@@ -223,4 +223,4 @@ def test_after_the_heads_death_a_resume_finishes(cluster: Cluster, tmp_path: Pat
     cluster.submit("resumed", "resume", "headless", working_dir=tmp_path)
     job = cluster.wait_for("resumed", seconds=250)
     assert job["status"] == "SUCCEEDED", job["message"]
-    check_whole(folder, epochs=22)
+    check_whole(folder)

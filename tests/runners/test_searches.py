@@ -49,7 +49,7 @@ def test_a_normal_distribution_is_drawn_from_or_refused_in_one_line() -> None:
     for search in ("random", "hyperopt"):
         check_domains(search, space)
     for search in ("optuna-tpe", "cmaes", "gp"):
-        with pytest.raises(InputError, match=f"--search {search} cannot search this space: Optuna search does not"):
+        with pytest.raises(InputError, match=f"search {search} cannot search this space: Optuna search does not"):
             check_domains(search, space)
 
 

@@ -14,11 +14,11 @@ from tests.runners.test_trials import begin, result
 
 BAD = {
     "tune digit_mlp": "study 'digit_mlp' is unknown; did you mean digits_mlp",
-    "tune digits_mlp --search hyperop": "--search 'hyperop' is unknown; did you mean hyperopt",
-    "tune digits_mlp --scheduler ash": "--scheduler 'ash' is unknown; did you mean asha",
-    "tune digits_mlp --search grid": "--search grid needs choices, and learning_rate is a range",
-    "tune digits_mlp --scheduler pbt": "use it with --search random",
-    "tune digits_mlp --search random --scheduler pb2": "batch_size is none; fix it with --set, or use pbt",
+    "tune digits_mlp --search hyperop": "search 'hyperop' is unknown; did you mean hyperopt",
+    "tune digits_mlp --scheduler ash": "scheduler 'ash' is unknown; did you mean asha",
+    "tune digits_mlp --search grid": "search grid needs choices, and learning_rate is a range",
+    "tune digits_mlp --scheduler pbt": "use it with search random",
+    "tune digits_mlp --search random --scheduler pb2": "batch_size is none; fix its value, or use pbt",
     "tune digits_mlp --search cmaes --set l2=0 --set dropout=0 --set momentum=0": "needs at least two of them",
     "tune digits_mlp --set delya=8": "hyperparameter 'delya' is unknown; did you mean delay",
     "tune digits_mlp --set dropout=2": "dropout must be in [0, 1], not 2",
@@ -27,7 +27,7 @@ BAD = {
     "tune digits_mlp --cpus-per-trial 0": "--cpus-per-trial must be above 0, and finite, not 0",
     "tune digits_mlp --output done": "done holds a run; go on with it by `tautune resume`",
     "tune digits_mlp --output notes": "notes exists and is not an empty folder",
-    "tune optimizers --trials 3": "--trials does not go with --search grid",
+    "tune optimizers --trials 3": "trials must be left out with the search grid",
     "tune mnist_cnn_grid --data-dir nowhere": "there is no folder nowhere",
     "tune nowhere.py": "there is no study file nowhere.py",
     "resume notes": "notes holds no run.json",
@@ -36,7 +36,7 @@ BAD = {
     "extend grid --trials 3": "all of its configurations were tried",
     "extend cut --trials 3": "go on with `tautune resume cut` first",
     "results done --sort unit": "there is no column 'unit'",
-    "refit used": "its test images were used; --again if you mean to do so twice",
+    "refit used": "its test images were used; --again (again=True) uses them twice",
     "refit done": "has no best.json",
     "predict done x.png": "there is no done/model.pt; make it with `tautune refit done`",
     "predict broken x.png": "broken/model.pt is damaged",
@@ -111,11 +111,11 @@ def test_a_run_with_trials_that_were_interrupted_is_not_whole_though_an_earlier_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trials": 0}, "--trials must be above 0"),
-        ({"time_budget": float("inf")}, "--time-budget must be above 0, and finite"),
+        ({"trials": 0}, "trials must be above 0"),
+        ({"time_budget": float("inf")}, "time_budget must be above 0, and finite"),
         ({"gpus_per_trial": 1.5}, "must be a share of one GPU or a whole number"),
-        ({"search": "gird"}, "--search 'gird' is unknown; did you mean grid"),
-        ({"search": "grid", "trials": 3}, "--trials does not go with --search grid"),
+        ({"search": "gird"}, "search 'gird' is unknown; did you mean grid"),
+        ({"search": "grid", "trials": 3}, "trials must be left out with the search grid"),
     ],
 )
 def test_options_out_of_their_bounds(options: dict[str, Any], message: str) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tautune.trainables.classifier.schedules import SCHEDULES
-from tautune.trainables.theory.stability import check_delay, check_momentum
+from tautune.trainables.theory.momentum import check_momentum
+from tautune.trainables.theory.stability import check_delay
 
 OPTIMIZER_NAMES = (
     *("sgd", "momentum", "nesterov", "shifted-momentum"),

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from tautune.trainables.theory.stability import check_delay, check_momentum
+from tautune.trainables.theory.momentum import check_momentum
+from tautune.trainables.theory.stability import check_delay
 
 
 class ShiftedMomentumSGD(Optimizer):

@@ -1,6 +1,13 @@
 """Momentum and its kind as one value."""
 
 from dataclasses import dataclass
+from numbers import Real
+
+
+def check_momentum(momentum: float) -> None:
+    """Raises ValueError unless the momentum is a number in [0, 1)."""
+    if not isinstance(momentum, Real) or not 0 <= momentum < 1:
+        raise ValueError(f"momentum must be at least 0 and below 1, not {momentum!r}")
 
 
 @dataclass(frozen=True)
@@ -23,8 +30,7 @@ class Momentum:
     """Whether the velocity is also τ steps late (the paper's shifted momentum)."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.value < 1:
-            raise ValueError(f"momentum must be at least 0 and below 1, not {self.value!r}")
+        check_momentum(self.value)
         if self.shifted and not self.value:
             raise ValueError("shifted momentum delays the velocity, so it needs a momentum above 0")
 

@@ -26,11 +26,12 @@ This module needs only numpy.
 """
 
 import math
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.theory.momentum import Momentum, check_momentum
 
 LARGEST_DELAY = 10**15
 """Largest delay in optimizer steps: up to it, τ+½ is exact in double precision."""
@@ -189,12 +190,6 @@ def check_delay(delay: int) -> None:
         raise ValueError("delay must be at most 1e15 (optimizer steps)")
 
 
-def check_momentum(momentum: float) -> None:
-    """Raises ValueError unless the momentum is in [0, 1)."""
-    if not 0 <= momentum < 1:
-        raise ValueError(f"momentum must be at least 0 and below 1, not {momentum!r}")
-
-
 def _check_positive(name: str, value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
+    if not isinstance(value, Real) or not (value > 0 and math.isfinite(value)):
         raise ValueError(f"{name} must be a finite number above 0, not {value!r}")

@@ -183,7 +183,7 @@ class Descent:
         return (
             f"no minimum: the gradient norm stays at {self.gradient_norm:.2g} of its start, because the loss has kinks "
             "(ReLU, max-pooling), where its gradient jumps. A smooth activation (tanh, GELU, softplus) with average "
-            f"pooling has a minimum; --tolerance {looser:g} measures at the point that was reached, where the "
+            f"pooling has a minimum; a tolerance of {looser:g} measures at the point that was reached, where the "
             "sharpness is uncertain by a few percent; `tautune grid` needs no minimum"
         )
 

@@ -67,7 +67,7 @@ def until_nothing_runs(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "number", "kept", "word"),
     [
-        (SWEEP, signal.SIGTERM, "trials/*", "stopped; the measurements are kept"),
+        (SWEEP, signal.SIGTERM, "trials/*", "stopped; the measurements are in "),
         (GRID, signal.SIGINT, "trials/*", "stopped; the points trained so far are in"),
         (TUNING, signal.SIGTERM, "trials.csv", "stopped; `tautune resume"),
     ],

@@ -37,7 +37,7 @@ def test_kinks_are_told_early_and_a_looser_tolerance_measures_there() -> None:
     torch.manual_seed(0)
     inputs, targets = torch.randn(200, 1, 8, 8), torch.randint(10, (200,))
     problem = prepare_problem(relu_network(), cross_entropy, inputs, targets, l2=1e-2)
-    with pytest.raises(MinimumNotReached, match=r"its gradient jumps.*--tolerance 0\.\d+ measures"):
+    with pytest.raises(MinimumNotReached, match=r"its gradient jumps.*a tolerance of 0\.\d+ measures"):
         measure_in_process(problem, [0])
     problem = prepare_problem(relu_network(), cross_entropy, inputs, targets, l2=1e-2)
     minimum, (at_once, late) = measure_in_process(problem, [0, 3], tolerance=0.1)
