@@ -45,7 +45,7 @@ def half(outputs: Tensor, targets: Tensor) -> Tensor:
     [
         ({"delays": []}, "delays must hold at least one delay"),
         ({"delays": [-1]}, "delays must be integers ≥ 0 and below a million; -1 is not"),
-        ({"delays": "12x"}, "delays must be integers"),
+        ({"delays": "12x"}, "delays must be a list of integers"),
         ({"budget": 2.5}, "budget must be an integer, not 2.5"),
         ({"resolution": "a"}, "resolution must be a number, not 'a'"),
         ({"momentum": 2.0}, "momentum must be at least 0 and below 1, not 2.0"),

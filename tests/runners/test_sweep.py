@@ -210,7 +210,7 @@ def test_a_stopped_run_loses_nothing_and_the_same_command_continues(how: signal.
         process.kill()
     if how is not signal.SIGKILL:
         assert process.returncode == 130
-        assert "the same command continues" in printed.splitlines()[-1]
+        assert "the same sweep with this output continues it" in printed.splitlines()[-1]
         assert (tmp_path / "out" / "thresholds.json").exists()
     kept = json.loads(file.read_text())
     assert not kept["done"]

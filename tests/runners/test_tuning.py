@@ -188,10 +188,10 @@ def test_trials_are_given_training_images_alone(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("search", "scheduler", "space", "message"),
     [
-        ("gird", "asha", {}, "--search 'gird' is unknown; did you mean grid"),
-        ("random", "ahsa", {}, "--scheduler 'ahsa' is unknown; did you mean asha"),
+        ("gird", "asha", {}, "search 'gird' is unknown; did you mean grid"),
+        ("random", "ahsa", {}, "scheduler 'ahsa' is unknown; did you mean asha"),
         ("grid", "none", {}, "learning_rate is a range"),
-        ("hyperopt", "pbt", {}, "use it with --search random"),
+        ("hyperopt", "pbt", {}, "use it with search random"),
         ("random", "pb2", {}, "pb2 moves ranges of numbers, and batch_size is none"),
         ("cmaes", "none", {"learning_rate": 0.1, "momentum": 0.9, "dropout": 0.0}, "at least two of them"),
     ],

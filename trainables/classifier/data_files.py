@@ -176,7 +176,7 @@ def download_failed(name: str, places: list[Path], error: Exception) -> DataErro
     package = " (Debian: apt-get install dataset-fashion-mnist)" if name == "fashion_mnist" else ""
     return DataError(
         f"{name} is not in {looked} and could not be downloaded: {str(error).strip().splitlines()[-1]}; "
-        f"put its files into one of these folders, or name their folder as data directory{package}"
+        f"put its files into one of these folders, or give their folder (--data-dir, data_dir=){package}"
     )
 
 
