@@ -1,5 +1,6 @@
 # make demo   sets up .venv and measures the stability thresholds of the digits network
 # make test   sets up .venv and runs the tests
+# make test-processes  runs tautune in processes of their own: signals, kills, foreign folders, other settings of Ray
 # make test-wheel    builds the wheel and runs it in a folder whose files are called like our rooms
 # make test-cluster  starts a real cluster of three hosts on this machine and runs its tests
 # make lint   runs ruff, the check of the imports, and mypy
@@ -9,13 +10,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 export RAY_AUTH_MODE := token
 
-.PHONY: demo test test-cluster test-wheel lint check bench accuracy classifiers board lock clean
+.PHONY: demo test test-processes test-cluster test-wheel lint check bench accuracy classifiers board lock clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
 
 test: .venv/installed
 	$(BIN)/pytest
+
+test-processes: .venv/installed
+	$(BIN)/pytest -m process
 
 # Needs root on Linux, sshd and rsync; otherwise the tests are skipped.
 test-cluster: .venv/installed

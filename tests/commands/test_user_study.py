@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
+pytestmark = pytest.mark.process
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "breast_cancer.py"
 MISTAKE = """
 from ray import tune
@@ -41,7 +43,6 @@ def write(folder: Path, **parts: str) -> None:
     (folder / "mine.py").write_text(text)
 
 
-@pytest.mark.ray
 def test_the_example_is_tuned_refitted_and_predicts(tmp_path: Path) -> None:
     study = tmp_path / "breast_cancer.py"
     study.write_text(EXAMPLE.read_text())
@@ -67,7 +68,6 @@ def test_the_example_is_tuned_refitted_and_predicts(tmp_path: Path) -> None:
     assert "another version of the study" in changed.stderr
 
 
-@pytest.mark.ray
 def test_a_model_that_raises_in_training_is_told_with_its_line_and_trial(tmp_path: Path) -> None:
     write(tmp_path)
     done = tautune("tune", "mine.py", "--search", "grid", "--scheduler", "none", cwd=tmp_path)

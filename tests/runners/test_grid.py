@@ -145,6 +145,7 @@ class Branching(nn.Module):
         return outputs if outputs.sum() > -1e9 else -outputs
 
 
+@pytest.mark.process
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.timeout(240)

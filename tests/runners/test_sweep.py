@@ -4,6 +4,7 @@ import fcntl
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from tautune.analysis.thresholds import Thresholds
 from tautune.commands.sweep_display import SweepDisplay
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.minimum_cache import MinimumCache
+from tautune.runners.listeners import SweepListener
 from tautune.runners.sweep import Sweep
 from tautune.search_spaces import quadratic
 from tautune.trainables.theory.momentum import Momentum
@@ -98,8 +100,10 @@ def test_a_reused_actor_carries_nothing_over(finished: tuple[Path, Thresholds, s
     assert (tmp_path / "alone" / name).read_text() == (output / name).read_text()
 
 
-def test_again_is_at_once_and_more_delays_cost_only_themselves(tmp_path: Path) -> None:
-    run(SWEEP, tmp_path)
+def test_again_is_at_once_and_more_delays_cost_only_themselves(
+    finished: tuple[Path, Thresholds, str], tmp_path: Path
+) -> None:
+    tmp_path = shutil.copytree(finished[0], tmp_path / "copy")
     before = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "measurements").iterdir()}
     run_file = (tmp_path / "run.json").read_text()
     thresholds, printed = run(SWEEP, tmp_path)
@@ -113,13 +117,13 @@ def test_again_is_at_once_and_more_delays_cost_only_themselves(tmp_path: Path) -
     assert len(json.loads((tmp_path / "run.json").read_text())["runs"]) == 2
 
 
-def test_two_sweeps_do_not_write_one_folder(tmp_path: Path) -> None:
-    run(replace(SWEEP, delays=(1,)), tmp_path)
-    with (tmp_path / ".lock").open("w") as other:
+def test_two_sweeps_do_not_write_one_folder(finished: tuple[Path, Thresholds, str]) -> None:
+    output, _, _ = finished
+    with (output / ".lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="is being written by another run"):
-            run(replace(SWEEP, delays=(2,)), tmp_path)
-    run(replace(SWEEP, delays=(2,)), tmp_path)
+            run(replace(SWEEP, delays=(2,)), output)
+    assert "already" in run(SWEEP, output)[1]
 
 
 def test_rays_servers_listen_on_loopback_alone_and_ask_for_a_token() -> None:
@@ -131,13 +135,21 @@ def test_rays_servers_listen_on_loopback_alone_and_ask_for_a_token() -> None:
     assert {c.laddr.ip.removeprefix("::ffff:") for c in listening} == {"127.0.0.1"}
     address = ray.get_runtime_context().gcs_address
     code = f"import ray; ray.init(address={address!r}, log_to_driver=False); print('let in')"
-    for token, admitted in (("0" * 64, False), (os.environ["RAY_AUTH_TOKEN"], True)):
-        environment = os.environ | {"RAY_AUTH_TOKEN": token}
-        client = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=90, check=False
+    tokens = ("0" * 64, os.environ["RAY_AUTH_TOKEN"])
+    clients = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"RAY_AUTH_TOKEN": token},
         )
-        assert ("let in" in client.stdout) == admitted
-        assert admitted or "InvalidAuthToken" in client.stderr
+        for token in tokens
+    ]
+    (refused, error), (admitted, _) = [client.communicate(timeout=90) for client in clients]
+    assert "let in" in admitted
+    assert "let in" not in refused
+    assert "InvalidAuthToken" in error
 
 
 @pytest.mark.parametrize(
@@ -159,9 +171,9 @@ def test_a_minimum_out_of_reach_is_told_with_its_gradient_norm(tmp_path: Path) -
         run(Sweep(study=digits, delays=(0,), budget=30), tmp_path)
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_damaged_or_foreign_cached_minimum_is_found_again(tmp_path: Path) -> None:
     content = content_hash(quadratic.STUDY.problem(), tolerance=SWEEP.tolerance)
-    run(replace(SWEEP, delays=(0,)), tmp_path / "first")
     cache = MinimumCache(content)
     known = cache.minimum()
     assert known is not None
@@ -195,6 +207,7 @@ def test_what_is_measured_is_the_study_that_was_given_and_not_the_registered_one
         assert thresholds.points[0].measured == pytest.approx(2 / 16, rel=1e-3)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])  # SIGTERM: test_grid
 def test_a_stopped_run_loses_nothing_and_the_same_command_continues(how: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tautune", "sweep", "digits", "--delays", "16", "--output", str(tmp_path / "out")]
@@ -214,7 +227,7 @@ def test_a_stopped_run_loses_nothing_and_the_same_command_continues(how: signal.
         assert (tmp_path / "out" / "thresholds.json").exists()
     kept = json.loads(file.read_text())
     assert not kept["done"]
-    subprocess.run([*command, "--no-departures"], check=True, capture_output=True)
+    carry_out(Sweep(study="digits", delays=(16,), departures=False), tmp_path / "out", SweepListener())
     whole = json.loads(file.read_text())
     assert whole["done"]
     assert whole["samples"][: len(kept["samples"])] == kept["samples"]

@@ -41,6 +41,7 @@ def test_what_is_imported_inside_functions_is_known_before_anything_runs(project
     assert {"blocks.block", "blocks.activation", "blocks.late_block", "blocks.sizes"} < set(sources)
 
 
+@pytest.mark.process
 @pytest.mark.ray
 def test_a_study_with_modules_beside_it_is_tuned_among_hostile_names(project: Path) -> None:
     elsewhere = project / "elsewhere"

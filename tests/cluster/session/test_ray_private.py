@@ -9,6 +9,8 @@ import pytest
 from tautune.cluster.session.keys import keys_in_a_file
 from tests.cluster.session.test_session import run
 
+pytestmark = pytest.mark.process
+
 MOVED = """
 import json, os, sys
 from pathlib import Path

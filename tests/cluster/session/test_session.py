@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 LATE = '''
 import json, os, subprocess, sys
 import ray, ray.tune

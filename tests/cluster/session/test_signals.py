@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.process
+
 SECONDS = 25.0
 """Seconds in which a run has to end on a busy machine; on two idle cores it takes two to five, and it was a minute."""
 SWEEP = ("sweep", "digits", "--delays", ",".join(map(str, range(60))), "--no-departures")
