@@ -51,7 +51,7 @@ def test_an_extension_goes_on_with_what_the_search_and_asha_know(tmp_path: Path)
 @pytest.mark.usefixtures("local_ray")
 def test_a_spent_time_budget_is_no_interruption_and_a_resume_has_a_new_one(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    best, _ = run(SMALL, "random", "none", folder, trials=3, max_epochs=1500, time_budget=10)
+    best, _ = run(SMALL, "random", "none", folder, trials=3, max_epochs=1500, time_budget=7)
     assert best["validation_accuracy"] > 0.5
     first = json.loads((folder / "run.json").read_text())["runs"][-1]
     assert first["stopped_by_budget"]

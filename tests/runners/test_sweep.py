@@ -126,6 +126,7 @@ def test_two_sweeps_do_not_write_one_folder(finished: tuple[Path, Thresholds, st
     assert "already" in run(SWEEP, output)[1]
 
 
+@pytest.mark.process
 def test_rays_servers_listen_on_loopback_alone_and_ask_for_a_token() -> None:
     """Of the processes that Ray started; and a client with another token is refused."""
     own = psutil.Process()

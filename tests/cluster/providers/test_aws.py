@@ -26,6 +26,9 @@ REGION = "us-west-2"
 BUCKET = "tautune-123456789012-us-west-2"
 
 
+pytestmark = pytest.mark.process
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of AWS, on loopback."""
