@@ -1,6 +1,6 @@
 # make demo   sets up .venv and measures the stability thresholds of the digits network
 # make test   sets up .venv and runs the tests
-# make test-processes  runs tautune in processes of their own: signals, kills, foreign folders, other settings of Ray
+# make test-processes  tests signals, kills, foreign folders and other settings of Ray, in processes of their own
 # make test-wheel    builds the wheel and runs it in a folder whose files are called like our rooms
 # make test-cluster  starts a real cluster of three hosts on this machine and runs its tests
 # make lint   runs ruff, the check of the imports, and mypy

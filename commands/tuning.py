@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tautune import _tune
+from tautune import _tune, _tuned
 from tautune.commands.checking import checked
 from tautune.commands.options import parameters
 from tautune.commands.started import STARTED
@@ -64,6 +64,9 @@ Gpus = Annotated[float, typer.Option(help="GPUs that a trial takes; fractions sh
 Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the search and of the initial weights.")]
 SplitSeed = Annotated[
     int, typer.Option(min=0, max=2**31, help="Seed of the splits: runs with other --seed share their splits.")
+]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run the study's file that FOLDER names, though FOLDER may be somebody else's.")
 ]
 Output = Annotated[
     str | None, typer.Option(help="New folder for the results, or s3://…, gs://…", show_default="results/STUDY")
@@ -123,18 +126,19 @@ def _display() -> TuningDisplay:
 
 
 @tuning_commands.command()
-def resume(folder: Folder) -> None:
+def resume(folder: Folder, trust: Trust = False) -> None:
     """Go on with a tuning that was stopped, or whose machine was lost."""
-    _tune.resume(folder, progress=_display())
+    _tuned.resume(folder, trust=trust, progress=_display())
 
 
 @tuning_commands.command()
 def extend(
     folder: Folder,
     trials: Annotated[int, typer.Option(min=1, help="Configurations to try more.")],
+    trust: Trust = False,
 ) -> None:
     """Try more configurations, with what the search has learned."""
-    _tune.extend(folder, trials, progress=_display())
+    _tuned.extend(folder, trials, trust=trust, progress=_display())
 
 
 @tuning_commands.command()
@@ -166,10 +170,11 @@ def refit(
     folder: Folder,
     again: Annotated[bool, typer.Option("--again", help="Do so although the test images were used before.")] = False,
     data_dir: DataDir = None,
+    trust: Trust = False,
 ) -> None:
     """Train the best configuration on all training images; evaluate it once on the test images."""
     display = _display()
-    test = _tune.refit(folder, again=again, data_dir=data_dir, progress=display)
+    test = _tuned.refit(folder, again=again, data_dir=data_dir, trust=trust, progress=display)
     display.say(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images")
     display.say(f"{folder}: model.pt, test.json")
 
@@ -178,10 +183,13 @@ def refit(
 def predict(
     folder: Folder,
     images: Annotated[list[Path], typer.Argument(help="Image files, or .npy arrays of the model's input shape.")],
+    study: Annotated[
+        str | None, typer.Option(help="The file of the model's study, if it is not a built-in one; its code runs.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say which class each image is of, by the model that `tautune refit` trained."""
-    predictions = _tune.predict(folder, images)
+    predictions = _tuned.predict(folder, images, study=study)
     if as_json:
         for prediction in predictions:
             print(json.dumps(asdict(prediction)))

@@ -143,26 +143,9 @@ def ray_storage(folder: Folder) -> dict[str, Any]:
     return {"storage_path": folder.path, "storage_filesystem": PyFileSystem(FSSpecHandler(folder.fs))}
 
 
-def restored_tuner(experiment: Folder, trainable: Any) -> Any:
-    """Returns Tune's `Tuner` of an experiment that was stopped."""
-    from ray import tune
-
-    storage = ray_storage(experiment)
-    return tune.Tuner.restore(storage.pop("storage_path"), trainable, restart_errored=True, **storage)
-
-
-@contextlib.contextmanager
-def read_locally(folder: Folder, pattern: str) -> Iterator[Path]:
-    """Yields a local folder with the files of `folder` that match the pattern."""
-    if isinstance(folder, Path):
-        yield folder
-        return
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory() as copy:
-        for file in folder.glob(pattern):
-            Path(copy, file.name).write_bytes(file.read_bytes())
-        yield Path(copy)
+def read_bytes(file: str) -> bytes:
+    """Returns the content of a file on this machine or in a bucket."""
+    return folder_at(file).read_bytes()
 
 
 @contextlib.contextmanager

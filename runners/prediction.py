@@ -1,6 +1,5 @@
 """Which class an image is of, by a refitted model with the normalization that it was trained with."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from tautune import search_spaces
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder
-from tautune.runners.tuning_checks import check_prediction, damaged
+from tautune.runners.model_file import read_model
+from tautune.runners.tuning_checks import check_prediction
 from tautune.trainables.classifier.datasets import Images
 from tautune.trainables.classifier.hyperparameters import NETWORKS, model_part
 from tautune.trainables.classifier.models import Model, build
@@ -40,13 +39,13 @@ def predict(folder: Folder, files: list[Path], *, model: str | Model | None = No
     Images are brought to the size and the colours of the model; .npy arrays must have the shape of its input.
 
     Args:
-        model: that of the study, where the study has no name or file by which it can be found.
+        model: that of the study, unless it is a built-in one: what the folder names is not run.
 
     Raises:
-        InputError: the folder has no model, or a file is no image.
+        InputError: the folder has no model, a file is no image, or the model's outputs are not finite.
     """
     check_prediction(folder, files)
-    kept = _read_model(folder / "model.pt")
+    kept = read_model(folder / "model.pt")
     shape = tuple(kept["shape"])
     inputs = torch.cat([_read(file, shape, tokens=kept.get("tokens", False)) for file in files])
     try:
@@ -60,6 +59,11 @@ def predict(folder: Folder, files: list[Path], *, model: str | Model | None = No
     normalize = Normalization(kept["training"]["mean"], kept["training"]["deviation"])
     images = Images(inputs, torch.zeros(len(inputs), dtype=torch.int64))
     probabilities = outputs_of(network, images, normalize).softmax(dim=1)
+    if not probabilities.isfinite().all():
+        wrong = files[int((~probabilities.isfinite().all(dim=1)).nonzero()[0])]
+        raise InputError(
+            f"the model's outputs for {wrong} are not finite; it diverged, or the input is far from its data"
+        )
     names = kept["class_names"] or [str(number) for number in range(kept["classes"])]
     best = probabilities.max(dim=1)
     return [
@@ -68,26 +72,16 @@ def predict(folder: Folder, files: list[Path], *, model: str | Model | None = No
     ]
 
 
-def _read_model(path: Folder) -> Json:
-    try:
-        model: Json = torch.load(io.BytesIO(path.read_bytes()), weights_only=True, map_location="cpu")
-        tuple(model["shape"]), model["config"].items(), model["classes"] + 1, model["class_names"]
-        model["training"]["mean"] + model["training"]["deviation"], model["configuration"]["study"] + ""
-    except Exception:  # whatever a damaged file makes of torch's reader
-        raise InputError(damaged(path)) from None
-    return model
-
-
 def _model_of(kept: Json, folder: Folder) -> str | Model:
     study, model = kept["configuration"]["study"], kept["configuration"]["model"]
-    if not study.endswith(".py"):
-        if model not in NETWORKS:
-            raise InputError(f"{folder} has a model of the study {study!r}, which came from Python; give study=…")
+    if model in NETWORKS:
         return str(model)
-    try:
-        return search_spaces.find_tuning(study).model
-    except ValueError as error:
-        raise InputError(f"{folder / 'model.pt'} has the model of {study}: {error}") from error
+    if study.endswith(".py"):
+        raise InputError(
+            f"{folder} has a model of the study {study}, whose code runs only if you name it: --study {study} "
+            "(study=… in Python)"
+        )
+    raise InputError(f"{folder} has a model of the study {study!r}, which came from Python; give study=…")
 
 
 def _read(file: Path, shape: tuple[int, ...], *, tokens: bool = False) -> Tensor:

@@ -1,21 +1,23 @@
-"""Ray Tune's `Tuner` of a tuning: new, or restored from where it was stopped."""
+"""Ray Tune's `Tuner` of a tuning: new, or brought to where it was stopped."""
 
 import random
 from typing import Any
 
 import numpy as np
 from ray import tune
-from ray.tune.search import Searcher
 
 from tautune.cluster.session.session import RETRIES
-from tautune.records.storage import Folder, ray_storage, read_locally, restored_tuner
+from tautune.records.storage import ray_storage, read_bytes
 from tautune.records.tuning_folder import TuningFolder
 from tautune.runners import schedulers as scheduling
 from tautune.runners import searches as searching
 from tautune.runners.methods import POPULATION
+from tautune.runners.replay import Replay
+from tautune.runners.suggestions import Suggestions
 from tautune.runners.tensorboard_log import TensorBoardLog
 from tautune.runners.trial_callback import TrialCallback, name_folder
 from tautune.runners.tuning_job import Tuning
+from tautune.runners.tuning_journal import Folding
 from tautune.trainables.classifier.datasets import ImageData
 from tautune.trainables.classifier.splits import Split
 from tautune.trainables.classifier.trial import ClassifierTrial
@@ -40,53 +42,44 @@ def make_trainable(tuning: Tuning, data: ImageData, splits: list[Split], **chang
         "device": tuning.device,
         "seed": tuning.seed,
         "threads": max(1, int(tuning.cpus_per_trial)),
+        "read": read_bytes,
     }
     trainable = tune.with_parameters(ClassifierTrial, **shared | changes)
     return tune.with_resources(trainable, tuning.resources)
 
 
-def has_state(experiment: Folder) -> bool:
-    """Returns whether Tune has kept enough of an experiment to go on with."""
-    return any(experiment.glob("experiment_state-*.json"))
-
-
 def make_tuner(
-    tuning: Tuning, trainable: Any, folder: TuningFolder, experiment: str, callback: TrialCallback, *, resumed: bool
-) -> Any:
-    """Returns the tuner, inside the context of `callback`."""
-    state = folder.path / experiment
-    if resumed and has_state(state):
-        return restored_tuner(state, trainable)
-    search, space = _search(tuning, folder, experiment)
+    tuning: Tuning, trainable: Any, folder: TuningFolder, experiment: str, callback: TrialCallback
+) -> tune.Tuner | None:
+    """Returns the tuner, inside the context of `callback`, at the point that its journal has reached.
+
+    None is returned if all of its trials have ended.
+    """
+    random.seed(tuning.seed)  # PBT draws from these
+    np.random.seed(tuning.seed)
+    searched = scheduling.at_full_length(tuning.study.space, tuning.search, tuning.scheduler)
+    first = folder.run["runs"][0]["trials"]  # an extension goes on with the search that its first run began
+    search = searching.make_search(tuning.search, searched, tuning.seed, trials=first)
+    suggestions = Suggestions(search, callback.trials, callback.journal, callback.identities)
+    scheduler = scheduling.make_scheduler(tuning.scheduler, tuning.study.space, tuning.max_epochs, callback.identities)
+    replay = Replay(suggestions, scheduler, Folding(callback.trials))
+    replay.run(callback.journal.earlier)
+    suggestions.waiting = replay.unfinished(folder.path, experiment)
+    samples = tuning.samples - replay.ended(experiment)
+    if samples <= 0:
+        return None
     return tune.Tuner(
         trainable,
-        param_space=space,
         tune_config=tune.TuneConfig(
-            search_alg=search,
-            scheduler=scheduling.make_scheduler(
-                tuning.scheduler, tuning.study.space, tuning.max_epochs, folder.path / "rungs.json"
-            ),
-            num_samples=1 if tuning.search == "grid" else tuning.trials,
+            search_alg=suggestions,
+            scheduler=scheduler,
+            num_samples=samples,
             max_concurrent_trials=tuning.concurrent,
             reuse_actors=True,
             trial_dirname_creator=name_folder,
         ),
         run_config=_run_config(tuning, folder, experiment, callback),
     )
-
-
-def _search(tuning: Tuning, folder: TuningFolder, experiment: str) -> tuple[Any, dict[str, Any]]:
-    """Returns the search, with what it learned in earlier experiments, and the space that it leaves to Tune."""
-    earlier = [run for run in folder.run["runs"] if run["experiment"] != experiment]
-    seed = tuning.seed + len(earlier)
-    random.seed(seed)  # PBT draws from these
-    np.random.seed(seed)
-    searched = scheduling.at_full_length(tuning.study.space, tuning.search, tuning.scheduler)
-    search, space = searching.make_search(tuning.search, searched, seed, trials=tuning.trials)
-    if earlier and isinstance(search, Searcher):
-        with read_locally(folder.path / earlier[-1]["experiment"], "searcher-state-*.pkl") as state:
-            search.restore_from_dir(str(state))
-    return search, space
 
 
 def _run_config(tuning: Tuning, folder: TuningFolder, experiment: str, callback: TrialCallback) -> tune.RunConfig:

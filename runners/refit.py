@@ -1,6 +1,5 @@
 """The best configuration of a tuning, trained on all training images and evaluated once on the test images."""
 
-import io
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,13 @@ from ray import tune
 
 from tautune.cluster.session.session import RETRIES
 from tautune.records.errors import Interrupted, RunFailed, trial_failed
-from tautune.records.files import write_bytes, write_json
+from tautune.records.files import write_json
 from tautune.records.provenance import provenance
-from tautune.records.storage import Folder, ray_storage, restored_tuner
+from tautune.records.storage import Folder, ray_storage
 from tautune.records.tuning_folder import TuningFolder, read_best
-from tautune.runners.old_names import readable_pickles
-from tautune.runners.ray_tuner import CHECKPOINTS, has_state, make_trainable
+from tautune.runners.checkpoints import checkpoints_of
+from tautune.runners.model_file import write_model
+from tautune.runners.ray_tuner import CHECKPOINTS, make_trainable
 from tautune.runners.trials import name_of
 from tautune.runners.tuning_data import load_data
 from tautune.runners.tuning_job import Tuning, tuning_of
@@ -26,8 +26,11 @@ from tautune.trainables.classifier.classifier_training import ClassifierTraining
 from tautune.trainables.classifier.datasets import ImageData
 from tautune.trainables.classifier.normalization import are_tokens
 from tautune.trainables.classifier.training import evaluate
+from tautune.trainables.classifier.trial_files import CONTINUES, STATE, read_state
 
 Json = dict[str, Any]
+TRIAL = "refit"
+"""Name of the one trial's folder."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,13 @@ def run_refit(plan: RefitPlan, folder: TuningFolder, listener: TuningListener) -
     everything = [(torch.arange(len(plan.data.train)), torch.arange(0))]
     trainable = make_trainable(plan.tuning, plan.data, everything, replay=best["history"])
     state = folder.path / f"refit-{name_of(best)}-{best['epochs']}"
+    found = max(checkpoints_of(state / TRIAL), key=lambda checkpoint: checkpoint.epochs, default=None)
+    if found and found.epochs >= best["epochs"]:
+        return _training((found.path / STATE).read_bytes())
+    start = {CONTINUES: {"checkpoint": str(found.path), "epochs": found.epochs}} if found else {}
     token = _LISTENER.set(listener)
     try:
-        with readable_pickles():
-            tuner = restored_tuner(state, trainable) if has_state(state) else _new_tuner(best, trainable, state)
-            (result,) = tuner.fit()
+        (result,) = _make_tuner(best, best["config"] | start, trainable, state).fit()
     finally:
         _LISTENER.reset(token)
     if result.error:
@@ -89,17 +94,20 @@ def run_refit(plan: RefitPlan, folder: TuningFolder, listener: TuningListener) -
     if metrics.get("epochs") != best["epochs"] or result.checkpoint is None:
         raise Interrupted("stopped; the same command goes on with the refit")
     with result.checkpoint.as_directory() as checkpoint:
-        kept = torch.load(Path(checkpoint) / "trial.pt", weights_only=True, map_location="cpu")
-    trained: Json = kept["trainings"][0]
+        return _training((Path(checkpoint) / STATE).read_bytes())
+
+
+def _training(content: bytes) -> Json:
+    trained: Json = read_state(content, "cpu")["trainings"][0]
     return trained
 
 
-def _new_tuner(best: Json, trainable: Any, state: Folder) -> tune.Tuner:
+def _make_tuner(best: Json, config: Json, trainable: Any, state: Folder) -> tune.Tuner:
     """Returns the tuner of one trial, without validation images."""
     return tune.Tuner(
         trainable,
-        param_space=best["config"],
-        tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: "refit"),
+        param_space=config,
+        tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: TRIAL),
         run_config=tune.RunConfig(
             name=state.name,
             **ray_storage(state.parent),
@@ -137,9 +145,7 @@ def conclude_refit(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
         "tokens": are_tokens(plan.data.train.pixels),
         "training": {k: state[k] for k in ("model", "epochs", "mean", "deviation")},
     }
-    buffer = io.BytesIO()
-    torch.save(model, buffer)
-    write_bytes(folder.path / "model.pt", buffer.getvalue())
+    write_model(folder.path / "model.pt", model)
     write_json(folder.path / "test.json", test)
     return test
 

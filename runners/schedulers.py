@@ -1,9 +1,8 @@
 """Ray Tune's schedulers by name."""
 
-import json
+from dataclasses import dataclass
 from typing import Any
 
-from ray.tune.experiment import Trial
 from ray.tune.schedulers import (
     ASHAScheduler,
     FIFOScheduler,
@@ -14,12 +13,12 @@ from ray.tune.schedulers import (
 )
 from ray.tune.search.sample import Categorical, Domain
 
-from tautune.records.files import write_bytes
-from tautune.records.storage import Folder
+from tautune.runners.continued import Identities
 from tautune.runners.methods import EARLY, POPULATION
 from tautune.runners.searches import METRIC, MODE
 from tautune.search_spaces.space import Space, When, ends
 from tautune.trainables.classifier.hyperparameters import MUTABLE
+from tautune.trainables.classifier.trial_files import CONTINUES
 
 GOAL = {"metric": METRIC, "mode": MODE}
 
@@ -45,49 +44,91 @@ def perturbation_interval(max_epochs: int) -> int:
     return max(1, max_epochs // 10)
 
 
-def make_scheduler(name: str, space: Space, max_epochs: int, memory: Folder) -> TrialScheduler:
+def make_scheduler(name: str, space: Space, max_epochs: int, identities: Identities) -> TrialScheduler:
     """Returns the scheduler, which counts time in epochs.
 
     Args:
-        memory: the file in which ASHA keeps what it compares with, for a run that continues this one.
+        identities: of the trials, which a scheduler that is `Replayable` knows by their ids in the journal.
     """
     if name == "asha":
-        return RememberingASHA(memory, max_epochs)
+        asha = ReplayableASHA(time_attr="epochs", max_t=max_epochs, grace_period=1, reduction_factor=3, **GOAL)
+        return asha.knowing(identities)
     if name == "hyperband":
         return HyperBandScheduler(time_attr="epochs", max_t=max_epochs, **GOAL)
     if name == "median":
-        return MedianStoppingRule(time_attr="epochs", grace_period=1, **GOAL)
+        return ReplayableMedian(time_attr="epochs", grace_period=1, **GOAL).knowing(identities)
     if name in POPULATION:
         return _population(name, _mutable(space), perturbation_interval(max_epochs))
     return FIFOScheduler()
 
 
-class RememberingASHA(ASHAScheduler):
-    """Keeps ASHA's rungs in a file: Tune saves the state of a search, but not that of a scheduler."""
+@dataclass(frozen=True)
+class KnownTrial:
+    """A trial as a scheduler knows it: Tune's own object is another one in each process."""
 
-    def __init__(self, memory: Folder, max_epochs: int) -> None:
-        super().__init__(time_attr="epochs", max_t=max_epochs, grace_period=1, reduction_factor=3, **GOAL)
-        self.memory, self.remembered = memory, False
-        self.written = ""
+    trial_id: str
 
-    def _rungs(self) -> list[dict[str, float]]:
-        """Returns, for each rung, trial → metric."""
-        return [recorded for bracket in self._brackets for _, recorded in bracket._rungs]
 
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        if not self.remembered and self.memory.exists():
-            for rung, kept in zip(self._rungs(), json.loads(self.memory.read_text()), strict=True):
-                rung.update(kept)
-        self.remembered = True
-        super().on_trial_add(tune_controller, trial)
+class _NoController:
+    """Tune's controller, as it looks when the results of an earlier process are replayed: no trial waits."""
 
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        decision: str = super().on_trial_result(tune_controller, trial, result)
-        rungs = json.dumps(self._rungs(), allow_nan=False)
-        if rungs != self.written:
-            write_bytes(self.memory, rungs.encode())
-            self.written = rungs
-        return decision
+    def get_live_trials(self) -> list[Any]:
+        return []
+
+
+class Replayable(TrialScheduler):
+    """Goes before a scheduler that decides by results alone: given the same ones again, it decides the same.
+
+    Tune saves the state of a search, but not that of a scheduler.
+    """
+
+    def knowing(self, identities: Identities) -> "Replayable":
+        """Sets under which ids the trials are known."""
+        self._identities = identities
+        return self
+
+    def _known(self, trial: Any) -> Any:
+        return KnownTrial(self._identities(trial.trial_id))
+
+    def replay_begin(self, trial: str) -> None:
+        """Takes in that a trial of an earlier process began."""
+        super().on_trial_add(_NoController(), KnownTrial(trial))
+
+    def replay_result(self, trial: str, result: dict[str, Any]) -> bool:
+        """Takes in what a trial of an earlier process reported. Returns whether that ended it."""
+        return bool(super().on_trial_result(_NoController(), KnownTrial(trial), result) == TrialScheduler.STOP)
+
+    def replay_end(self, trial: str, result: dict[str, Any]) -> None:
+        """Takes in that a trial of an earlier process ended."""
+        super().on_trial_complete(_NoController(), KnownTrial(trial), result)
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Takes in a trial of this process."""
+        super().on_trial_add(tune_controller, self._known(trial))
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Decides whether a trial goes on."""
+        return str(super().on_trial_result(tune_controller, self._known(trial), result))
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Takes in a trial's last result."""
+        super().on_trial_complete(tune_controller, self._known(trial), result)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+        """Takes in that a trial was given up."""
+        super().on_trial_remove(tune_controller, self._known(trial))
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Takes in that a trial has failed."""
+        super().on_trial_error(tune_controller, self._known(trial))
+
+
+class ReplayableASHA(Replayable, ASHAScheduler):
+    """Ray Tune's ASHA."""
+
+
+class ReplayableMedian(Replayable, MedianStoppingRule):
+    """Ray Tune's median stopping rule."""
 
 
 def _population(name: str, moved: Space, interval: int) -> PopulationBasedTraining:
@@ -112,4 +153,6 @@ def _mutable(space: Space) -> Space:
 def _within_bounds(config: Space, moved: Space) -> Space:
     """Returns a moved configuration inside its bounds: PBT multiplies by 0.8 or 1.2, and a momentum would pass 1."""
     ranges = {name: ends(d) for name, d in moved.items() if not isinstance(d, Categorical)}
-    return config | {name: min(max(config[name], low), high) for name, (low, high) in ranges.items()}
+    inside = config | {name: min(max(config[name], low), high) for name, (low, high) in ranges.items()}
+    inside.pop(CONTINUES, None)  # is another trial's
+    return inside

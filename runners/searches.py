@@ -5,16 +5,17 @@ import warnings
 from typing import Any
 
 from hyperopt import hp
-from ray.tune.search import BasicVariantGenerator, SearchAlgorithm, Searcher
+from ray.tune.search import Searcher
 from ray.tune.search.hyperopt import HyperOptSearch
 from ray.tune.search.optuna import OptunaSearch
 from ray.tune.search.sample import Categorical, Domain, Integer, LogUniform, Quantized
 
 from tautune.records.errors import InputError
+from tautune.runners.drawn import grid_search, random_search
 from tautune.runners.methods import OPTUNA, Kind
 from tautune.runners.no_repeats import DistinctHyperOpt, DistinctOptuna
 from tautune.runners.optuna_internals import suggest
-from tautune.search_spaces.space import COMBINATION, Space, When, combinations, domain_of, is_active, settled
+from tautune.search_spaces.space import Space, When, domain_of, is_active, settled
 
 METRIC, MODE = "validation_accuracy", "max"
 
@@ -40,23 +41,22 @@ def check_domains(search: str, space: Space) -> None:
         raise InputError(f"search {search} cannot search this space: {error}") from None
 
 
-def make_search(name: str, space: Space, seed: int, *, trials: int = 20) -> tuple[Searcher | SearchAlgorithm, Space]:
-    """Returns the search, and what it leaves for Tune to draw.
+def make_search(name: str, space: Space, seed: int, *, trials: int = 20) -> Searcher:
+    """Returns the search.
 
     Args:
         trials: in all; HyperOpt draws a third of them at random first, but at most 20, as is its own default.
     """
     space = settled(space)
     if name == "grid":
-        return BasicVariantGenerator(random_state=seed), {COMBINATION: {"grid_search": combinations(space)}}
+        return grid_search(space)
     if name == "random":
-        flat = {key: domain_of(entry) for key, entry in space.items()}
-        return BasicVariantGenerator(random_state=seed), flat
+        return random_search(space, seed)
     if name == "hyperopt":
         tree, at_random = hyperopt_space(space), min(20, max(5, trials // 3))
-        return DistinctHyperOpt(tree, metric=METRIC, mode=MODE, random_state_seed=seed, n_initial_points=at_random), {}
+        return DistinctHyperOpt(tree, metric=METRIC, mode=MODE, random_state_seed=seed, n_initial_points=at_random)
     assert name in OPTUNA
-    return _optuna_search(name, space, seed), {}
+    return _optuna_search(name, space, seed)
 
 
 def hyperopt_space(space: Space) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class TensorBoardLog(LoggerCallback):
         writer.flush()
 
     def _write_best(self, trial: Any) -> None:
-        row = self.table.trials.rows.get(trial.trial_id)
+        row = self.table.row_of(trial)
         if row:  # a run of an earlier version has this callback before the other, and no row yet
             for name in BEST:
                 self.writers[trial.trial_id].add_scalar(f"best/{name}", row[name], row["epochs_trained"])

@@ -8,7 +8,10 @@ from typing import Any
 
 from ray import tune
 
+from tautune.runners.continued import Identities, without_start
+from tautune.runners.suggestions import plain
 from tautune.runners.trials import Json, Trials, numbered
+from tautune.runners.tuning_journal import REPORTED, TuningJournal
 from tautune.runners.tuning_listener import TuningListener
 from tautune.search_spaces.tuning_study import TuningStudy
 
@@ -20,11 +23,20 @@ class EndedInThread(Exception):
 class TrialCallback(tune.Callback):
     """A context, in which Tune may run trials."""
 
-    def __init__(self, trials: Trials, study: TuningStudy, listener: TuningListener, *, budget: float | None) -> None:
+    def __init__(
+        self,
+        trials: Trials,
+        journal: TuningJournal,
+        study: TuningStudy,
+        listener: TuningListener,
+        *,
+        budget: float | None,
+    ) -> None:
         """Args: budget: seconds after which no trial goes on."""
-        self.trials, self.study, self.listener, self.budget = trials, study, listener, budget
+        self.trials, self.journal, self.study, self.listener, self.budget = trials, journal, study, listener, budget
+        self.identities = Identities()
         self.begun = time.monotonic()
-        self._known = self._asked_to_end = False
+        self._asked_to_end = False
 
     def __reduce__(self) -> Any:
         return _current, ()
@@ -37,7 +49,9 @@ class TrialCallback(tune.Callback):
 
     def __exit__(self, *_: object) -> None:
         _CURRENT.reset(self._token)
-        self.trials.interrupt()
+        if self.journal.error is None:
+            self.trials.interrupt()
+        self.journal.close()
         self.listener.run_ended(self.trials)
 
     @property
@@ -48,31 +62,39 @@ class TrialCallback(tune.Callback):
     def budget_spent(self) -> bool:
         return self.seconds_left == 0
 
-    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Forgets, once, the trials that a resumed experiment does not know of."""
-        if not self._known:
-            self.trials.forget_all_but(trial.trial_id for trial in trials)
-        self._known = True
-
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Ends the run when its time is spent, or when nothing works, so that it can be resumed.
 
         Tune's own time budget ends the trials for good, and goes on counting in a run that is resumed.
         """
+        with self.journal.watched():
+            self.trials.write_if_due()
         if (self.budget_spent or self.trials.nothing_works) and not self._asked_to_end:
             self._asked_to_end = True
             _end_run()
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
+        known = self.identities(trial.trial_id)
         config = self.study.hyperparameters(result["config"])
-        self.trials.report(trial.trial_id, _number_of(trial), config, result)
+        seconds = self.identities.seconds.get(trial.trial_id, 0.0) + result["time_total_s"]
+        result = result | {"time_total_s": seconds}
+        self.journal.reported(known, plain(without_start(result["config"])), plain(config), plain(_kept(result)))
+        self.trials.report(known, self.identities.numbers[trial.trial_id], config, result, self.journal.experiment)
         running = sum(t.status == "RUNNING" for t in trials)
         self.listener.trial_reported(self.trials, running=running, seconds_left=self.seconds_left)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        row = self.trials.end(trial.trial_id, finished=bool(trial.last_result.get("finished")))
+        row = self.trials.end(self.identities(trial.trial_id), finished=bool(trial.last_result.get("finished")))
         if row:
             self.listener.trial_ended(self.trials, row)
+
+    def row_of(self, trial: Any) -> Json | None:
+        """Returns the row of a trial of Tune's; None if it has not reported."""
+        return self.trials.rows.get(self.identities(trial.trial_id))
+
+
+def _kept(result: Json) -> Json:
+    return {name: result[name] for name in REPORTED if name in result}
 
 
 _CURRENT: ContextVar[TrialCallback | None] = ContextVar("_CURRENT", default=None)
@@ -84,15 +106,10 @@ def _current() -> TrialCallback | None:
 
 
 def name_folder(trial: Any) -> str:
-    """Returns the name of a new trial's folder, which is its number."""
+    """Returns the name of a trial's folder, which is its number."""
     callback = _CURRENT.get()
-    return numbered(callback.trials.next_number()) if callback else str(trial.trial_id)
-
-
-def _number_of(trial: Any) -> int | None:
-    """Returns a trial's number; None for one that began before trials had numbers."""
-    name = trial.custom_dirname or ""
-    return int(name) if name.isdecimal() and name != trial.trial_id else None
+    number = callback.identities.numbers.get(trial.trial_id) if callback else None
+    return str(trial.trial_id) if number is None else numbered(number)
 
 
 def _end_run() -> None:

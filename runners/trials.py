@@ -29,8 +29,10 @@ COLUMNS = (
 )
 KEPT = ("validation_accuracy", "validation_accuracy_deviation", "validation_loss", "training_accuracy", "training_loss")
 BAD = ("diverged", "failed")
-WRITE_SECONDS = 5.0
-"""Pause in seconds between two writes while trials report: each one replaces whole files."""
+WRITE_SECONDS = 1.0
+"""Shortest pause in seconds between two writes while trials report: each one replaces whole files."""
+WRITE_SHARE = 20
+"""Pause between two writes as a multiple of the time that a write takes: many trials make large files."""
 
 
 class Trials:
@@ -42,30 +44,29 @@ class Trials:
     failed, interrupted (by the user or the time budget; a resumed run goes on with it).
     """
 
-    def __init__(self, folder: Folder, names: Iterable[str], experiment: str, new: int) -> None:
-        """Reads the rows that the folder has.
+    def __init__(self, folder: Folder, names: Iterable[str], total: int) -> None:
+        """Begins an empty table.
 
         Args:
             names: the hyperparameters, in the order of their columns.
-            new: how many trials this experiment has; those of earlier ones, which it extends, come on top.
+            total: how many trials there are in the end.
         """
-        self.folder, self.names, self.experiment = folder, list(names), experiment
-        self.rows: dict[str, Json] = {row["trial"]: row for row in read_rows(folder)}
-        self.total: int = new + sum(row["experiment"] != experiment for row in self.rows.values())
-        self._last_number = _last_number(folder, list(self.rows.values()))
-        self._written = time.monotonic()
+        self.folder, self.names, self.total = folder, list(names), total
+        self.rows: dict[str, Json] = {}
+        self._last_number = _last_number(folder)
+        self._unwritten = False
+        self._next_write = 0.0
 
     def next_number(self) -> int:
         """Returns a number that no trial of this folder has had."""
         self._last_number += 1
         return self._last_number
 
-    def forget_all_but(self, known: Iterable[str]) -> None:
-        """Drops those trials of this experiment that Tune lost when it was killed: it does them again."""
-        kept = set(known)
-        self.rows = {k: row for k, row in self.rows.items() if row["experiment"] != self.experiment or k in kept}
+    def took(self, number: int) -> None:
+        """Takes in that a trial has this number."""
+        self._last_number = max(self._last_number, number)
 
-    def report(self, trial: str, number: int | None, config: Json, result: Json) -> Json:
+    def report(self, trial: str, number: int | None, config: Json, result: Json, experiment: str = "trials") -> Json:
         """Takes in one epoch's result of a trial and returns its row."""
         row = self.rows.get(trial, {})
         epochs_run = row.get("epochs_run", 0) + 1
@@ -74,7 +75,7 @@ class Trials:
             row = {
                 "number": number,
                 "trial": trial,
-                "experiment": self.experiment,
+                "experiment": experiment,
                 "config": config,
                 **{name: result[name] for name in KEPT},
                 "epochs": result["epochs"],
@@ -93,17 +94,21 @@ class Trials:
             make(self.folder / "failures")
             write_bytes(failure_file(self.folder, row), result["failure"].encode())
         self.rows[trial] = row
-        if time.monotonic() - self._written > WRITE_SECONDS:
-            self.write()
+        self._unwritten = True
         return row
 
     def end(self, trial: str, *, finished: bool) -> Json | None:
         """Marks a trial as ended and returns its row; None if it never reported."""
         row = self.rows.get(trial)
-        if row is not None and row["state"] == "running":
+        if row is not None and row["state"] in ("running", "interrupted"):
             row["state"] = "finished" if finished else "stopped"
-        self.write()
+        self._unwritten = True
         return row
+
+    def write_if_due(self) -> None:
+        """Writes what has changed, unless that was done a moment ago."""
+        if self._unwritten and time.monotonic() >= self._next_write:
+            self.write()
 
     def interrupt(self) -> None:
         """Marks the trials that run as interrupted."""
@@ -139,13 +144,16 @@ class Trials:
         return next((row for row in self.ranked() if row["state"] not in BAD), None)
 
     def write(self) -> None:
+        """Writes trials.csv, trials.jsonl and best.json."""
+        begun = time.monotonic()
         rows = self.ranked()
         write_bytes(self.folder / "trials.csv", trials_csv(rows, self.names).encode())
         lines = (json.dumps(row, allow_nan=False) + "\n" for row in rows)
         write_bytes(self.folder / "trials.jsonl", "".join(lines).encode())
         if best := self.best():
             write_json(self.folder / "best.json", best)
-        self._written = time.monotonic()
+        self._unwritten, now = False, time.monotonic()
+        self._next_write = now + max(WRITE_SECONDS, WRITE_SHARE * (now - begun))
 
 
 def rank(row: Json) -> tuple[float, float, int]:
@@ -173,10 +181,10 @@ def failure_file(folder: Folder, row: Json) -> Folder:
     return folder / "failures" / f"{name_of(row)}.txt"
 
 
-def _last_number(folder: Folder, rows: list[Json]) -> int:
-    """Returns the highest number that any trial has had, those included that never reported."""
+def _last_number(folder: Folder) -> int:
+    """Returns the highest number that any trial's folder has."""
     begun = [int(place.name) for place in folder.glob("trials*/*") if place.name.isdecimal() and len(place.name) < 8]
-    return max([len(rows), *begun, *(row.get("number") or 0 for row in rows)])
+    return max(begun, default=0)
 
 
 def trials_csv(rows: list[Json], names: list[str]) -> str:

@@ -1,7 +1,7 @@
 """A tuning in four steps: check (`tuning_checks`), plan, run, conclude. Only `run` needs Ray."""
 
 import time
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +11,13 @@ from tautune.records.errors import InputError, Interrupted, RunFailed, trial_fai
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import TuningFolder
-from tautune.runners.old_names import readable_pickles
 from tautune.runners.ray_tuner import make_trainable, make_tuner
 from tautune.runners.trial_callback import EndedInThread, TrialCallback
 from tautune.runners.trials import Trials, failure_file, name_of
 from tautune.runners.tuning_checks import check_extensible, is_whole
 from tautune.runners.tuning_data import load_data, make_splits, try_model
 from tautune.runners.tuning_job import Tuning, tuning_of
+from tautune.runners.tuning_journal import TuningJournal
 from tautune.runners.tuning_listener import TuningListener
 from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier.datasets import ImageData
@@ -95,16 +95,21 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
         RunFailed: Ray could not keep a trial running.
     """
     tuning = plan.tuning
-    trials = Trials(folder.path, tuning.study.space, plan.experiment, tuning.samples)
-    callback = TrialCallback(trials, tuning.study, listener, budget=tuning.time_budget)
+    journal = TuningJournal(folder.path, plan.experiment)
+    trials = Trials(folder.path, tuning.study.space, tuning.samples + journal.trials_of_other_experiments)
+    callback = TrialCallback(trials, journal, tuning.study, listener, budget=tuning.time_budget)
     trainable = make_trainable(tuning, plan.data, plan.splits)
     folder.begin(experiment=plan.experiment, started=now(), trials=tuning.trials, resumed=plan.resumed, **provenance())
     results: Any = []
-    goes_on = plan.resumed or plan.experiment != "trials"
-    with callback, readable_pickles() if goes_on else nullcontext():
-        tuner = make_tuner(tuning, trainable, folder, plan.experiment, callback, resumed=plan.resumed)
-        with suppress(EndedInThread):
-            results = tuner.fit()
+    with callback:
+        tuner = make_tuner(tuning, trainable, folder, plan.experiment, callback)
+        try:
+            with suppress(EndedInThread):
+                results = tuner.fit() if tuner else []
+        except Exception:
+            if journal.error:
+                raise journal.error from None
+            raise
     for result in results:
         if result.error:
             raise trial_failed(f"trial {_folder_name(result.path)}", result.error, result.path)

@@ -13,7 +13,8 @@ from tautune.records.storage import Folder
 from tautune.records.tuning_folder import read_best, read_tuning
 from tautune.runners.methods import POPULATION, SCHEDULERS, SEARCHES, Kind, check_methods
 from tautune.runners.shared import check_types
-from tautune.runners.trials import read_rows
+from tautune.runners.trust import check_trusted
+from tautune.runners.tuning_journal import events_of, has_unfinished
 from tautune.search_spaces.catalogue import CATALOGUE, Entry, check_fixed
 from tautune.search_spaces.catalogue import check_study as check_name_or_file
 from tautune.search_spaces.names import check_name
@@ -138,12 +139,17 @@ def check_findable(study: str, folder: Folder) -> None:
         raise InputError(f"{folder} is a tuning of the study {study}: there is no such file any more")
 
 
-def read_findable(folder: Folder, *, has_study: bool) -> Json:
-    """Returns run.json. Raises InputError if the folder holds no tuning, or its study or data cannot be found."""
+def read_findable(folder: Folder, *, has_study: bool, trust: bool) -> Json:
+    """Returns run.json.
+
+    Raises:
+        InputError: the folder holds no tuning, its study or data cannot be found, or its study is not to be trusted.
+    """
     run = read_tuning(folder)
     kept = run["configuration"]
     if not has_study:
         check_findable(kept["study"], folder)
+        check_trusted(folder, kept["study"], trust=trust)
         check_built_in_data(kept["study"], Path(kept["data_dir"]) if kept.get("data_dir") else None)
     return run
 
@@ -153,7 +159,7 @@ def is_whole(folder: Folder, run: Json) -> bool:
     last = run["runs"][-1]
     if "finished" not in last or last.get("stopped_by_budget"):
         return False
-    return all(row["state"] not in ("running", "interrupted") for row in read_rows(folder))
+    return not has_unfinished(events_of(folder))
 
 
 def check_extensible(folder: Folder, run: Json) -> None:
@@ -167,9 +173,9 @@ def check_extensible(folder: Folder, run: Json) -> None:
         raise InputError(f"{folder} used {kept['scheduler']}, whose trials live together: none can join later")
 
 
-def check_refit(folder: Folder, *, again: bool, has_study: bool) -> None:
+def check_refit(folder: Folder, *, again: bool, has_study: bool, trust: bool) -> None:
     """Raises InputError if there is no best configuration to refit, or if it was refitted before."""
-    read_findable(folder, has_study=has_study)
+    read_findable(folder, has_study=has_study, trust=trust)
     if (folder / "test.json").exists() and not again:
         raise InputError(f"{folder} has a test.json: its test images were used; --again (again=True) uses them twice")
     read_best(folder)

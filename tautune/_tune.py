@@ -1,4 +1,4 @@
-"""Tuning from Python: `tautune.tune`, and the functions that continue with a folder it wrote."""
+"""`tautune.tune`: searches a study's space for the best configuration on Ray, and keeps the results in a folder."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ from tautune._tuning_result import Place
 from tautune._tuning_result import TuningResult as TuningResult
 from tautune._tuning_result import tuning_result as tuning_result
 from tautune.cluster.session.session import IN_TUNING, ray_session
-from tautune.records.storage import Folder, folder_at, output_folder, run_folder
+from tautune.records.storage import Folder, output_folder
 from tautune.records.tuning_folder import TuningFolder, check_new, make_folder
 from tautune.runners import tuning_checks
 from tautune.runners.early_ray import early_ray
@@ -15,8 +15,6 @@ from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_listener import TuningListener
 
 if TYPE_CHECKING:
-    from tautune.runners.prediction import Prediction
-    from tautune.runners.tuning import Plan
     from tautune.search_spaces.tuning_study import TuningStudy
 
 IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
@@ -89,7 +87,7 @@ def tune(
         split_seed=split_seed,
         data_dir=None if data_dir is None else Path(data_dir),
     )
-    return carry_out(study, asked, output, _listener(progress))
+    return carry_out(study, asked, output, tuning_listener(progress))
 
 
 def carry_out(
@@ -126,107 +124,7 @@ def _check_here(study: "TuningStudy | str", asked: Options, output: Place | None
     return None
 
 
-def resume(path: Place, *, study: "TuningStudy | None" = None, progress: bool | TuningListener = False) -> TuningResult:
-    """Continues, from the trials' checkpoints, a tuning that was stopped or whose machine was lost.
-
-    Args:
-        study: the study that was tuned, if it was a Python object without a name or file by which to find it.
-
-    Raises:
-        ValueError, RuntimeError: as in `tune`.
-    """
-    listener, folder = _listener(progress), run_folder(str(path))
-    run_json = tuning_checks.read_findable(folder, has_study=study is not None)
-    if not tuning_checks.is_whole(folder, run_json):
-        with TuningFolder(folder) as held:
-            from tautune.runners.tuning import plan_resume
-
-            if plan := plan_resume(held, study):
-                _go_on(plan, held, listener)
-                return TuningResult(held.path)
-    listener.say(f"nothing is left to do in {folder}; `tautune extend` tries more configurations")
-    return TuningResult(folder.resolve())
-
-
-def extend(
-    path: Place, trials: int, *, study: "TuningStudy | None" = None, progress: bool | TuningListener = False
-) -> TuningResult:
-    """Tries `trials` more configurations, using what the search has learned.
-
-    Args:
-        trials: number of additional configurations.
-        study: as in `resume`.
-
-    Raises:
-        ValueError, RuntimeError: as in `tune`.
-    """
-    listener, folder = _listener(progress), run_folder(str(path))
-    tuning_checks.read_findable(folder, has_study=study is not None)
-    with TuningFolder(folder) as held:  # a run that another process writes has not been stopped
-        tuning_checks.check_extensible(folder, held.run)
-        from tautune.runners.tuning import plan_extension
-
-        _go_on(plan_extension(held, trials, study), held, listener)
-        return TuningResult(held.path)
-
-
-def _go_on(plan: "Plan", held: TuningFolder, listener: TuningListener) -> None:
-    from tautune.runners.tuning import check_cluster, conclude, run
-
-    with ray_session(in_workers=IN_TUNING):
-        check_cluster(plan.tuning, held.path)
-        conclude(plan, held, run(plan, held, listener), listener)
-
-
-def refit(
-    path: Place,
-    *,
-    again: bool = False,
-    data_dir: str | Path | None = None,
-    study: "TuningStudy | None" = None,
-    progress: bool | TuningListener = False,
-) -> dict[str, Any]:
-    """Trains the best configuration on all training images and evaluates it once on the test images.
-
-    Args:
-        again: whether to refit even if the test images have been used before.
-        data_dir: folder in which data sets are looked for first.
-        study: as in `resume`.
-
-    Returns:
-        The content of test.json: `test_accuracy`, `test_loss` and so on. The model is in model.pt, next to it.
-
-    Raises:
-        ValueError, RuntimeError: as in `tune`.
-    """
-    listener, folder = _listener(progress), run_folder(str(path))
-    tuning_checks.check_refit(folder, again=again, has_study=study is not None)
-    with TuningFolder(folder) as held:
-        from tautune.runners.refit import conclude_refit, plan_refit, run_refit
-        from tautune.runners.tuning import check_cluster
-
-        plan = plan_refit(held, data_dir=None if data_dir is None else Path(data_dir), study=study)
-        with ray_session():
-            check_cluster(plan.tuning, held.path)
-            state = run_refit(plan, held, listener)
-        return conclude_refit(plan, held, state)
-
-
-def predict(path: Place, images: list[Path], *, study: "TuningStudy | None" = None) -> "list[Prediction]":
-    """Returns the class of each image, predicted by the refitted model of a tuning with its normalization.
-
-    Args:
-        images: image files, or .npy arrays of the model's input shape.
-        study: as in `resume`.
-    """
-    folder = folder_at(str(path))
-    tuning_checks.check_prediction(folder, images)
-    from tautune.runners.prediction import predict as run_predict
-
-    return run_predict(folder, images, model=study.model if study else None)
-
-
-def _listener(progress: bool | TuningListener) -> TuningListener:
+def tuning_listener(progress: bool | TuningListener) -> TuningListener:
     if isinstance(progress, TuningListener):
         return progress
     if not progress:

@@ -59,7 +59,10 @@ def test_the_example_is_tuned_refitted_and_predicts(tmp_path: Path) -> None:
     for number in range(4):
         np.save(tmp_path / f"{number}.npy", inputs[number])
     files = [str(tmp_path / f"{number}.npy") for number in range(4)]
-    said = tautune("predict", str(folder), *files, "--json", cwd=elsewhere)
+    unnamed = tautune("predict", str(folder), *files, cwd=elsewhere)
+    assert unnamed.returncode == 2
+    assert f"whose code runs only if you name it: --study {study}" in unnamed.stderr
+    said = tautune("predict", str(folder), *files, "--json", "--study", str(study), cwd=elsewhere)
     labels = [json.loads(line)["label"] for line in said.stdout.splitlines()]
     assert labels == [["malignant", "benign"][target] for target in targets[:4]]
     study.write_text(EXAMPLE.read_text().replace("tune.choice([16, 32, 64])", "tune.choice([16, 32])"))

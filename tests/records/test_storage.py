@@ -17,7 +17,7 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tautune._sweep import carry_out
-from tautune._tune import extend, refit, resume
+from tautune._tuned import extend, refit, resume
 from tautune.cluster.session.storage_probe import check_storage, probe
 from tautune.commands import app as cli
 from tautune.commands.sweep_display import SweepDisplay

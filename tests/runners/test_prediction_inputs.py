@@ -8,11 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from tautune import search_spaces
 from tautune.records.errors import InputError
 from tautune.runners.prediction import predict
 from tautune.search_spaces import digits_mlp
-from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier.models import build
 from tautune.trainables.classifier.normalization import Normalization
 
@@ -50,17 +48,15 @@ def keep(folder: Path, model: nn.Module, normalize: Normalization, *, study: str
     torch.save(kept, folder / "model.pt")
 
 
-def test_tokens_arrive_as_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = TuningStudy(name="words", description="", data="digits", model=sentences, space={}, source=tmp_path)
-    monkeypatch.setitem(search_spaces.REGISTERED, "words.py", study)
+def test_tokens_arrive_as_integers(tmp_path: Path) -> None:
     none = Normalization.of(torch.zeros(3, 4, dtype=torch.int64))
     keep(tmp_path, Sentence(), none, study="words.py", shape=[4], classes=2, tokens=True)
     files = [tmp_path / "with.npy", tmp_path / "without.npy", tmp_path / "floats.npy"]
     for file, tokens in zip(files, ([1, 7, 2, 0], [1, 2, 3, 9], [0.5, 1.0, 2.0, 3.0]), strict=True):
         np.save(file, np.array(tokens))
-    assert [p.label for p in predict(tmp_path, files[:2])] == ["1", "0"]
+    assert [p.label for p in predict(tmp_path, files[:2], model=sentences)] == ["1", "0"]
     with pytest.raises(InputError, match=r"floats.npy holds float64, and the model takes integers"):
-        predict(tmp_path, files)
+        predict(tmp_path, files, model=sentences)
 
 
 def test_a_model_of_an_earlier_version_predicts(tmp_path: Path) -> None:

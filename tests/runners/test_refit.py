@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from ray import tune
 
-from tautune._tune import refit
+from tautune._tuned import refit
 from tautune.records.errors import InputError
 from tautune.records.files import write_json
 from tautune.runners import prediction

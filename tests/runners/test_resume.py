@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tautune._tune import extend, resume
+from tautune._tuned import extend, resume
 from tautune.records.errors import InputError, RunFailed
 from tests.cluster.slow_study import write_slow_study
 

@@ -1,7 +1,5 @@
 """The record of trials: which one is the best, what each is called, and what a folder keeps of it."""
 
-import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +7,7 @@ import pytest
 
 from tautune.records.errors import InputError
 from tautune.runners.trials import Trials, name_of, read_rows, sorted_rows
+from tautune.runners.tuning_journal import Folding, events_of, has_unfinished
 
 
 def result(accuracy: float, loss: float, epochs: int, **more: Any) -> dict[str, Any]:
@@ -18,8 +17,8 @@ def result(accuracy: float, loss: float, epochs: int, **more: Any) -> dict[str, 
     return plain | ended | scores | more
 
 
-def begin(folder: Path, new: int = 4, experiment: str = "trials") -> Trials:
-    return Trials(folder, ["units"], experiment, new)
+def begin(folder: Path) -> Trials:
+    return Trials(folder, ["units"], total=4)
 
 
 def test_a_trials_best_epoch_is_the_one_of_the_lowest_loss_among_equal_accuracies(tmp_path: Path) -> None:
@@ -47,32 +46,29 @@ def test_of_equal_accuracies_the_lower_loss_is_the_best_trial_and_then_the_fewer
 def test_a_number_is_given_once_whatever_became_of_the_trial(tmp_path: Path) -> None:
     trials = begin(tmp_path)
     assert [trials.next_number() for _ in range(3)] == [1, 2, 3]
-    trials.report("b", 2, {"units": 8}, result(0.9, 0.3, 1))
-    trials.write()
     (tmp_path / "trials" / "04").mkdir(parents=True)  # it began, and the machine was lost before it reported
     resumed = begin(tmp_path)
     assert resumed.next_number() == 5
-    resumed.forget_all_but([])
-    assert not resumed.rows
-    assert begin(tmp_path, experiment="trials-2").next_number() == 5
+    resumed.took(9)
+    assert resumed.next_number() == 10
 
 
-def test_trials_that_began_before_there_were_numbers_keep_their_names(tmp_path: Path) -> None:
+def test_rows_of_an_earlier_version_which_kept_no_journal_are_taken_over(tmp_path: Path) -> None:
     trials = begin(tmp_path)
-    for name in ("173bdd74", "12345678"):
-        trials.report(name, None, {"units": 8}, result(0.9, 0.3, 1))
-        (tmp_path / "trials" / name).mkdir(parents=True)
+    for name, accuracy in (("173bdd74", 0.9), ("12345678", 0.8)):
+        trials.report(name, None, {"units": 8}, result(accuracy, 0.3, 1))
+    trials.end("173bdd74", finished=True)
     trials.write()
-    rows = [{k: v for k, v in row.items() if k != "number"} for row in read_rows(tmp_path)]
-    (tmp_path / "trials.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    extended = begin(tmp_path, new=1, experiment="trials-2")
-    assert extended.total == 3
-    assert extended.next_number() == 3
-    extended.report("x", 3, {"units": 8}, result(0.8, 0.3, 1))
-    extended.write()
-    assert sorted(name_of(row) for row in read_rows(tmp_path)) == ["03", "12345678", "173bdd74"]
-    written = list(csv.DictReader((tmp_path / "trials.csv").open()))
-    assert [row["number"] for row in written] == ["", "", "3"]
+    before = read_rows(tmp_path)
+    events = events_of(tmp_path)
+    assert has_unfinished(events)
+    folding = Folding(begin(tmp_path))
+    for event in events:
+        folding.apply(event)
+    assert folding.trials.ranked() == before
+    assert [event["begin"] for event in folding.unfinished] == ["12345678"]
+    assert folding.trials.next_number() == 3
+    assert sorted(name_of(row) for row in before) == ["12345678", "173bdd74"]
 
 
 def test_a_failure_is_kept_under_the_trials_number(tmp_path: Path) -> None:

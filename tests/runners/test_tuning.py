@@ -11,7 +11,7 @@ from ray import tune
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from tautune._tune import extend
+from tautune._tuned import extend
 from tautune.records.errors import InputError, RunFailed
 from tautune.runners.tensorboard_log import BEST
 from tautune.runners.tuning_checks import Options

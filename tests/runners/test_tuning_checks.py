@@ -102,7 +102,7 @@ def test_a_run_with_trials_that_were_interrupted_is_not_whole_though_an_earlier_
     trials.report("a", 1, {}, result(0.0, 1e3, 1, failed=1, failure="ValueError"))
     trials.report("b", 2, {}, result(0.9, 0.1, 1))
     trials.interrupt()
-    run = read_findable(tmp_path / "out", has_study=False)
+    run = read_findable(tmp_path / "out", has_study=False, trust=False)
     assert not is_whole(tmp_path / "out", run)
     with pytest.raises(InputError, match="go on with `tautune resume"):
         check_extensible(tmp_path / "out", run)

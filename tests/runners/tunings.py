@@ -55,3 +55,10 @@ def run(study: TuningStudy, search: str, scheduler: str, output: Path, **options
 
 def rows_of(output: Path) -> list[dict[str, str]]:
     return list(csv.DictReader((output / "trials.csv").open()))
+
+
+def trajectories(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Returns what a run decides in its rows: not the names that Tune gave, nor how long it took and where."""
+    accidental = ("trial", "seconds", "host")
+    kept = ({name: value for name, value in row.items() if name not in accidental} for row in rows)
+    return sorted(kept, key=lambda row: int(row["number"]))

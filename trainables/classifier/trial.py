@@ -18,6 +18,7 @@ from tautune.trainables.classifier.hyperparameters import MUTABLE
 from tautune.trainables.classifier.models import Model
 from tautune.trainables.classifier.splits import Split
 from tautune.trainables.classifier.training import Epoch
+from tautune.trainables.classifier.trial_files import CONTINUES, STATE, read_state, write_state
 
 DIVERGED_VALIDATION_LOSS = 1e3
 """Loss that a diverged trial reports: finite, so that schedulers and searches learn from it, and worse than others."""
@@ -34,7 +35,8 @@ class ClassifierTrial(tune.Trainable):
     The config holds the hyperparameters, as the search gives them. All else is the same for every trial and comes
     through `tune.with_parameters`: study (whose `hyperparameters`, `model` and `normalize` are used), pixels and
     targets (numpy arrays of the training images alone, which all trials of a node share), splits, classes,
-    max_epochs, device, seed, threads and, for a refit, replay: the `history` of a training, which is followed.
+    max_epochs, device, seed, threads, read (a function that returns a file's bytes) and, for a refit, replay: the
+    `history` of a training, which is followed.
     """
 
     def setup(self, config: Config, **shared: Any) -> None:
@@ -48,6 +50,7 @@ class ClassifierTrial(tune.Trainable):
 
     def reset_config(self, new_config: Config) -> bool:
         """Begins anew with other hyperparameters and the same data."""
+        self.start: Config | None = new_config.get(CONTINUES)
         self.hyperparameters = self.shared["study"].hyperparameters(new_config)
         self.broken = False  # whether its model or optimizer has raised: Tune wants a checkpoint all the same
         self.trainings: list[ClassifierTraining] = []
@@ -72,6 +75,16 @@ class ClassifierTrial(tune.Trainable):
                 )
                 for number, split in enumerate(self.splits)
             ]
+            if self.start:
+                self._continue(self.start["checkpoint"], self.start["epochs"])
+
+    def _continue(self, checkpoint: str | None, epochs: int) -> None:
+        """Goes on where an earlier process was, which had reported so many epochs, and reports none of them again."""
+        self.start = None
+        if checkpoint:
+            self._load(self.shared["read"](f"{checkpoint}/{STATE}"))
+        while self.trainings[0].epochs < epochs:
+            self._step()
 
     def step(self) -> dict[str, Any]:
         """Trains for an epoch; returns what Tune is to know of it."""
@@ -139,21 +152,25 @@ class ClassifierTrial(tune.Trainable):
         return min(trained) if trained else self.trainings[0].steps
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Writes trial.pt, from which `load_checkpoint` continues bit for bit."""
+        """Writes trial.pt and trial.json, from which `load_checkpoint` continues bit for bit."""
         if not self.broken:
             self._build()
         state = {
             "trainings": [training.state_dict() for training in self.trainings],
             "progress": [self.lowest_loss, self.lowest_epoch, self.last_loss],
         }
-        torch.save(state, Path(checkpoint_dir) / "trial.pt")
+        done = self.trainings[0].epochs if self.trainings else 0
+        write_state(Path(checkpoint_dir), state, epochs=done)
         self.since_checkpoint = 0.0
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
         """Continues from trial.pt."""
+        self.start = None
         self._build()
-        path = Path(checkpoint_dir) / "trial.pt"
-        state = torch.load(path, weights_only=True, map_location=self.shared["device"])
+        self._load((Path(checkpoint_dir) / STATE).read_bytes())
+
+    def _load(self, content: bytes) -> None:
+        state = read_state(content, self.shared["device"])
         for training, own in zip(self.trainings, state["trainings"], strict=True):
             training.load_state_dict(own)
         self.lowest_loss, self.lowest_epoch, self.last_loss = state["progress"]

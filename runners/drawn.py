@@ -1,0 +1,46 @@
+"""Random and grid search as searchers that draw one configuration after another, whatever the trials do."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from ray.tune.search import Searcher
+from ray.tune.search.variant_generator import generate_variants
+
+from tautune.search_spaces.space import COMBINATION, Space, combinations, domain_of
+
+Config = dict[str, Any]
+
+
+class Drawn(Searcher):
+    """Suggests configurations in an order that nothing but the seed decides, so that a run can be repeated.
+
+    Ray Tune's own generator of variants does the same, but it is not told of one trial at a time, and so cannot go on
+    where an earlier run ended.
+    """
+
+    def __init__(self, configurations: Iterator[Config]) -> None:
+        super().__init__()
+        self.configurations = configurations
+
+    def suggest(self, trial_id: str) -> Any:
+        return next(self.configurations, Searcher.FINISHED)
+
+    def on_trial_complete(self, trial_id: str, result: Config | None = None, error: bool = False) -> None:
+        """Learns nothing."""
+
+
+def random_search(space: Space, seed: int) -> Drawn:
+    """Returns a search that draws every hyperparameter from its domain."""
+    return Drawn(_draws({name: domain_of(entry) for name, entry in space.items()}, np.random.RandomState(seed)))
+
+
+def grid_search(space: Space) -> Drawn:
+    """Returns a search that tries every combination of the choices."""
+    return Drawn({COMBINATION: combination} for combination in combinations(space))
+
+
+def _draws(space: Config, random: np.random.RandomState) -> Iterator[Config]:
+    while True:
+        for _, config in generate_variants({"config": space}, random_state=random):
+            yield config["config"]

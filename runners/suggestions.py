@@ -1,0 +1,104 @@
+"""What Tune is to try: first the trials that an earlier process left unfinished, then what the search suggests."""
+
+import copy
+import json
+import logging
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from tautune.runners.continued import Identities, Unfinished
+from tautune.runners.searches import METRIC, MODE
+from tautune.runners.trials import Trials
+from tautune.runners.tuning_journal import TuningJournal
+from tautune.trainables.classifier.trial_files import CONTINUES
+
+Config = dict[str, Any]
+log = logging.getLogger("tautune")
+ELSEWHERE = (
+    "the search cannot be brought to where it was: it suggests other configurations now than then, as another version "
+    "of it may; it learns from the trials that come"
+)
+
+
+class Suggestions(Searcher):
+    """Goes between Tune and a search, numbers its trials, and keeps a journal of what the search was asked and told.
+
+    A search is brought to where an earlier process left it by asking and telling it the same again, in the same order.
+    So nothing of its state needs to be kept, and nothing that others could have written is unpickled.
+    """
+
+    def __init__(self, search: Searcher, trials: Trials, journal: TuningJournal, identities: Identities) -> None:
+        super().__init__(metric=METRIC, mode=MODE)
+        self.search, self.trials, self.journal, self.identities = search, trials, journal, identities
+        self.waiting: list[Unfinished] = []
+        self._unknown: set[str] = set()
+        """Trials of which the search does not know."""
+        self._lost = False
+
+    def suggest_again(self, trial: str, kept: Config) -> Config:
+        """Asks the search for what it had suggested for a trial of an earlier process. Returns the configuration."""
+        if not self._lost:
+            config: Config = self.search.suggest(trial)
+            if _text(config) == _text(kept):
+                return config
+            self._lost = True
+            log.warning(ELSEWHERE)
+        self._unknown.add(trial)
+        return kept
+
+    def tell_end_again(self, trial: str, told: Config | None, *, error: bool) -> None:
+        """Tells the search how a trial of an earlier process ended."""
+        if trial not in self._unknown:
+            self.search.on_trial_complete(trial, told, error)
+        if error:  # it goes on, and the search has given it up
+            self._unknown.add(trial)
+
+    def suggest(self, trial_id: str) -> Any:
+        """Returns the configuration of the next trial."""
+        if self.waiting:
+            continued = self.waiting.pop(0)
+            self.identities.earlier[trial_id] = continued.trial
+            self.identities.numbers[trial_id] = continued.number
+            self.identities.seconds[trial_id] = continued.seconds
+            start = {"epochs": continued.epochs, "checkpoint": continued.checkpoint}
+            return copy.deepcopy(continued.config) | {CONTINUES: start}
+        config = self.search.suggest(trial_id)
+        if config is not None and config != Searcher.FINISHED:
+            self.identities.numbers[trial_id] = number = self.trials.next_number()
+            self.journal.begun(trial_id, number, plain(config))
+        return config
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Tells the search of an epoch."""
+        if (known := self.identities(trial_id)) not in self._unknown:
+            self.search.on_trial_result(known, result)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Tells the search, and the journal, that a trial trains no more."""
+        known = self.identities(trial_id)
+        told = {name: result[name] for name in (METRIC, "training_iteration") if name in result} if result else None
+        self.journal.ended(known, plain(told), error=error)
+        if known not in self._unknown:
+            self.search.on_trial_complete(known, told, error)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Writes nothing of use: the journal has everything."""
+        with open(checkpoint_path, "w") as file:  # noqa: PTH123 - Tune looks for a file
+            file.write("{}")
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Reads nothing."""
+
+
+def plain(value: Any) -> Any:
+    """Returns the value as it comes back from JSON."""
+    return json.loads(_text(value))
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, default=_plain_number, sort_keys=True)
+
+
+def _plain_number(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else str(value)

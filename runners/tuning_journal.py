@@ -1,0 +1,174 @@
+"""What a tuning keeps of its trials as they happen, and how a later process takes it up from there."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tautune.records.errors import InputError, RunFailed
+from tautune.records.journal import Event, open_journal, read_journal
+from tautune.records.storage import Folder
+from tautune.runners.trials import KEPT, Trials, read_rows
+
+Json = dict[str, Any]
+REPORTED = (
+    *KEPT,
+    *("epochs", "diverged", "failed", "failure", "diverged_step", "history", "finished"),
+    *("time_total_s", "hostname", "training_iteration"),
+)
+"""What is kept of an epoch's result: all that a row is made of, and what schedulers look at."""
+
+
+class TuningJournal:
+    """The journal of a tuning's folder.
+
+    Its events, each of one trial under its id:
+
+    begin     a search has suggested its `config`, and it has been given a `number`
+    result    it has `reported` an epoch, with its `hyperparameters`; a `config` that a population has changed is there
+    end       it trains no more: Tune has told the search so
+    row       what an earlier version, which kept no journal, had written of it
+    """
+
+    def __init__(self, folder: Folder, experiment: str) -> None:
+        """Reads the events of earlier processes, or makes them from the rows that a folder without a journal has."""
+        self.experiment = experiment
+        self.earlier = events_of(folder)
+        self._journal = open_journal(folder, self.earlier)
+        self._configs: dict[str, Json] = {}
+        self._hyperparameters: dict[str, Json] = {}
+        self.error: RunFailed | None = None
+        """What went wrong first: Tune makes a traceback of it."""
+
+    @property
+    def trials_of_other_experiments(self) -> int:
+        """Number of trials that this experiment extends."""
+        return sum(event["experiment"] != self.experiment for event in self.earlier if "begin" in event)
+
+    def begun(self, trial: str, number: int, config: Json) -> None:
+        """Keeps that a trial has begun."""
+        self._configs[trial] = config
+        self._append({"begin": trial, "number": number, "experiment": self.experiment, "config": config})
+
+    def reported(self, trial: str, config: Json, hyperparameters: Json, result: Json) -> None:
+        """Keeps an epoch's result, reduced to `REPORTED`, and what has changed since the last one."""
+        event: Event = {"result": trial, "reported": result}
+        if hyperparameters != self._hyperparameters.get(trial):
+            self._hyperparameters[trial] = event["hyperparameters"] = hyperparameters
+            if config != self._configs.get(trial):
+                self._configs[trial] = event["config"] = config
+        self._append(event)
+
+    def ended(self, trial: str, result: Json | None, *, error: bool) -> None:
+        """Keeps that a trial has ended; after an error of Ray's, a later process takes it up again."""
+        self._append({"end": trial, "told": result, "error": error})
+
+    def _append(self, event: Event) -> None:
+        with self.watched():
+            self._journal.append(event)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Remembers, inside, what could not be written."""
+        try:
+            yield
+        except RunFailed as error:
+            self.error = self.error or error
+            raise
+
+    def close(self) -> None:
+        """Ends the journal."""
+        self._journal.close()
+
+
+def events_of(folder: Folder) -> list[Event]:
+    """Returns what happened to the trials of a folder, in its order."""
+    return read_journal(folder) or list(_events_of(read_rows(folder)))
+
+
+def _events_of(rows: Iterable[Json]) -> Iterable[Event]:
+    """Makes the events of rows that an earlier version wrote, which kept no journal."""
+    for place, row in enumerate(sorted(rows, key=lambda row: row.get("number") or 0), start=1):
+        trial, state = row["trial"], row["state"]
+        yield {
+            "begin": trial,
+            "number": row.get("number") or place,
+            "experiment": row["experiment"],
+            "config": row["config"],
+        }
+        yield {"row": trial, "content": row}
+        if state not in ("running", "interrupted"):
+            told = {"validation_accuracy": row["validation_accuracy"]}
+            yield {"end": trial, "told": told, "error": False}
+
+
+def mend_table(folder: Folder, names: Iterable[str]) -> bool:
+    """Writes the table of trials again if it is missing or damaged and there is a journal. Returns whether it did."""
+    try:
+        if read_rows(folder):
+            return False
+    except InputError:
+        pass
+    events = read_journal(folder)
+    if events:
+        trials_of(folder, names, events).write()
+    return bool(events)
+
+
+def has_unfinished(events: Iterable[Event]) -> bool:
+    """Returns whether some trial has begun and not ended."""
+    begun = {event["begin"] for event in events if "begin" in event}
+    ended = {event["end"] for event in events if "end" in event and not event["error"]}
+    return not begun <= ended
+
+
+class Folding:
+    """Applies events to a table of trials, one after another."""
+
+    def __init__(self, trials: Trials) -> None:
+        self.trials = trials
+        self.begun: dict[str, Event] = {}
+        """The `begin` of every trial, with its latest `config`."""
+        self.last: dict[str, Json] = {}
+        """What each trial reported last."""
+        self.ended: set[str] = set()
+        self._hyperparameters: dict[str, Json] = {}
+
+    def apply(self, event: Event) -> None:
+        """Takes in one event."""
+        if "begin" in event:
+            self.begun[event["begin"]] = event
+            self.trials.took(event["number"])
+        elif "row" in event:
+            self.trials.rows[event["row"]] = event["content"]
+        elif "result" in event and event["result"] in self.begun:
+            self._report(event["result"], event)
+        elif "end" in event:
+            self.end(event["end"], error=event["error"])
+
+    def _report(self, trial: str, event: Event) -> None:
+        begin, reported = self.begun[trial], event["reported"]
+        if "config" in event:
+            self.begun[trial] = begin | {"config": event["config"]}
+        known = self._hyperparameters[trial] = event.get("hyperparameters") or self._hyperparameters.get(trial, {})
+        self.trials.report(trial, begin["number"], known, reported, begin["experiment"])
+        self.last[trial] = reported
+
+    def end(self, trial: str, *, error: bool = False) -> None:
+        """Notes that a trial has ended, unless it was Ray that failed."""
+        if not error and trial in self.begun:
+            self.ended.add(trial)
+            self.trials.end(trial, finished=bool(self.last.get(trial, {}).get("finished")))
+
+    @property
+    def unfinished(self) -> list[Event]:
+        """The `begin` of the trials that have not ended, in the order of their numbers."""
+        still = (event for trial, event in self.begun.items() if trial not in self.ended)
+        return sorted(still, key=lambda event: int(event["number"]))
+
+
+def trials_of(folder: Folder, names: Iterable[str], events: Iterable[Event]) -> Trials:
+    """Returns the table of trials that the events of a folder make."""
+    folding = Folding(Trials(folder, names, total=0))
+    for event in events:
+        folding.apply(event)
+    return folding.trials

@@ -1,0 +1,143 @@
+"""What is done with the folder of a tuning: it is continued, extended, refitted, and predicted with."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tautune._tune import tuning_listener
+from tautune._tuning_result import Place, TuningResult
+from tautune.cluster.session.session import IN_TUNING, ray_session
+from tautune.records.errors import user_input
+from tautune.records.storage import folder_at, run_folder
+from tautune.records.tuning_folder import TuningFolder
+from tautune.runners import tuning_checks
+from tautune.runners.tuning_journal import mend_table
+from tautune.runners.tuning_listener import TuningListener
+
+if TYPE_CHECKING:
+    from tautune.runners.prediction import Prediction
+    from tautune.runners.tuning import Plan
+    from tautune.search_spaces.tuning_study import TuningStudy
+
+
+def resume(
+    path: Place,
+    *,
+    study: "TuningStudy | None" = None,
+    trust: bool = False,
+    progress: bool | TuningListener = False,
+) -> TuningResult:
+    """Continues, from the trials' checkpoints, a tuning that was stopped or whose machine was lost.
+
+    Args:
+        study: the study that was tuned, if it was a Python object without a name or file by which to find it.
+        trust: whether the study's file that the folder names may run, though the folder may be somebody else's.
+
+    Raises:
+        ValueError, RuntimeError: as in `tune`.
+    """
+    listener, folder = tuning_listener(progress), run_folder(str(path))
+    run_json = tuning_checks.read_findable(folder, has_study=study is not None, trust=trust)
+    if not tuning_checks.is_whole(folder, run_json):
+        with TuningFolder(folder) as held:
+            from tautune.runners.tuning import plan_resume
+
+            if plan := plan_resume(held, study):
+                _go_on(plan, held, listener)
+                return TuningResult(held.path)
+    with TuningFolder(folder):
+        if mend_table(folder, run_json["configuration"]["space"]):
+            listener.say(f"{folder / 'trials.jsonl'} was missing or damaged; it was written again from the journal")
+    listener.say(f"nothing is left to do in {folder}; `tautune extend` tries more configurations")
+    return TuningResult(folder.resolve())
+
+
+def extend(
+    path: Place,
+    trials: int,
+    *,
+    study: "TuningStudy | None" = None,
+    trust: bool = False,
+    progress: bool | TuningListener = False,
+) -> TuningResult:
+    """Tries `trials` more configurations, using what the search has learned.
+
+    Args:
+        trials: number of additional configurations.
+        study, trust: as in `resume`.
+
+    Raises:
+        ValueError, RuntimeError: as in `tune`.
+    """
+    listener, folder = tuning_listener(progress), run_folder(str(path))
+    tuning_checks.read_findable(folder, has_study=study is not None, trust=trust)
+    with TuningFolder(folder) as held:  # a run that another process writes has not been stopped
+        tuning_checks.check_extensible(folder, held.run)
+        from tautune.runners.tuning import plan_extension
+
+        _go_on(plan_extension(held, trials, study), held, listener)
+        return TuningResult(held.path)
+
+
+def _go_on(plan: "Plan", held: TuningFolder, listener: TuningListener) -> None:
+    from tautune.runners.tuning import check_cluster, conclude, run
+
+    with ray_session(in_workers=IN_TUNING):
+        check_cluster(plan.tuning, held.path)
+        conclude(plan, held, run(plan, held, listener), listener)
+
+
+def refit(
+    path: Place,
+    *,
+    again: bool = False,
+    data_dir: str | Path | None = None,
+    study: "TuningStudy | None" = None,
+    trust: bool = False,
+    progress: bool | TuningListener = False,
+) -> dict[str, Any]:
+    """Trains the best configuration on all training images and evaluates it once on the test images.
+
+    Args:
+        again: whether to refit even if the test images have been used before.
+        data_dir: folder in which data sets are looked for first.
+        study, trust: as in `resume`.
+
+    Returns:
+        The content of test.json: `test_accuracy`, `test_loss` and so on. The model is in model.pt, next to it.
+
+    Raises:
+        ValueError, RuntimeError: as in `tune`.
+    """
+    listener, folder = tuning_listener(progress), run_folder(str(path))
+    tuning_checks.check_refit(folder, again=again, has_study=study is not None, trust=trust)
+    with TuningFolder(folder) as held:
+        from tautune.runners.refit import conclude_refit, plan_refit, run_refit
+        from tautune.runners.tuning import check_cluster
+
+        plan = plan_refit(held, data_dir=None if data_dir is None else Path(data_dir), study=study)
+        with ray_session():
+            check_cluster(plan.tuning, held.path)
+            state = run_refit(plan, held, listener)
+        return conclude_refit(plan, held, state)
+
+
+def predict(path: Place, images: list[Path], *, study: "TuningStudy | str | Path | None" = None) -> "list[Prediction]":
+    """Returns the class of each image, predicted by the refitted model of a tuning with its normalization.
+
+    Args:
+        images: image files, or .npy arrays of the model's input shape.
+        study: the study that was tuned, or its file, unless it is a built-in one: no code that the folder names runs.
+
+    Raises:
+        InputError: there is no model or no such image, or the model's outputs are not finite.
+    """
+    folder = folder_at(str(path))
+    tuning_checks.check_prediction(folder, images)
+    if isinstance(study, str | Path):
+        from tautune import search_spaces
+
+        with user_input():
+            study = search_spaces.find_tuning(str(study))
+    from tautune.runners.prediction import predict as run_predict
+
+    return run_predict(folder, images, model=study.model if study else None)
