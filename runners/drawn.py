@@ -1,6 +1,8 @@
 """Random and grid search as searchers that draw one configuration after another, whatever the trials do."""
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,9 @@ from ray.tune.search.variant_generator import generate_variants
 from tautune.search_spaces.space import COMBINATION, Space, combinations, domain_of
 
 Config = dict[str, Any]
+PENDING = "TUNE_MAX_PENDING_TRIALS_PG"
+MOST_PENDING = "200"
+"""Number of trials that may wait for a place at once, as for Ray Tune's own: a cluster's autoscaler sees how many."""
 
 
 class Drawn(Searcher):
@@ -38,6 +43,19 @@ def random_search(space: Space, seed: int) -> Drawn:
 def grid_search(space: Space) -> Drawn:
     """Returns a search that tries every combination of the choices."""
     return Drawn({COMBINATION: combination} for combination in combinations(space))
+
+
+@contextmanager
+def many_pending(search: str) -> Iterator[None]:
+    """Lets many trials wait at once, inside, if the search learns nothing from those before them."""
+    if search not in ("random", "grid") or PENDING in os.environ:
+        yield
+        return
+    os.environ[PENDING] = MOST_PENDING
+    try:
+        yield
+    finally:
+        os.environ.pop(PENDING, None)
 
 
 def _draws(space: Config, random: np.random.RandomState) -> Iterator[Config]:

@@ -7,7 +7,7 @@ from tautune.records.storage import Folder
 from tautune.runners.checkpoints import checkpoints_of
 from tautune.runners.continued import Unfinished
 from tautune.runners.schedulers import Replayable
-from tautune.runners.suggestions import Suggestions, plain
+from tautune.runners.suggestions import Suggestions, are_alike, plain
 from tautune.runners.trials import numbered
 from tautune.runners.tuning_journal import Folding
 
@@ -76,7 +76,7 @@ class Replay:
             trial=trial,
             number=number,
             # a population may have changed it; and JSON has no tuples
-            config=self.configs[trial] if plain(self.configs[trial]) == config else config,
+            config=self.configs[trial] if are_alike(plain(self.configs[trial]), config) else config,
             epochs=epochs,
             seconds=float(last.get("time_total_s", 0.0)),
             checkpoint=next((str(checkpoint.path) for checkpoint in found if checkpoint.epochs <= epochs), None),

@@ -131,6 +131,29 @@ class ReplayableMedian(Replayable, MedianStoppingRule):
     """Ray Tune's median stopping rule."""
 
 
+class _WithoutSearch:
+    """Tune's controller without its search: a population refuses any searcher, as one could not learn from its trials.
+
+    Ours only draws.
+    """
+
+    search_alg = None
+
+    def __init__(self, controller: Any) -> None:
+        self._controller = controller
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._controller, name)
+
+
+class Population(PopulationBasedTraining):
+    """Ray Tune's population-based training, of configurations that are drawn at random."""
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Takes in a trial."""
+        super().on_trial_add(_WithoutSearch(tune_controller), trial)
+
+
 def _population(name: str, moved: Space, interval: int) -> PopulationBasedTraining:
     common: Any = {
         "time_attr": "training_iteration",
@@ -141,9 +164,10 @@ def _population(name: str, moved: Space, interval: int) -> PopulationBasedTraini
     if name == "pb2":
         from ray.tune.schedulers.pb2 import PB2  # imports scikit-learn
 
-        return PB2(hyperparam_bounds={k: [d.lower, d.upper] for k, d in moved.items()}, **common)
+        kind = type("Population2", (Population, PB2), {})
+        return kind(hyperparam_bounds={k: [d.lower, d.upper] for k, d in moved.items()}, **common)
     mutations = {k: list(d.categories) if isinstance(d, Categorical) else d for k, d in moved.items()}
-    return PopulationBasedTraining(hyperparam_mutations=mutations, **common)
+    return Population(hyperparam_mutations=mutations, **common)
 
 
 def _mutable(space: Space) -> Space:

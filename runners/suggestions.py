@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import math
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -40,7 +41,7 @@ class Suggestions(Searcher):
         """Asks the search for what it had suggested for a trial of an earlier process. Returns the configuration."""
         if not self._lost:
             config: Config = self.search.suggest(trial)
-            if _text(config) == _text(kept):
+            if are_alike(plain(config), kept):
                 return config
             self._lost = True
             log.warning(ELSEWHERE)
@@ -82,6 +83,10 @@ class Suggestions(Searcher):
         if known not in self._unknown:
             self.search.on_trial_complete(known, told, error)
 
+    def __reduce__(self) -> Any:
+        """Pickles nothing: Tune writes a search into a file, which nobody reads again."""
+        return Searcher, ()
+
     def save(self, checkpoint_path: str) -> None:
         """Writes nothing of use: the journal has everything."""
         with open(checkpoint_path, "w") as file:  # noqa: PTH123 - Tune looks for a file
@@ -91,13 +96,20 @@ class Suggestions(Searcher):
         """Reads nothing."""
 
 
+def are_alike(one: Any, other: Any) -> bool:
+    """Returns whether two values from JSON are the same, up to what another number of threads makes of a float."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-6)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(are_alike(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(are_alike, one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
 def plain(value: Any) -> Any:
     """Returns the value as it comes back from JSON."""
-    return json.loads(_text(value))
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, default=_plain_number, sort_keys=True)
+    return json.loads(json.dumps(value, default=_plain_number))
 
 
 def _plain_number(value: Any) -> Any:

@@ -11,6 +11,7 @@ from tautune.records.errors import InputError, Interrupted, RunFailed, trial_fai
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import TuningFolder
+from tautune.runners.drawn import many_pending
 from tautune.runners.ray_tuner import make_trainable, make_tuner
 from tautune.runners.trial_callback import EndedInThread, TrialCallback
 from tautune.runners.trials import Trials, failure_file, name_of
@@ -101,7 +102,7 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     trainable = make_trainable(tuning, plan.data, plan.splits)
     folder.begin(experiment=plan.experiment, started=now(), trials=tuning.trials, resumed=plan.resumed, **provenance())
     results: Any = []
-    with callback:
+    with callback, many_pending(tuning.search):
         tuner = make_tuner(tuning, trainable, folder, plan.experiment, callback)
         try:
             with suppress(EndedInThread):

@@ -23,6 +23,10 @@ def killed(whole: Path, folder: Path, events: int) -> Path:
     shutil.copytree(whole, folder)
     lines = (folder / FILE).read_bytes().splitlines(keepends=True)
     (folder / FILE).write_bytes(b"".join(lines[:events]) + lines[events][:20])
+    begun = {f"{event['number']:02d}" for event in read_journal(folder) if "begin" in event}
+    for place in (folder / "trials").iterdir():
+        if place.is_dir() and place.name not in begun:
+            shutil.rmtree(place)
     for name in ("trials.csv", "trials.jsonl", "best.json"):
         (folder / name).unlink()
     content = json.loads((folder / "run.json").read_text())

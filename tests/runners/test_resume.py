@@ -57,10 +57,11 @@ def wait_for_trials(process: subprocess.Popen[str], count: int) -> None:
     raise AssertionError(process.stderr.read() if process.stderr else "")
 
 
-def wait_for_snapshot(experiment: Path) -> None:
-    """Tune has written down where it is since now."""
-    now = time.time()
-    while not any(file.stat().st_mtime > now for file in experiment.glob("experiment_state-*.json")):
+def wait_for_row(folder: Path, state: str) -> None:
+    """The table, which follows the journal after a moment, has a trial in this state."""
+    end = time.monotonic() + 30
+    while not any(row["state"] == state for row in rows_of(folder)):
+        assert time.monotonic() < end
         time.sleep(0.05)
 
 
@@ -87,7 +88,7 @@ def check_whole(folder: Path, before: list[dict[str, Any]]) -> None:
 def test_a_killed_tuning_is_resumed(tmp_path: Path) -> None:
     process = begin(tmp_path / "out", "--search", "random", "--scheduler", "none")
     wait_for_trials(process, 2)
-    wait_for_snapshot(tmp_path / "out" / "trials")
+    wait_for_row(tmp_path / "out", "finished")
     process.kill()
     process.wait()
     before = rows_of(tmp_path / "out")
