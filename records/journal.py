@@ -29,10 +29,13 @@ SYNC_SECONDS = 1.0
 log = logging.getLogger("tautune")
 
 
-def read_journal(folder: Folder) -> list[Event]:
+def read_journal(folder: Folder, *, warn: bool = True) -> list[Event]:
     """Returns the events in the order in which they happened; none if the folder has no journal.
 
-    A damaged line is left out, and a warning names it.
+    A damaged line is left out.
+
+    Args:
+        warn: whether a warning names each damaged line.
     """
     events = []
     for file in _files(folder):
@@ -40,10 +43,10 @@ def read_journal(folder: Folder) -> list[Event]:
             lines = file.read_bytes().split(b"\n")
         for number, line in enumerate(lines[:-1], 1):
             event = _parsed(line)
-            if event is None:
-                log.warning(f"{file}: line {number} is damaged and is left out")
-            else:
+            if event is not None:
                 events.append(event)
+            elif warn:
+                log.warning(f"{file}: line {number} is damaged and is left out")
     return events
 
 

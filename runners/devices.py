@@ -16,9 +16,9 @@ def device_of(name: Any) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        kind = torch.device(name).type
+        device = torch.device(name)
     except (RuntimeError, TypeError):
         raise ValueError(f"device must be cpu, cuda or another of torch's, not {name!r}") from None
-    if kind == "cuda" and not torch.cuda.is_available():
+    if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda is not available: torch sees no CUDA device here; use cpu or auto")
-    return str(name)
+    return str(device)

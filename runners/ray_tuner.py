@@ -24,7 +24,7 @@ from tautune.trainables.classifier.trial import ClassifierTrial
 
 Json = dict[str, Any]
 CHECKPOINTS = 4
-"""Checkpoints kept of each trial: the experiment's state is some seconds old, and must not name one that is gone."""
+"""Number of checkpoints kept of each trial: if the last one is damaged, one before it is used."""
 
 
 def make_trainable(tuning: Tuning, data: ImageData, splits: list[Split], **changes: Any) -> Any:

@@ -41,12 +41,6 @@ class TensorBoardLog(LoggerCallback):
     def __reduce__(self) -> Any:
         return _restored, ()
 
-    def __setstate__(self, state: Json) -> None:
-        """Takes the place of one that an earlier version pickled whole."""
-        table = _current()
-        assert table
-        self.__init__(table)  # type: ignore[misc]
-
     def log_trial_start(self, trial: Any) -> None:
         if trial.trial_id in self.writers:  # it was paused
             return

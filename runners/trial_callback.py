@@ -98,7 +98,7 @@ def _kept(result: Json) -> Json:
 
 
 _CURRENT: ContextVar[TrialCallback | None] = ContextVar("_CURRENT", default=None)
-"""This thread's: Tune pickles its callbacks into a file, and a restored run finds the new one here."""
+"""This thread's: Tune pickles its callbacks into a file, which need not hold this one."""
 
 
 def _current() -> TrialCallback | None:

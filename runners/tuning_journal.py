@@ -80,9 +80,9 @@ class TuningJournal:
         self._journal.close()
 
 
-def events_of(folder: Folder) -> list[Event]:
-    """Returns what happened to the trials of a folder, in its order."""
-    return read_journal(folder) or list(_events_of(read_rows(folder)))
+def events_of(folder: Folder, *, warn: bool = True) -> list[Event]:
+    """Returns what happened to the trials of a folder, in its order; `warn` is as in `read_journal`."""
+    return read_journal(folder, warn=warn) or list(_events_of(read_rows(folder)))
 
 
 def _events_of(rows: Iterable[Json]) -> Iterable[Event]:
@@ -101,17 +101,12 @@ def _events_of(rows: Iterable[Json]) -> Iterable[Event]:
             yield {"end": trial, "told": told, "error": False}
 
 
-def mend_table(folder: Folder, names: Iterable[str]) -> bool:
-    """Writes the table of trials again if it is missing or damaged and there is a journal. Returns whether it did."""
+def needs_table(folder: Folder) -> bool:
+    """Returns whether the table of trials is missing or damaged, though there is a journal to write it from."""
     try:
-        if read_rows(folder):
-            return False
+        return not read_rows(folder) and bool(read_journal(folder, warn=False))
     except InputError:
-        pass
-    events = read_journal(folder)
-    if events:
-        trials_of(folder, names, events).write()
-    return bool(events)
+        return bool(read_journal(folder, warn=False))
 
 
 def has_unfinished(events: Iterable[Event]) -> bool:

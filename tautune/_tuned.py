@@ -10,7 +10,7 @@ from tautune.records.errors import user_input
 from tautune.records.storage import folder_at, run_folder
 from tautune.records.tuning_folder import TuningFolder
 from tautune.runners import tuning_checks
-from tautune.runners.tuning_journal import mend_table
+from tautune.runners.tuning_journal import events_of, needs_table, trials_of
 from tautune.runners.tuning_listener import TuningListener
 
 if TYPE_CHECKING:
@@ -44,9 +44,10 @@ def resume(
             if plan := plan_resume(held, study):
                 _go_on(plan, held, listener)
                 return TuningResult(held.path)
-    with TuningFolder(folder):
-        if mend_table(folder, run_json["configuration"]["space"]):
-            listener.say(f"{folder / 'trials.jsonl'} was missing or damaged; it was written again from the journal")
+    if needs_table(folder):
+        with TuningFolder(folder):
+            trials_of(folder, run_json["configuration"]["space"], events_of(folder)).write()
+        listener.say(f"{folder / 'trials.jsonl'} was missing or damaged; it was written again from the journal")
     listener.say(f"nothing is left to do in {folder}; `tautune extend` tries more configurations")
     return TuningResult(folder.resolve())
 

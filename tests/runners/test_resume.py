@@ -42,8 +42,7 @@ def begin(folder: Path, *more: str, more_source: str = "") -> subprocess.Popen[s
         file.write(more_source.format(mark=str(folder.parent / "mark")))
     command = [sys.executable, "-m", "tautune", "tune", str(study), "--trials", str(TRIALS), "--output", str(folder)]
     options = ["--max-epochs", str(EPOCHS), *more]
-    environment = os.environ | {"TUNE_GLOBAL_CHECKPOINT_S": "1"}
-    environment = {name: value for name, value in environment.items() if not name.startswith("RAY_A")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_A")}
     return subprocess.Popen(
         command + options, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
