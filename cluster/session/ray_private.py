@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any
 
 from tautune.cluster.session.keys import keys_in_a_file
-from tautune.cluster.session.signals import interrupt
+from tautune.cluster.session.signals import interrupt, interrupt_waits
 
 _LOG = logging.getLogger("tautune")
 _said: set[str] = set()
@@ -90,12 +90,13 @@ def processes_of_their_own() -> Iterator[None]:
     usual = services.ConsolePopen
 
     def start(*arguments: Any, **options: Any) -> Any:
-        waiting = signal.SIGTERM in signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        try:  # a process inherits what its parent keeps waiting
-            return usual(*arguments, start_new_session=True, **options)
-        finally:
-            if waiting:
-                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        with interrupt_waits():
+            waiting = signal.SIGTERM in signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+            try:  # a process inherits what its parent keeps waiting
+                return usual(*arguments, start_new_session=True, **options)
+            finally:
+                if waiting:
+                    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
     services.ConsolePopen = start
     try:

@@ -23,6 +23,26 @@ def sigterm_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, usual)
 
 
+@contextmanager
+def interrupt_waits() -> Iterator[None]:
+    """Keeps Ctrl-C waiting inside, and then does what it usually does.
+
+    While a process is started, Python drops what a handler raises in the hooks around the fork, and the run would go on.
+    """
+    usual = signal.getsignal(signal.SIGINT)
+    if not callable(usual) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda signum, frame: waiting.append((signum, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if waiting:
+            usual(*waiting[0])
+
+
 def interrupt(signum: int, frame: FrameType | None) -> None:
     """Handles SIGTERM by what handles SIGINT at that moment: Tune's own handler while it runs."""
     handler = signal.getsignal(signal.SIGINT)
