@@ -1,5 +1,18 @@
-"""Makes `python -m tautune` run the command `tautune`."""
+"""Runs the command `tautune`, also as `python -m tautune`."""
 
-from tautune.commands.app import main
+import sys
 
-main()
+
+def main() -> None:
+    """Runs the command; Ctrl-C while its modules are imported is a word too."""
+    try:
+        from tautune.commands.app import main as command
+
+        command()
+    except KeyboardInterrupt:
+        print("tautune: stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
+import ray
+
 from tautune.cluster.session.keys import keys_in_a_file
 from tautune.cluster.session.signals import interrupt, interrupt_waits
 
@@ -125,7 +127,8 @@ def sigterm_waits() -> Iterator[None]:
 
     def connect(*arguments: Any, **options: Any) -> Any:
         try:
-            return usual(*arguments, **options)
+            with interrupt_waits():  # else Ray is left half connected, and its end takes long
+                return usual(*arguments, **options)
         finally:
             signal.signal(signal.SIGTERM, interrupt)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -158,9 +161,10 @@ def small_node(preloaded: list[str]) -> Iterator[dict[str, Any]]:
     try:
         yield {"_system_config": IMPATIENT | {"preload_python_modules": preloaded}}
     except BaseException:
-        for node in started:
-            with suppress(Exception):
-                node.kill_all_processes(check_alive=False, allow_graceful=False)
+        if not ray.is_initialized():  # else `ray.shutdown` ends them: it waits long for answers of those that are gone
+            for node in started:
+                with suppress(Exception):
+                    node.kill_all_processes(check_alive=False, allow_graceful=False)
         raise
     finally:
         module.Node = usual
