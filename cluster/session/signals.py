@@ -27,7 +27,7 @@ def sigterm_as_interrupt() -> Iterator[None]:
 def interrupt_waits() -> Iterator[None]:
     """Keeps Ctrl-C waiting inside, and then does what it usually does.
 
-    While a process is started, Python drops what a handler raises in the hooks around the fork, and the run would go on.
+    While it starts a process, Python drops what a handler raises in the hooks around the fork, and the run would go on.
     """
     usual = signal.getsignal(signal.SIGINT)
     if not callable(usual) or threading.current_thread() is not threading.main_thread():
