@@ -4,10 +4,11 @@ All classes here are plain records; `sweep_conclusion.py` makes them, `threshold
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
+from tautune.records.typed import Count, NotNegative, Positive
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.threshold.record import MeasurementRecord
 
@@ -63,6 +64,27 @@ class Escape:
     epochs: float
     left: bool
     """Whether training left; if False, it was still at the minimum after its budget of `epochs`."""
+
+
+class _PointJson(TypedDict):
+    delay: Count
+    predicted: Positive
+    measured: Positive
+    uncertainty: NotNegative
+    gradient_evaluations: NotNegative
+    seeds: Count
+
+
+class ThresholdsJson(TypedDict):
+    """What thresholds.json holds."""
+
+    study: str
+    sharpness: Positive
+    momentum: float
+    shifted: bool
+    mini_batch: int | None
+    points: list[_PointJson]
+    escapes: list[Escape]
 
 
 @dataclass(frozen=True, kw_only=True)

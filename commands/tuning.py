@@ -19,7 +19,7 @@ from tautune.records.errors import InputError, user_input
 from tautune.records.storage import folder_at
 from tautune.records.tuning_folder import read_tuning
 from tautune.runners.methods import SCHEDULERS, SEARCHES
-from tautune.runners.trials import read_rows, sorted_rows
+from tautune.runners.trial_rows import read_rows, sorted_rows
 from tautune.runners.tuning_checks import Options, check_study
 from tautune.search_spaces.names import check_name
 

@@ -3,27 +3,35 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.storage import Folder, reading, writing
+from tautune.records.typed import Misshapen, decode
 
 Json = dict[str, Any]
+Shape = TypeVar("Shape")
 PART = ".part"
 """Ends the name of a file that is being written: a killed process may leave one behind."""
 
 
-def read_json(path: Folder) -> Json:
-    """Returns the file's JSON object. Raises InputError if it cannot be read or holds something else."""
+def read_json(path: Folder, shape: type[Shape], *, remedy: str = "give another folder") -> Shape:
+    """Returns the file's JSON.
+
+    Args:
+        path: of the file.
+        shape: what it must hold; see `decode`.
+        remedy: what the user can do where it is damaged.
+
+    Raises:
+        InputError: the file cannot be read, or is of another shape.
+    """
     with reading(path):
         content = path.read_bytes()
     try:
-        value = json.loads(content)
-    except ValueError:
-        raise InputError(f"{path} is not JSON: it was damaged; remove it, or give another folder") from None
-    if not isinstance(value, dict):
-        raise InputError(f"{path} is not a tautune file; give another folder")
-    return value
+        return decode(content, shape)
+    except Misshapen as error:
+        raise InputError(f"{path} is damaged: {error}; {remedy}") from None
 
 
 def write_json(path: Folder, value: Json) -> None:

@@ -2,10 +2,11 @@
 
 import csv
 import io
+import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.files import write_bytes
@@ -48,7 +49,7 @@ class GridFolder(RunFolder):
                     found[point] = outcome
                 elif tuple(cells) != HEADER:
                     raise ValueError
-            except ValueError:
+            except (ValueError, KeyError):
                 raise InputError(
                     f"{self.table} is damaged in line {number}; remove it, or give another folder"
                 ) from None
@@ -77,17 +78,25 @@ class GridFolder(RunFolder):
 
 
 def _row(cells: list[str]) -> "tuple[Point, Outcome]":
-    """Raises ValueError if the cells are not a point and its outcome."""
+    """Raises ValueError or KeyError if the cells are not a point and its outcome."""
     from tautune.trainables.grid.point import Outcome, Point
 
     τ, η, m, shifted, seed, loss, accuracy, diverged, steps = cells
-    point = Point(int(τ), float(η), float(m), shifted == "1", int(seed))
-    return point, Outcome(float(loss), _or_none(accuracy), diverged == "1", int(steps))
+    point = Point(int(τ), _number(η), _number(m), _truth(shifted), int(seed))
+    point.check()
+    # A regression has no accuracy.
+    return point, Outcome(_number(loss), _number(accuracy) if accuracy else None, _truth(diverged), int(steps))
 
 
-def _or_none(cell: str) -> Any:
-    """Returns the number, or None for an empty cell: a regression has no accuracy."""
-    return float(cell) if cell else None
+def _number(cell: str) -> float:
+    number = float(cell)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _truth(cell: str) -> bool:
+    return {"0": False, "1": True}[cell]
 
 
 def _cells(point: "Point", outcome: "Outcome") -> list[str]:

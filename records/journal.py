@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 from zlib import crc32
@@ -17,6 +17,7 @@ from zlib import crc32
 from tautune.records.errors import RunFailed
 from tautune.records.files import write_bytes
 from tautune.records.storage import Folder, reading, writing
+from tautune.records.typed import Misshapen, decode
 
 Event = dict[str, Any]
 FILE = "journal.log"
@@ -29,12 +30,16 @@ SYNC_SECONDS = 1.0
 log = logging.getLogger("tautune")
 
 
-def read_journal(folder: Folder, *, warn: bool = True) -> list[Event]:
+def read_journal(
+    folder: Folder, check: Callable[[Event], None] = lambda event: None, *, warn: bool = True
+) -> list[Event]:
     """Returns the events in the order in which they happened; none if the folder has no journal.
 
     A damaged line is left out.
 
     Args:
+        folder: of the run.
+        check: raises Misshapen for what is no event.
         warn: whether a warning names each damaged line.
     """
     events = []
@@ -42,7 +47,7 @@ def read_journal(folder: Folder, *, warn: bool = True) -> list[Event]:
         with reading(file):
             lines = file.read_bytes().split(b"\n")
         for number, line in enumerate(lines[:-1], 1):
-            event = _parsed(line)
+            event = _parsed(line, check)
             if event is not None:
                 events.append(event)
             elif warn:
@@ -57,11 +62,15 @@ def _files(folder: Folder) -> list[Folder]:
         return sorted((folder / PARTS).glob("*.log"), key=str)
 
 
-def _parsed(line: bytes) -> Event | None:
+def _parsed(line: bytes, check: Callable[[Event], None]) -> Event | None:
     checksum, _, text = line.partition(b" ")
     if checksum != b"%08x" % crc32(text):
         return None
-    event: Event = json.loads(text)
+    try:
+        event = decode(text, Event)
+        check(event)
+    except Misshapen:
+        return None
     return event
 
 

@@ -2,18 +2,27 @@
 
 import os
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, NotRequired, TypedDict, cast, get_args
 
 from tautune.records.errors import InputError
 from tautune.records.files import PART, read_json
 from tautune.records.folder_lock import LOCK_FILE
 from tautune.records.storage import Folder, reading, writing
+from tautune.records.typed import Count, Object
 
 Json = dict[str, Any]
 Kind = Literal["sweep", "grid", "tuning"]
 RUN_FILE = "run.json"
 PROBE = ".probe-"
 """Begins the names of files and folders that are made only to see whether a folder can be written."""
+
+
+class _Run(TypedDict):
+    configuration: Object
+    runs: NotRequired[list[Object]]
+    versions: NotRequired[Object]
+    delays: NotRequired[list[Count]]
+    seeds: NotRequired[Count]
 
 
 def read_run(folder: Folder) -> Json:
@@ -23,10 +32,7 @@ def read_run(folder: Folder) -> Json:
         there = file.is_file()
     if not there:
         raise InputError(f"{folder} holds no {RUN_FILE}; give a folder that a run of tautune wrote")
-    run = read_json(file)
-    if not isinstance(run.get("configuration"), dict):
-        raise InputError(f"{file} is damaged: its configuration is missing; give another folder")
-    return run
+    return cast("Json", read_json(file, _Run))
 
 
 def kind_of(folder: Folder) -> Kind:

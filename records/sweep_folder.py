@@ -4,14 +4,56 @@ A run that was stopped goes on from the measurements that it finds; its progress
 """
 
 from collections.abc import Iterator
+from typing import NotRequired, Required, TypedDict, cast
 
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.files import read_json, write_json
 from tautune.records.run_folder import RunFolder
 from tautune.records.storage import Folder, make, reading, writing
+from tautune.records.typed import Count, NotNegative, Object, Positive
 from tautune.trainables.threshold.record import MeasurementRecord
 
 MEASUREMENTS = "measurements"
+REMEDY = "remove it, and it is measured anew"
+
+
+class _Settings(TypedDict, total=False):
+    delay: Required[Count]
+    momentum: float
+    shifted: bool
+    mini_batch: Count | None
+    seed: int
+    resolution: Positive
+    first_guess: Positive
+    departures: bool
+
+
+class _Sample(TypedDict):
+    learning_rate: Positive
+    growth: float
+    error: NotNegative
+    steps: Count
+
+
+class _Departure(TypedDict):
+    learning_rate: Positive
+    steps: Count
+    left: bool
+
+
+class _Threshold(TypedDict):
+    learning_rate: Positive
+    uncertainty: NotNegative
+
+
+class _Record(TypedDict):
+    settings: _Settings
+    samples: list[_Sample]
+    departures: list[_Departure]
+    gradient_evaluations: NotNegative
+    threshold: _Threshold | None
+    done: bool
+    host: NotRequired[str | None]
 
 
 class SweepFolder(RunFolder):
@@ -53,8 +95,8 @@ def read_records(folder: Folder) -> Iterator[MeasurementRecord]:
 
 def read_record(file: Folder) -> MeasurementRecord:
     """Returns the measurement in a file. Raises InputError if it is damaged."""
-    values = read_json(file)
+    values = cast("Object", read_json(file, _Record, remedy=REMEDY))
     try:
         return MeasurementRecord.from_json(values)
-    except (KeyError, TypeError, AttributeError, ValueError):
-        raise InputError(f"{file} is damaged: a part of it is missing; remove it, and it is measured anew") from None
+    except (TypeError, ValueError) as error:  # an unknown name, or a value out of its bounds
+        raise InputError(f"{file} is damaged: {error}; {REMEDY}") from None

@@ -1,16 +1,57 @@
 """A tuning's folder on disk: what was asked for in run.json, and what was found beside it."""
 
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict, cast
 
 from tautune.records.errors import InputError
 from tautune.records.files import read_json
 from tautune.records.run_file import RUN_FILE, check_writable, holds_files, read_run
 from tautune.records.run_folder import RunFolder
 from tautune.records.storage import Folder, make, reading, writing
+from tautune.records.typed import Count, FileName, Meta, Misshapen, Object, Positive, shaped
 
 Json = dict[str, Any]
 FORMAT = 2
 """Version of run.json and trials.jsonl; it is raised when older folders can no longer be read."""
+
+
+class _Configuration(TypedDict):
+    study: str
+    space: Object
+    set: Object
+    search: str
+    scheduler: str
+    trials: Count
+    max_epochs: Count
+    concurrent: Count | None
+    time_budget: Positive | None
+    folds: Count
+    repeats: Count
+    examples: Count | None
+    cpus_per_trial: float
+    gpus_per_trial: float
+    seed: int
+    split_seed: int
+    data_dir: str | None
+
+
+class _Command(TypedDict):
+    experiment: FileName
+    trials: Count
+    finished: NotRequired[str]
+    stopped_by_budget: NotRequired[bool]
+
+
+class _TuningRun(TypedDict):
+    configuration: _Configuration
+    runs: Annotated[list[_Command], Meta(min_length=1)]
+
+
+class _Best(TypedDict):
+    trial: FileName
+    number: NotRequired[Count | None]
+    config: Object
+    epochs: Count
+    history: list[Object]
 
 
 def read_tuning(folder: Folder) -> Json:
@@ -25,8 +66,10 @@ def read_tuning(folder: Folder) -> Json:
             f"{folder} was written by another version of tautune ({version}): its format is "
             f"{configuration.get('format', 1)}, and this one reads {FORMAT}; use that version, or tune anew"
         )
-    if not {"study", "space", "set", "seed"} <= set(configuration) or not run.get("runs"):
-        raise InputError(f"{folder / RUN_FILE} is damaged: a part of it is missing; tune anew")
+    try:
+        shaped(run, _TuningRun)
+    except Misshapen as error:
+        raise InputError(f"{folder / RUN_FILE} is damaged: {error}; tune anew") from None
     return run
 
 
@@ -37,10 +80,7 @@ def read_best(folder: Folder) -> Json:
         there = file.is_file()
     if not there:
         raise InputError(f"{folder} has no best.json: every trial diverged, failed or ended before it could report")
-    best = read_json(file)
-    if not {"trial", "config", "epochs", "history"} <= set(best):
-        raise InputError(f"{file} is damaged: a part of it is missing; `tautune resume` writes it anew")
-    return best
+    return cast("Json", read_json(file, _Best, remedy="`tautune resume` writes it anew"))
 
 
 def check_new(output: Folder) -> Folder:

@@ -1,15 +1,23 @@
 """The checkpoints that a trial has left in its folder, the damaged ones left out."""
 
-import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypedDict
 
 from tautune.records.storage import Folder
+from tautune.records.typed import Count, Misshapen, NotNegative, decode
 from tautune.trainables.classifier.trial_files import DESCRIPTION, FORMAT, STATE
 
 log = logging.getLogger("tautune")
+
+
+class _Description(TypedDict):
+    format: int
+    epochs: Count
+    sha256: str
+    saved: NotNegative
 
 
 @dataclass(frozen=True)
@@ -25,27 +33,24 @@ def checkpoints_of(trial: Folder) -> Iterator[FoundCheckpoint]:
     """Yields the whole checkpoints of a trial's folder, the last one first; a warning names each that is damaged."""
     described = [(_described(folder), folder) for folder in trial.glob("checkpoint_*")]
     for description, folder in sorted(
-        described, key=lambda pair: (pair[0].get("saved", 0.0), str(pair[1])), reverse=True
+        described, key=lambda pair: (pair[0]["saved"] if pair[0] else 0.0, str(pair[1])), reverse=True
     ):
-        if _is_whole(folder, description):
-            yield FoundCheckpoint(folder, int(description["epochs"]))
+        if description and _is_whole(folder, description):
+            yield FoundCheckpoint(folder, description["epochs"])
         else:
             log.warning(f"{folder} is damaged; the checkpoint before it is used")
 
 
-def _described(folder: Folder) -> dict[str, float | str]:
+def _described(folder: Folder) -> _Description | None:
     try:
-        found = json.loads((folder / DESCRIPTION).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return decode((folder / DESCRIPTION).read_bytes(), _Description)
+    except (OSError, Misshapen):
+        return None
 
 
-def _is_whole(folder: Folder, description: dict[str, float | str]) -> bool:
-    if description.get("format") != FORMAT or "epochs" not in description:
-        return False
+def _is_whole(folder: Folder, description: _Description) -> bool:
     try:
         digest = sha256((folder / STATE).read_bytes()).hexdigest()
     except OSError:
         return False
-    return digest == description.get("sha256")
+    return description["format"] == FORMAT and digest == description["sha256"]

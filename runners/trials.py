@@ -1,14 +1,12 @@
 """The record of a tuning's trials: numbered, ranked, and written to trials.csv, trials.jsonl and best.json."""
 
 import csv
-import difflib
 import io
 import json
 import time
 from collections.abc import Iterable
 from typing import Any
 
-from tautune.records.errors import InputError
 from tautune.records.files import write_bytes, write_json
 from tautune.records.storage import Folder, make
 
@@ -196,40 +194,3 @@ def trials_csv(rows: list[Json], names: list[str]) -> str:
         own = [row["config"].get(name, "") for name in names]
         writer.writerow([row.get("number"), row["trial"], *(row[column] for column in COLUMNS), *own])
     return text.getvalue()
-
-
-def read_rows(folder: Folder) -> list[Json]:
-    """Returns the rows of trials.jsonl, the best first; none if there is no such file.
-
-    Raises:
-        InputError: the file is damaged.
-    """
-    path = folder / "trials.jsonl"
-    if not path.exists():
-        return []
-    try:
-        rows: list[Json] = [json.loads(line) for line in path.read_text().splitlines()]
-        for row in rows:
-            row["trial"], row["experiment"], row["config"].items(), [row[column] for column in COLUMNS]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise InputError(f"{path} is damaged: it must hold a trial a line, as `tautune tune` wrote it") from None
-    return rows
-
-
-def sorted_rows(rows: list[Json], by: str) -> list[Json]:
-    """Returns the rows by a column or a hyperparameter, descending for "-name"; those without it come last.
-
-    Raises:
-        InputError: there is no such column.
-    """
-    name = by.removeprefix("-")
-    own = ("number", *COLUMNS)
-    known = [*own, *{name for row in rows for name in row["config"]}]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3) or known
-        raise InputError(f"--sort: there is no column {name!r}; did you mean {', '.join(near)}?")
-    values = [(row.get(name) if name in own else row["config"].get(name), row) for row in rows]
-    have = [(value, row) for value, row in values if value is not None]
-    numbers = all(isinstance(value, int | float) for value, _ in have)
-    have.sort(key=lambda pair: pair[0] if numbers else str(pair[0]), reverse=by.startswith("-"))
-    return [row for _, row in have] + [row for value, row in values if value is None]

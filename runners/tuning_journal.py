@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.journal import Event, open_journal, read_journal
 from tautune.records.storage import Folder
-from tautune.runners.trials import KEPT, Trials, read_rows
+from tautune.records.typed import Count, FileName, NotNegative, Object, shaped
+from tautune.runners.trial_rows import Row, read_rows
+from tautune.runners.trials import KEPT, Trials
 
 Json = dict[str, Any]
 REPORTED = (
@@ -16,6 +18,59 @@ REPORTED = (
     *("time_total_s", "hostname", "training_iteration"),
 )
 """What is kept of an epoch's result: all that a row is made of, and what schedulers look at."""
+
+
+class _Begin(TypedDict):
+    begin: str
+    number: Count
+    experiment: FileName
+    config: Object
+
+
+class _Reported(TypedDict):
+    validation_accuracy: float
+    validation_accuracy_deviation: float
+    validation_loss: float
+    training_accuracy: float
+    training_loss: float
+    epochs: Count
+    diverged: int | bool
+    failed: int | bool
+    failure: str
+    diverged_step: int
+    history: list[Object]
+    finished: NotRequired[int | bool]
+    time_total_s: NotNegative
+    hostname: str
+    training_iteration: NotRequired[Count]
+
+
+class _Result(TypedDict):
+    result: str
+    reported: _Reported
+    config: NotRequired[Object]
+    hyperparameters: NotRequired[Object]
+
+
+class _End(TypedDict):
+    end: str
+    told: Object | None
+    error: bool
+
+
+class _Row(TypedDict):
+    row: str
+    content: Row
+
+
+SHAPES: dict[str, type] = {"begin": _Begin, "result": _Result, "end": _End, "row": _Row}
+
+
+def check_event(event: Event) -> None:
+    """Raises Misshapen unless the event has all that its kind must have. One of an unknown kind is left alone."""
+    for kind, shape in SHAPES.items():
+        if kind in event:
+            shaped(event, shape)
 
 
 class TuningJournal:
@@ -82,7 +137,7 @@ class TuningJournal:
 
 def events_of(folder: Folder, *, warn: bool = True) -> list[Event]:
     """Returns what happened to the trials of a folder, in its order; `warn` is as in `read_journal`."""
-    return read_journal(folder, warn=warn) or list(_events_of(read_rows(folder)))
+    return read_journal(folder, check_event, warn=warn) or list(_events_of(read_rows(folder)))
 
 
 def _events_of(rows: Iterable[Json]) -> Iterable[Event]:
@@ -104,9 +159,9 @@ def _events_of(rows: Iterable[Json]) -> Iterable[Event]:
 def needs_table(folder: Folder) -> bool:
     """Returns whether the table of trials is missing or damaged, though there is a journal to write it from."""
     try:
-        return not read_rows(folder) and bool(read_journal(folder, warn=False))
+        return not read_rows(folder) and bool(read_journal(folder, check_event, warn=False))
     except InputError:
-        return bool(read_journal(folder, warn=False))
+        return bool(read_journal(folder, check_event, warn=False))
 
 
 def has_unfinished(events: Iterable[Event]) -> bool:

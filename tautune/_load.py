@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from tautune.records.errors import InputError
 from tautune.records.files import read_json
 from tautune.records.run_file import kind_of
 from tautune.records.storage import Folder, folder_at
+from tautune.records.typed import Object, Shape
 
 if TYPE_CHECKING:
     from tautune._tune import TuningResult
     from tautune.analysis.grids import GridSummary
     from tautune.analysis.thresholds import Thresholds
+
+
+class _GridJson(TypedDict):
+    study: str
+    momentum: float
+    shifted: bool
+    sharpness: float
 
 
 def load(path: str | Path) -> Thresholds | GridSummary | TuningResult:
@@ -37,15 +45,14 @@ def load(path: str | Path) -> Thresholds | GridSummary | TuningResult:
 
 
 def _load_sweep(folder: Folder) -> Thresholds:
-    from tautune.analysis.thresholds import Thresholds
+    from tautune.analysis.thresholds import Thresholds, ThresholdsJson
 
-    file = folder / "thresholds.json"
+    file, remedy = folder / "thresholds.json", "the same `tautune sweep` writes it again"
+    content = cast("Object", _content(file, ThresholdsJson, remedy))
     try:
-        return Thresholds.from_json(_content(file), folder)
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file} is damaged; the same `tautune sweep` writes it again") from None
+        return Thresholds.from_json(content, folder)
+    except (TypeError, ValueError) as error:  # an unknown name, or a value out of its bounds
+        raise InputError(f"{file} is damaged: {error}; {remedy}") from None
 
 
 def _load_grid(folder: Folder) -> GridSummary:
@@ -57,7 +64,8 @@ def _load_grid(folder: Folder) -> GridSummary:
     from tautune.trainables.theory.momentum import Momentum
 
     file, rows = folder / "grid.json", GridFolder(folder, {}).rows()
-    content = _content(file)
+    remedy = "the same `tautune grid` writes it again"
+    content = _content(file, _GridJson, remedy)
     try:
         return conclude(
             np.array(list(rows), dtype=POINTS),
@@ -66,11 +74,11 @@ def _load_grid(folder: Folder) -> GridSummary:
             momentum=Momentum(content["momentum"], content["shifted"]),
             sharpness=content["sharpness"],
         ).at(folder)
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f"{file} is damaged; the same `tautune grid` writes it again") from None
+    except ValueError as error:
+        raise InputError(f"{file} is damaged: {error}; {remedy}") from None
 
 
-def _content(file: Folder) -> dict[str, Any]:
+def _content(file: Folder, shape: type[Shape], remedy: str) -> Shape:
     if not file.is_file():
         raise InputError(f"{file} is missing: the run was stopped before writing it; the same command continues")
-    return read_json(file)
+    return read_json(file, shape, remedy=remedy)

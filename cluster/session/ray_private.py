@@ -15,8 +15,6 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
-import ray
-
 from tautune.cluster.session.keys import keys_in_a_file
 from tautune.cluster.session.signals import interrupt, interrupt_waits
 
@@ -161,7 +159,7 @@ def small_node(preloaded: list[str]) -> Iterator[dict[str, Any]]:
     try:
         yield {"_system_config": IMPATIENT | {"preload_python_modules": preloaded}}
     except BaseException:
-        if not ray.is_initialized():  # else `ray.shutdown` ends them: it waits long for answers of those that are gone
+        if not import_module("ray").is_initialized():  # else `ray.shutdown` ends them, and waits for their answers
             for node in started:
                 with suppress(Exception):
                     node.kill_all_processes(check_alive=False, allow_graceful=False)

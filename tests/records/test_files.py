@@ -9,6 +9,7 @@ import pytest
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.files import read_json, write_bytes, write_json
 from tautune.records.folder_lock import FolderLock, Held
+from tautune.records.typed import Object
 
 
 def test_a_file_that_cannot_be_written_is_named_and_stays_as_it_was(tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ def test_a_file_that_cannot_be_written_is_named_and_stays_as_it_was(tmp_path: Pa
             write_bytes(tmp_path / "a.json", b"x" * 2000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert read_json(tmp_path / "a.json") == {"kept": 1}
+    assert read_json(tmp_path / "a.json", Object) == {"kept": 1}
     assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
 
 
@@ -48,9 +49,9 @@ def test_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
 
 def test_a_failed_read_is_told_from_a_failed_write(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="missing.json cannot be read: No such file or directory"):
-        read_json(tmp_path / "missing.json")
+        read_json(tmp_path / "missing.json", Object)
     with pytest.raises(InputError, match=f"{tmp_path.name} cannot be read: Is a directory"):
-        read_json(tmp_path)
+        read_json(tmp_path, Object)
     with pytest.raises(RunFailed, match="no/file cannot be written: No such file or directory"):
         write_bytes(tmp_path / "no" / "file", b"")
 

@@ -18,7 +18,12 @@ from tautune.records.tuning_folder import FORMAT, TuningFolder, check_new
 
 SWEEP = {"study": "digits", "resolution": 0.005}
 GRID = {"study": "digits", "steps": 100}
-TUNING = {"kind": "tuning", "format": FORMAT, "study": "digits_mlp", "space": {}, "set": {}, "seed": 0}
+TUNING = {
+    **{"kind": "tuning", "format": FORMAT, "study": "digits_mlp", "space": {}, "set": {}, "search": "random"},
+    **{"scheduler": "asha", "trials": 1, "max_epochs": 1, "folds": 1, "repeats": 1, "seed": 0, "split_seed": 0},
+    **{"cpus_per_trial": 1, "gpus_per_trial": 0},
+    **dict.fromkeys(("concurrent", "time_budget", "examples", "data_dir")),
+}
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "results"
 
 
@@ -27,7 +32,7 @@ def make_run(kind: str, path: Path) -> RunFolder:
     make, configuration = folders[kind]
     folder: RunFolder = make(path, configuration)
     with folder:
-        folder.begin(started="now")
+        folder.begin(started="now", experiment="trials", trials=1)
     return folder
 
 
@@ -97,7 +102,7 @@ def test_what_another_process_writes_under_its_lock_is_read_after_it(tmp_path: P
         other.communicate("\n")
     assert mine.run == {}
     with mine:
-        mine.begin(writer="mine")
+        mine.begin(writer="mine", experiment="trials", trials=1)
     assert [run["writer"] for run in runs_in(tmp_path)] == ["the other", "mine"]
 
 
@@ -108,7 +113,7 @@ def test_a_new_tuning_does_not_write_over_one_that_was_quicker(tmp_path: Path) -
         slow.__enter__()
     with TuningFolder(tmp_path / "out") as folder:  # the lock was given back
         folder.end(finished="now")
-    assert runs_in(tmp_path / "out") == [{"started": "now", "finished": "now"}]
+    assert [run["finished"] for run in runs_in(tmp_path / "out")] == ["now"]
 
 
 def test_a_killed_run_holds_no_lock_and_leaves_a_folder_that_a_new_one_may_use(tmp_path: Path) -> None:
@@ -163,8 +168,8 @@ def test_folders_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         tmp_path / "file": "file is a file; give a folder",
         tmp_path / "file" / "in": "in cannot be written: Not a directory",
         tmp_path / "full": "holds files but no run.json; give an empty or a new folder",
-        tmp_path / "cut": "run.json is not JSON",
-        tmp_path / "list": "run.json is damaged: its configuration is missing",
+        tmp_path / "cut": "run.json is damaged: not JSON",
+        tmp_path / "list": "run.json is damaged: Expected `object`, got `array` - at `.*configuration`",
         tmp_path / "path": "holds a run of the unknown kind 'p', not a grid",
         Path("/proc/none/out"): "/proc/none/out cannot be written: No such file or directory",
         tmp_path / ("x" * 300): "cannot be read: File name too long",

@@ -32,7 +32,7 @@ from tautune.records.tuning_folder import check_new
 from tautune.runners.listeners import SweepListener
 from tautune.runners.prediction import predict
 from tautune.runners.sweep import Sweep
-from tautune.runners.trials import read_rows
+from tautune.runners.trial_rows import read_rows
 from tautune.search_spaces import quadratic
 from tautune.trainables.classifier import datasets
 from tests.s3_server import BUCKET, READER, WEED, s3_server

@@ -47,5 +47,5 @@ def test_a_damaged_measurement_is_named(damage: str, tmp_path: Path) -> None:
     elif name == "samples":
         values["samples"] = 3
     file.write_text(json.dumps(values) if name in ("momentum", "samples") else damage)
-    with pytest.raises(InputError, match=r"delay=2_seed=0\.json is (damaged|not JSON|not a tautune file)"):
+    with pytest.raises(InputError, match=r"delay=2_seed=0\.json is damaged: "):
         folder.records()

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tautune.records.errors import InputError
-from tautune.runners.trials import Trials, name_of, read_rows, sorted_rows
+from tautune.runners.trial_rows import read_rows, sorted_rows
+from tautune.runners.trials import Trials, name_of
 from tautune.runners.tuning_journal import Folding, events_of, has_unfinished
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tautune.records.errors import InputError
 from tautune.runners.tuning_checks import RAREST, Options, check_extensible, is_whole, read_findable
+from tests.records.test_run_folder import TUNING
 from tests.runners.test_trials import begin, result
 
 BAD = {
@@ -58,9 +59,7 @@ for command in json.load(sys.stdin):
 
 def write(folder: Path, run: dict[str, Any], **configuration: Any) -> None:
     folder.mkdir()
-    kept = {"kind": "tuning", "format": 2, "study": "digits_mlp", "space": {}, "set": {}, "seed": 0}
-    kept |= {"search": "random", "scheduler": "asha", "data_dir": None}
-    whole = {"configuration": kept | configuration, "runs": [{"experiment": "trials", "trials": 1} | run]}
+    whole = {"configuration": TUNING | configuration, "runs": [{"experiment": "trials", "trials": 1} | run]}
     (folder / "run.json").write_text(json.dumps(whole))
 
 

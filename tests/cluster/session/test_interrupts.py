@@ -3,10 +3,19 @@
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
 from tautune.cluster.session.signals import interrupt_waits
+
+
+@pytest.fixture(autouse=True)
+def usual_handler() -> Iterator[None]:
+    """Handles SIGINT as Python does, whatever a test before has left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_in_a_hook_around_a_fork_is_not_lost() -> None:

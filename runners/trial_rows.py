@@ -1,0 +1,71 @@
+"""The rows of a tuning's trials as trials.jsonl has them: read, and sorted by a column."""
+
+import difflib
+from typing import Any, Literal, NotRequired, TypedDict, cast
+
+from tautune.records.errors import InputError
+from tautune.records.storage import Folder, reading
+from tautune.records.typed import Count, FileName, Misshapen, NotNegative, Object, decode
+from tautune.runners.trials import COLUMNS
+
+Json = dict[str, Any]
+
+
+class Row(TypedDict):
+    """What trials.jsonl holds of a trial."""
+
+    number: NotRequired[Count | None]
+    trial: FileName
+    experiment: FileName
+    config: Object
+    state: Literal["running", "finished", "stopped", "diverged", "failed", "interrupted"]
+    validation_accuracy: float
+    validation_accuracy_deviation: float
+    validation_loss: float
+    training_accuracy: float
+    training_loss: float
+    epochs: Count
+    epochs_trained: Count
+    epochs_run: Count
+    diverged_step: int | None
+    seconds: NotNegative
+    host: str
+    history: NotRequired[list[Object]]
+    failure: NotRequired[str]
+
+
+def read_rows(folder: Folder) -> list[Json]:
+    """Returns the rows of trials.jsonl, the best first; none if there is no such file.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = folder / "trials.jsonl"
+    with reading(path):
+        lines = path.read_bytes().splitlines() if path.exists() else []
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(cast("Json", decode(line, Row)))
+        except Misshapen as error:
+            raise InputError(f"{path} is damaged in line {number}: {error}; `tautune resume` writes it anew") from None
+    return rows
+
+
+def sorted_rows(rows: list[Json], by: str) -> list[Json]:
+    """Returns the rows by a column or a hyperparameter, descending for "-name"; those without it come last.
+
+    Raises:
+        InputError: there is no such column.
+    """
+    name = by.removeprefix("-")
+    own = ("number", *COLUMNS)
+    known = [*own, *{name for row in rows for name in row["config"]}]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3) or known
+        raise InputError(f"--sort: there is no column {name!r}; did you mean {', '.join(near)}?")
+    values = [(row.get(name) if name in own else row["config"].get(name), row) for row in rows]
+    have = [(value, row) for value, row in values if value is not None]
+    numbers = all(isinstance(value, int | float) for value, _ in have)
+    have.sort(key=lambda pair: pair[0] if numbers else str(pair[0]), reverse=by.startswith("-"))
+    return [row for _, row in have] + [row for value, row in values if value is None]
