@@ -145,30 +145,36 @@ class Branching(nn.Module):
         return outputs if outputs.sum() > -1e9 else -outputs
 
 
+def stopped(folder: Path, how: signal.Signals) -> tuple[int, str]:
+    """Runs a grid until a tenth of it is there, and then ends it. Returns its exit code and what it said of that."""
+    options = "--delays 0,1 --learning-rates 0.1:0.4:20 --steps 500 --mini-batch 32 --points-per-trial 4"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tautune", "grid", "digits", *options.split(), "--output", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("RAY_A")},
+    )
+    assert process.stdout is not None
+    assert "points" in process.stdout.readline()
+    process.send_signal(how)
+    _, error = process.communicate(timeout=120)
+    return process.returncode, error
+
+
 @pytest.mark.process
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])  # SIGINT: test_sweep
-def test_a_run_that_is_stopped_or_killed_goes_on_from_its_points(tmp_path: Path, how: signal.Signals) -> None:
-    options = "--delays 0,1 --learning-rates 0.1:0.4:20 --steps 500 --mini-batch 32 --points-per-trial 4"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_A")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tautune", "grid", "digits", *options.split(), "--output", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    assert process.stdout is not None
-    assert "points" in process.stdout.readline()  # a tenth is there
-    process.send_signal(how)
-    _, error = process.communicate(timeout=120)
-    if how is signal.SIGTERM:
-        assert process.returncode == 130
-        assert error.splitlines()[-1].startswith("tautune: stopped; the points trained so far are in")
+def test_a_run_that_is_stopped_and_killed_goes_on_from_its_points(tmp_path: Path) -> None:
+    code, error = stopped(tmp_path, signal.SIGTERM)  # SIGINT: test_sweep
+    assert code == 130
+    assert error.splitlines()[-1].startswith("tautune: stopped; the points trained so far are in")
+    interrupted = rows_of(tmp_path)
+    stopped(tmp_path, signal.SIGKILL)
     kept = rows_of(tmp_path)
-    assert 0 < len(kept) < 40
+    assert 0 < len(interrupted) < len(kept) < 40
+    assert all(row in kept for row in interrupted)
     rates = tuple(float(f"{0.1 * 4 ** (i / 19):.6g}") for i in range(20))
     grid = replace(GRID, delays=(0, 1), learning_rates=rates, steps=500, seeds=1, points_per_trial=4)
     _, printed = run(grid, tmp_path)

@@ -208,26 +208,33 @@ def test_what_is_measured_is_the_study_that_was_given_and_not_the_registered_one
         assert thresholds.points[0].measured == pytest.approx(2 / 16, rel=1e-3)
 
 
-@pytest.mark.process
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])  # SIGTERM: test_grid
-def test_a_stopped_run_loses_nothing_and_the_same_command_continues(how: signal.Signals, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tautune", "sweep", "digits", "--delays", "16", "--output", str(tmp_path / "out")]
-    file = tmp_path / "out" / "measurements" / "delay=16_seed=0.json"
+def stopped(command: list[str], file: Path, samples: int, how: signal.Signals) -> tuple[int, str]:
+    """Runs a sweep until it has so many samples, and then ends it. Returns its exit code and what it printed."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        while not (file.exists() and len(json.loads(file.read_text())["samples"]) >= 2):
+        while not (file.exists() and len(json.loads(file.read_text())["samples"]) >= samples):
             assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(how)
         printed, _ = process.communicate(timeout=60)
     finally:
         process.kill()
-    if how is not signal.SIGKILL:
-        assert process.returncode == 130
-        assert "the same sweep with this output continues it" in printed.splitlines()[-1]
-        assert (tmp_path / "out" / "thresholds.json").exists()
+    return process.returncode, printed
+
+
+@pytest.mark.process
+def test_a_stopped_run_loses_nothing_and_the_same_command_continues(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tautune", "sweep", "digits", "--delays", "16", "--output", str(tmp_path / "out")]
+    file = tmp_path / "out" / "measurements" / "delay=16_seed=0.json"
+    code, printed = stopped(command, file, 2, signal.SIGINT)  # SIGTERM: test_grid
+    assert code == 130
+    assert "the same sweep with this output continues it" in printed.splitlines()[-1]
+    assert (tmp_path / "out" / "thresholds.json").exists()
+    interrupted = json.loads(file.read_text())
+    stopped(command, file, len(interrupted["samples"]) + 1, signal.SIGKILL)
     kept = json.loads(file.read_text())
     assert not kept["done"]
+    assert kept["samples"][: len(interrupted["samples"])] == interrupted["samples"]
     carry_out(Sweep(study="digits", delays=(16,), departures=False), tmp_path / "out", SweepListener())
     whole = json.loads(file.read_text())
     assert whole["done"]
