@@ -192,7 +192,7 @@ def _small(usual: type[Any], started: list[Any]) -> type[Any]:
         def start_ray_processes(self) -> None:
             """Starts them and waits until the node is known, for which Ray would look once a second."""
             super().start_ray_processes()
-            for _ in range(1000):
+            for _ in range(250):  # then Ray waits on
                 if self.get_gcs_client().get_all_node_info(timeout=10):
                     break
                 time.sleep(0.02)
