@@ -1,5 +1,6 @@
 """Which class an image is of, by a refitted model with the normalization that it was trained with."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,8 @@ def predict(folder: Folder, files: list[Path], *, model: str | Model | None = No
         network.load_state_dict(kept["training"]["model"])
     except InputError:
         raise
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
+    except (Exception, SystemExit) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(f"{folder / 'model.pt'} does not fit the model of its study: {reason}") from None
     normalize = Normalization(kept["training"]["mean"], kept["training"]["deviation"])
     images = Images(inputs, torch.zeros(len(inputs), dtype=torch.int64))
@@ -92,9 +93,11 @@ def _read(file: Path, shape: tuple[int, ...], *, tokens: bool = False) -> Tensor
         raise InputError(f"{file}: this model takes arrays of shape {shape}, not images; give it as .npy")
     channels, height, width = shape
     try:
-        with Image.open(file) as image:
-            picture = _eight_bits(ImageOps.exif_transpose(image), file)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # a few bytes can be gigabytes of pixels
+            with Image.open(file) as image:
+                picture = _eight_bits(ImageOps.exif_transpose(image), file)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{file} is no image that can be read: {error}") from None

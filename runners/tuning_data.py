@@ -26,7 +26,7 @@ def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:
         where = study.source or f"the study {study.name}"
         try:
             data = study.data()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             message = f"{where}: its data: {type(error).__name__}: {error}"
             raise InputError(f"{traceback.format_exc()}{message}") from None
         if not isinstance(data, ImageData):
@@ -48,7 +48,7 @@ def try_model(study: TuningStudy, data: ImageData) -> None:
     try:
         with torch.random.fork_rng(devices=[]):
             build(study.model, data.train.shape, data.classes, own)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         values = ", ".join(f"{name}={value}" for name, value in own.items())
         message = f"the model of {study.name} cannot be built with {values}: {type(error).__name__}: {error}"
         raise InputError(f"{traceback.format_exc()}{message}" if callable(study.model) else message) from None

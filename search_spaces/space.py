@@ -175,7 +175,7 @@ def _check_condition(name: str, entry: When, space: Space) -> None:
         return  # it is fixed: the condition holds or not, once and for all
     if not isinstance(parent, Categorical):
         raise ValueError(f"{name} depends on {entry.parameter}, which must be a tune.choice of the same space")
-    if list(space).index(entry.parameter) > list(space).index(name):
+    if list(space).index(entry.parameter) >= list(space).index(name):
         raise ValueError(f"{name} depends on {entry.parameter}, which must come before it in the space")
     strangers = [value for value in entry.values if value not in parent.categories]
     if strangers:

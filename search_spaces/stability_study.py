@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from tautune.search_spaces.names import check_study_name
 from tautune.trainables.theory.preparation import prepare_problem
 from tautune.trainables.theory.problem import Loss, Problem, flatten
 
@@ -45,9 +46,7 @@ class StabilityStudy:
     """The file that defines the study, if it is a user's own."""
 
     def __post_init__(self) -> None:
-        name = self.name if isinstance(self.name, str) else ""
-        if not name.strip() or set("/\\\0") & set(name) or name[0] == ".":
-            raise ValueError(f"name must be a word that can name a folder, not {self.name!r}")
+        check_study_name(self.name)
         if not callable(self.model):
             raise ValueError(f"model must be a function that returns a torch Module, or one, not {self.model!r}")
         if not callable(self.loss):

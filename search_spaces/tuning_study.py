@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tautune.search_spaces.catalogue import check_hyperparameters
-from tautune.search_spaces.names import check_name
+from tautune.search_spaces.names import check_name, check_study_name
 from tautune.search_spaces.space import Space, active, check_space, domain_of, ends
 from tautune.trainables.classifier.data_files import DATA_NAMES
 from tautune.trainables.classifier.hyperparameters import (
@@ -58,7 +58,9 @@ class TuningStudy:
     """The file of a user's own study."""
 
     def __post_init__(self) -> None:
+        check_study_name(self.name)
         self._check_kinds()
+        self._check_defaults()
         own = names_of(self.model)
         check_space(self.space)
         check_hyperparameters(own, self.space)
@@ -83,12 +85,17 @@ class TuningStudy:
             )
         if not isinstance(self.space, dict):
             raise ValueError(f"space must be a dict of hyperparameters, not {_kind(self.space)}")
+
+    def _check_defaults(self) -> None:
+        for name in ("search", "scheduler"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} must be a name, not {getattr(self, name)!r}")
         for name in ("trials", "max_epochs", "examples"):
             value = getattr(self, name)
             optional = name == "examples" and value is None
-            if not optional and not (isinstance(value, int) and value >= 1):
+            if not optional and not (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
                 raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
-        if not 0 < self.validation_share < 1:
+        if not isinstance(self.validation_share, float) or not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must be in (0, 1), not {self.validation_share!r}")
 
     def hyperparameters(self, config: dict[str, Any]) -> dict[str, Any]:

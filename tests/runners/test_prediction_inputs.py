@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from tautune.records.errors import InputError
@@ -46,6 +47,17 @@ def keep(folder: Path, model: nn.Module, normalize: Normalization, *, study: str
         **more,
     }
     torch.save(kept, folder / "model.pt")
+
+
+def test_a_picture_of_too_many_pixels_is_refused(tmp_path: Path) -> None:
+    study = digits_mlp.STUDY
+    network = build(study.model, (1, 8, 8), 10, {})
+    none = Normalization.of(torch.zeros(3, 1, 8, 8))
+    keep(tmp_path, network, none, study="digits_mlp", shape=[1, 8, 8], classes=10)
+    file = tmp_path / "large.png"
+    Image.new("1", (13_000, 13_000)).save(file)  # 20 kB, and half a gigabyte of pixels in colour
+    with pytest.raises(InputError, match=r"large.png is no image that can be read: .*exceeds limit"):
+        predict(tmp_path, [file])
 
 
 def test_tokens_arrive_as_integers(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_spaces_are_checked_when_they_are_written() -> None:
         ({"dropout": tune.randn(0, 1)}, r"dropout must be in \[0, 1\], not -inf"),
         ({"batch_size": tune.qrandint(9, 15, 8)}, "batch_size has no multiple of 8 between 9 and 15"),
         ({"batch_size": tune.choice([])}, "batch_size is a choice of nothing"),
+        ({"layers": When("layers", (2,), tune.choice([1, 2]))}, "layers depends on layers, which must come before it"),
         ({"units_2": When("layers", (2,), 8)}, "units_2 depends on layers, which must be a tune.choice"),
         ({"layers": tune.choice([1, 2]), "units_2": When("layers", (3,), 8)}, "layers = 3, which is none of its"),
         ({"units_2": When("layers", (2,), 8), "layers": tune.choice([1, 2])}, "layers, which must come before it"),
@@ -75,6 +76,12 @@ def test_spaces_are_checked_when_they_are_written() -> None:
         ({"max_epochs": None}, "max_epochs must be an integer of at least 1, not None"),
         ({"examples": 1.5}, "examples must be an integer of at least 1, not 1.5"),
         ({"validation_share": 1}, r"validation_share must be in \(0, 1\), not 1"),
+        ({"validation_share": "a"}, r"validation_share must be in \(0, 1\), not 'a'"),
+        ({"trials": True}, "trials must be an integer of at least 1, not True"),
+        ({"search": None}, "search must be a name, not None"),
+        ({"name": ".."}, r"name must be a word that can name a folder, not '\.\.'"),
+        ({"name": "a\0b"}, r"name must be a word that can name a folder, not 'a\\x00b'"),
+        ({"name": "x" * 101}, "name must be a word that can name a folder, not 'xxx"),
     ],
 )
 def test_a_study_of_the_wrong_kinds_is_refused(changes: dict[str, Any], message: str) -> None:

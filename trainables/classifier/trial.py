@@ -91,7 +91,9 @@ class ClassifierTrial(tune.Trainable):
         try:
             self._build()
             return self._step()
-        except Exception:  # whatever a user's model raises is the result of this configuration
+        except (Exception, SystemExit) as error:  # whatever a user's model raises is the result of this configuration
+            if isinstance(error, SystemExit) and vars(error):  # Ray's, which carries its reason: the process has to end
+                raise
             self.broken = True
             return self._report([], [], 0.0, failure=traceback.format_exc())
 

@@ -48,14 +48,14 @@ def _check_few(problem: Problem) -> None:
     given = f"inputs of shape {tuple(inputs.shape)} and type {_type(inputs)}"
     try:
         outputs = problem.model(inputs)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         hint = "" if inputs.is_floating_point() else "; integers are for embeddings: give other inputs as float"
         raise ValueError(f"the model does not take {given}{hint} ({_line(error)})") from error
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Using a target size")  # torch broadcasts them all the same
             loss = problem.loss(outputs, targets)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         which = f"outputs of shape {shape} and targets of shape {tuple(targets.shape)} and type {_type(targets)}"
         raise ValueError(f"the loss does not take {which} ({_line(error)})") from error
@@ -138,7 +138,7 @@ def _type(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """Returns the type of an error and the first line of its message."""
     first = str(error).strip().partition("\n")[0][:200]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -160,7 +160,8 @@ def test_a_model_that_raises_is_a_failed_result_with_its_traceback() -> None:
     assert result["failure"].rstrip().endswith("ZeroDivisionError: mine")
 
 
-def test_a_model_that_raises_while_it_trains_is_one_too() -> None:
+@pytest.mark.parametrize("error", [RuntimeError("enough"), SystemExit("enough")])
+def test_a_model_that_raises_while_it_trains_is_one_too(error: BaseException) -> None:
     class Third(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -169,7 +170,7 @@ def test_a_model_that_raises_while_it_trains_is_one_too() -> None:
         def forward(self, inputs: Tensor) -> Tensor:
             self.calls += 1
             if self.calls > 30:
-                raise RuntimeError("enough")
+                raise error
             out: Tensor = self.inner(inputs)
             return out
 
