@@ -25,16 +25,16 @@ Json = dict[str, Any]
 class Point:
     """The largest stable learning rate at one delay, predicted and measured."""
 
-    delay: int
+    delay: Count
     """τ, in optimizer steps."""
-    predicted: float
+    predicted: Positive
     """Theory's learning rate, threshold/λ."""
-    measured: float
-    uncertainty: float
+    measured: Positive
+    uncertainty: NotNegative
     """± in learning rate: half the bracket's width and, with mini-batches, also the standard error over seeds."""
-    gradient_evaluations: int
+    gradient_evaluations: Count
     """Cost of the measurement, in passes over the data set."""
-    seeds: int
+    seeds: Count
 
     @property
     def relative_error(self) -> float:
@@ -66,15 +66,6 @@ class Escape:
     """Whether training left; if False, it was still at the minimum after its budget of `epochs`."""
 
 
-class _PointJson(TypedDict):
-    delay: Count
-    predicted: Positive
-    measured: Positive
-    uncertainty: NotNegative
-    gradient_evaluations: NotNegative
-    seeds: Count
-
-
 class ThresholdsJson(TypedDict):
     """What thresholds.json holds."""
 
@@ -83,7 +74,7 @@ class ThresholdsJson(TypedDict):
     momentum: float
     shifted: bool
     mini_batch: int | None
-    points: list[_PointJson]
+    points: list[Point]
     escapes: list[Escape]
 
 

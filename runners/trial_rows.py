@@ -1,17 +1,17 @@
 """The rows of a tuning's trials as trials.jsonl has them: read, and sorted by a column."""
 
 import difflib
-from typing import Any, Literal, NotRequired, TypedDict, cast
+from typing import Any, Literal, NotRequired, cast
 
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder, reading
 from tautune.records.typed import Count, FileName, Misshapen, NotNegative, Object, decode
-from tautune.runners.trials import COLUMNS
+from tautune.runners.trials import COLUMNS, Scores
 
 Json = dict[str, Any]
 
 
-class Row(TypedDict):
+class Row(Scores):
     """What trials.jsonl holds of a trial."""
 
     number: NotRequired[Count | None]
@@ -19,11 +19,6 @@ class Row(TypedDict):
     experiment: FileName
     config: Object
     state: Literal["running", "finished", "stopped", "diverged", "failed", "interrupted"]
-    validation_accuracy: float
-    validation_accuracy_deviation: float
-    validation_loss: float
-    training_accuracy: float
-    training_loss: float
     epochs: Count
     epochs_trained: Count
     epochs_run: Count

@@ -5,7 +5,7 @@ import io
 import json
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 from tautune.records.files import write_bytes, write_json
 from tautune.records.storage import Folder, make
@@ -25,12 +25,25 @@ COLUMNS = (
     "seconds",
     "host",
 )
-KEPT = ("validation_accuracy", "validation_accuracy_deviation", "validation_loss", "training_accuracy", "training_loss")
 BAD = ("diverged", "failed")
 WRITE_SECONDS = 1.0
 """Shortest pause in seconds between two writes while trials report: each one replaces whole files."""
 WRITE_SHARE = 20
 """Pause between two writes as a multiple of the time that a write takes: many trials make large files."""
+
+
+class Scores(TypedDict):
+    """How good a trial is at an epoch, in its result and in its row."""
+
+    validation_accuracy: float
+    validation_accuracy_deviation: float
+    validation_loss: float
+    training_accuracy: float
+    training_loss: float
+
+
+KEPT = tuple(Scores.__annotations__)
+"""What a row takes of a result."""
 
 
 class Trials:

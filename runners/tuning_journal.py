@@ -9,15 +9,9 @@ from tautune.records.journal import Event, open_journal, read_journal
 from tautune.records.storage import Folder
 from tautune.records.typed import Count, FileName, NotNegative, Object, shaped
 from tautune.runners.trial_rows import Row, read_rows
-from tautune.runners.trials import KEPT, Trials
+from tautune.runners.trials import Scores, Trials
 
 Json = dict[str, Any]
-REPORTED = (
-    *KEPT,
-    *("epochs", "diverged", "failed", "failure", "diverged_step", "history", "finished"),
-    *("time_total_s", "hostname", "training_iteration"),
-)
-"""What is kept of an epoch's result: all that a row is made of, and what schedulers look at."""
 
 
 class _Begin(TypedDict):
@@ -27,12 +21,7 @@ class _Begin(TypedDict):
     config: Object
 
 
-class _Reported(TypedDict):
-    validation_accuracy: float
-    validation_accuracy_deviation: float
-    validation_loss: float
-    training_accuracy: float
-    training_loss: float
+class _Reported(Scores):
     epochs: Count
     diverged: int | bool
     failed: int | bool
@@ -43,6 +32,10 @@ class _Reported(TypedDict):
     time_total_s: NotNegative
     hostname: str
     training_iteration: NotRequired[Count]
+
+
+REPORTED = tuple(_Reported.__annotations__)
+"""What is kept of an epoch's result: all that a row is made of, and what schedulers look at."""
 
 
 class _Result(TypedDict):

@@ -1,4 +1,4 @@
-"""Checks a name against those that are known."""
+"""Checks names: one of those that are known, or one of a user's own study."""
 
 import difflib
 from collections.abc import Iterable

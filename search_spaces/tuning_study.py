@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ class TuningStudy:
             optional = name == "examples" and value is None
             if not optional and not (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
                 raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
-        if not isinstance(self.validation_share, float) or not 0 < self.validation_share < 1:
+        if not isinstance(self.validation_share, Real) or not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must be in (0, 1), not {self.validation_share!r}")
 
     def hyperparameters(self, config: dict[str, Any]) -> dict[str, Any]:

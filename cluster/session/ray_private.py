@@ -159,7 +159,7 @@ def small_node(preloaded: list[str]) -> Iterator[dict[str, Any]]:
     try:
         yield {"_system_config": IMPATIENT | {"preload_python_modules": preloaded}}
     except BaseException:
-        if not import_module("ray").is_initialized():  # else `ray.shutdown` ends them, and waits for their answers
+        if not import_module("ray").is_initialized():  # else `ray.shutdown` ends them: it asks them first
             for node in started:
                 with suppress(Exception):
                     node.kill_all_processes(check_alive=False, allow_graceful=False)
