@@ -9,6 +9,7 @@ import pytest
 from tautune._tuned import extend, refit, resume
 from tautune.records.errors import InputError
 from tautune.runners.trust import check_trusted, is_own
+from tests.records.test_run_folder import TUNING
 
 STUDY = 'open({mark!r}, "w").close()\nraise RuntimeError("it ran")\n'
 
@@ -19,8 +20,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "evil.py").write_text(STUDY.format(mark=str(tmp_path / "mark")))
     found = tmp_path / "sent"
     found.mkdir()
-    kept = {"kind": "tuning", "format": 2, "study": str(tmp_path / "evil.py"), "space": {}, "set": {}, "seed": 0}
-    kept |= {"search": "random", "scheduler": "none", "data_dir": None}
+    kept = TUNING | {"study": str(tmp_path / "evil.py"), "scheduler": "none"}
     runs = [{"experiment": "trials", "trials": 1, "finished": "2026-01-01"}]
     (found / "run.json").write_text(json.dumps({"configuration": kept, "runs": runs}))
     (found / "best.json").write_text(json.dumps({"trial": "a", "config": {}, "epochs": 1, "history": [], "number": 1}))
