@@ -12,6 +12,7 @@ import ray
 from ray import tune
 
 from tautune.analysis.grids import GridSummary, conclude
+from tautune.cluster.session.fit import fit
 from tautune.cluster.session.session import RETRIES, ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.errors import InputError, Interrupted, trial_failed
@@ -103,7 +104,7 @@ def _train(plan: GridPlan, shared: Json, keeper: "_OutcomeKeeper") -> None:
     size = plan.grid.points_per_trial or trial_size(len(keeper.points), slots, SMALLEST_TRIAL[plan.device])
     edges = [*range(0, len(keeper.points), size), len(keeper.points)]
     bounds = tune.grid_search(list(zip(edges, edges[1:], strict=False)))
-    results = tune.Tuner(
+    tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(GridTrial, **shared), plan.resources),
         param_space={"bounds": bounds},
         tune_config=tune.TuneConfig(reuse_actors=True, trial_dirname_creator=_dirname),
@@ -115,7 +116,8 @@ def _train(plan: GridPlan, shared: Json, keeper: "_OutcomeKeeper") -> None:
             failure_config=tune.FailureConfig(max_failures=RETRIES),
             verbose=0,
         ),
-    ).fit()
+    )
+    results = fit(tuner)
     if keeper.failure:
         raise InputError(f"{keeper.failure}; give fewer points per trial, a smaller model or shorter delays")
     for result in results:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from ray import tune
 
+from tautune.cluster.session.fit import fit
 from tautune.cluster.session.session import RETRIES
 from tautune.records.errors import Interrupted, RunFailed, trial_failed
 from tautune.records.files import write_json
@@ -81,9 +82,12 @@ def run_refit(plan: RefitPlan, folder: TuningFolder, listener: TuningListener) -
     start = {CONTINUES: {"checkpoint": str(found.path), "epochs": found.epochs}} if found else {}
     token = _LISTENER.set(listener)
     try:
-        (result,) = _make_tuner(best, best["config"] | start, trainable, state).fit()
+        results = fit(_make_tuner(best, best["config"] | start, trainable, state))
     finally:
         _LISTENER.reset(token)
+    if not len(results):  # Ctrl-C before there was a trial
+        raise _stopped()
+    result = results[0]
     if result.error:
         raise trial_failed("the refit", result.error, result.path)
     metrics = result.metrics or {}
@@ -92,9 +96,13 @@ def run_refit(plan: RefitPlan, folder: TuningFolder, listener: TuningListener) -
     if metrics.get("diverged"):
         raise RunFailed(f"the best configuration diverged on all training images, in epoch {metrics['epochs']}")
     if metrics.get("epochs") != best["epochs"] or result.checkpoint is None:
-        raise Interrupted("stopped; the same command goes on with the refit")
+        raise _stopped()
     with result.checkpoint.as_directory() as checkpoint:
         return _training((Path(checkpoint) / STATE).read_bytes())
+
+
+def _stopped() -> Interrupted:
+    return Interrupted("stopped; the same command goes on with the refit")
 
 
 def _training(content: bytes) -> Json:

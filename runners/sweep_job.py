@@ -13,6 +13,7 @@ from ray.tune.logger import TBXLoggerCallback
 
 from tautune.analysis.sweep_conclusion import conclude
 from tautune.analysis.thresholds import Thresholds
+from tautune.cluster.session.fit import fit
 from tautune.cluster.session.session import RETRIES, ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.errors import Interrupted, RunFailed, trial_failed
@@ -104,12 +105,15 @@ def _find_minimum(plan: SweepPlan, folder: SweepFolder, listener: SweepListener)
     trainable = tune.with_parameters(
         MinimumTrial, problem=ProblemParts.of(plan.problem), device=plan.device, begun=plan.cache.begun()
     )
-    results = tune.Tuner(
+    tuner = tune.Tuner(
         tune.with_resources(trainable, plan.resources),
         param_space={"tolerance": sweep.tolerance, "budget": sweep.budget},
         tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: "minimum"),
         run_config=_run_config(folder, [_DescentKeeper(plan.cache)], keep=2),
-    ).fit()
+    )
+    results = fit(tuner)
+    if not len(results):  # Ctrl-C before there was a trial
+        raise KeyboardInterrupt
     result = results[0]
     if result.error:
         raise trial_failed("the trial of minimum", result.error, result.path)
@@ -138,14 +142,14 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
     )
     measurements = [{"delay": s.delay, "seed": s.seed} for s in settings]  # short, since Tune displays it
     slots = ray.cluster_resources().get("CPU", 1) / plan.resources["CPU"]
-    results = tune.Tuner(
+    tuner = tune.Tuner(
         tune.with_resources(trainable, plan.resources),
         param_space={"measurement": tune.grid_search(measurements)},
         # Where all trials fit at once, the first actors to start must not take over the trials of other hosts.
         tune_config=tune.TuneConfig(reuse_actors=len(settings) > slots, trial_dirname_creator=_dirname),
         run_config=_run_config(folder, [keeper], keep=1),
-    ).fit()
-    for result in results:
+    )
+    for result in fit(tuner):
         if result.error:
             delay = result.config["measurement"]["delay"]
             raise trial_failed(f"the trial of delay {delay}", result.error, result.path)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tautune.cluster.session.capacity import holds, largest, node_shapes
+from tautune.cluster.session.fit import fit
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.errors import InputError, Interrupted, RunFailed, trial_failed
 from tautune.records.provenance import now, provenance
@@ -106,7 +107,7 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
         tuner = make_tuner(tuning, trainable, folder, plan.experiment, callback)
         try:
             with suppress(EndedInThread):
-                results = tuner.fit() if tuner else []
+                results = fit(tuner) if tuner else []
         except Exception:
             if journal.error:
                 raise journal.error from None

@@ -16,6 +16,7 @@ SETTINGS = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # trials without a GPU do not hide it
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours, see fit.py
 } | TUNE
 CLOSED = {"RAY_AUTH_MODE": "token", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """For a Ray of our own, whatever was set before: it asks for a token, and binds to 127.0.0.1 alone, on Linux too."""
