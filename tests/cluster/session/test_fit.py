@@ -38,13 +38,13 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_what_tune_has_when_it_ends_in_time_is_returned() -> None:
     tuner = Tuner(hangs=False)
-    assert fit(tuner) == ["what there is"]  # type: ignore[arg-type]
+    assert fit(tuner) == ["what there is"]
     assert tuner.asked
 
 
 def test_a_tune_that_does_not_end_is_left() -> None:
     tuner, begun = Tuner(hangs=True), time.monotonic()
-    assert fit(tuner) == []  # type: ignore[arg-type]
+    assert fit(tuner) == []
     assert tuner.asked
     assert GRACE <= time.monotonic() - begun < 30
 
@@ -55,4 +55,4 @@ def test_ctrl_c_before_tune_listens_ends_at_once() -> None:
             signal.raise_signal(signal.SIGINT)
             return ["went on"]
 
-    assert fit(Early(hangs=False)) == []  # type: ignore[arg-type]
+    assert fit(Early(hangs=False)) == []
