@@ -59,9 +59,10 @@ board: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
 	PYTHON=$(PYTHON) cluster/providers/setup.sh
 
-# Writes the names and versions of everything, for every platform; needs uv. What is locked stays as it is if it can.
+# Writes the name, version and digests of everything, for every platform; needs uv. What is locked stays as it is if it
+# can.
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,6 +1,7 @@
 """The command `tautune`. Heavy modules are imported only when a command needs them."""
 
 import atexit
+import errno
 import gc
 import json
 import os
@@ -98,7 +99,7 @@ def board(
 
     logs = results_folder(folder)
     if not logs.is_dir():
-        raise InputError(f"there is no folder {logs}; give one that `tautune sweep --output` wrote")
+        raise InputError(f"there is no folder {logs}; give one that a sweep, a grid or a tuning wrote")
     arguments = ["-m", "tensorboard.main", "--logdir", str(logs), "--port", str(port), "--host", "127.0.0.1"]
     unlisted = {f"FSSPEC_{name}_USE_LISTINGS_CACHE": "false" for name in ("S3", "GS")}  # otherwise new files are missed
     os.execve(sys.executable, [sys.executable, *arguments], os.environ | unlisted)
@@ -140,6 +141,10 @@ def main() -> None:
         _end(str(error), 130)
     except RunFailed as error:
         _end(str(error), 1)
+    except OSError as error:  # from wherever a path is first looked at
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _end(f"{str(error.filename)[:40]}…: {error.strerror}; give a shorter one", 2)
 
 
 def _freeze() -> None:
@@ -148,8 +153,10 @@ def _freeze() -> None:
 
 
 def _end(message: str, code: int) -> None:
-    *before, last = message.splitlines() or [""]
-    for line in before:  # a user's own traceback
-        print(line, file=sys.stderr)
-    print(f"tautune: {last.removeprefix('tautune: ')}", file=sys.stderr)
+    """Prints the message in one line, after the user's own traceback if it begins with one, and exits."""
+    if message.startswith(("Traceback ", "  File ")):
+        trace, _, message = message.rpartition("\n")
+        print(trace, file=sys.stderr)
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message.removeprefix("tautune: "))
+    print(f"tautune: {shown}", file=sys.stderr)
     raise SystemExit(code)

@@ -66,7 +66,7 @@ SplitSeed = Annotated[
     int, typer.Option(min=0, max=2**31, help="Seed of the splits: runs with other --seed share their splits.")
 ]
 Trust = Annotated[
-    bool, typer.Option("--trust", help="Run the study's file that FOLDER names, though FOLDER may be somebody else's.")
+    bool, typer.Option("--trust", help="Run the study's file that DIR names, even where DIR may be somebody else's.")
 ]
 Output = Annotated[
     str | None, typer.Option(help="New folder for the results, or s3://…, gs://…", show_default="results/STUDY")

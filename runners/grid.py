@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tautune.runners.devices import DEVICES
-from tautune.runners.named_study import check_named_study, is_built_in, study_name
+from tautune.runners.named_study import check_named_study, is_built_in, known_name, study_name
 from tautune.runners.shared import check, check_delays, check_types, folder_name
 from tautune.runners.sweep import DELAYS
 from tautune.trainables.theory import stability
@@ -89,7 +89,7 @@ class Grid:
     def configuration(self) -> Json:
         """Returns what two runs in one folder must have in common, as far as it is known without torch."""
         return {
-            "study": self.name,
+            **known_name(self.study),
             "momentum": self.momentum.value,
             "shifted": self.momentum.shifted,
             "steps": self.steps,

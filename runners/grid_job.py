@@ -19,6 +19,7 @@ from tautune.records.errors import InputError, Interrupted, trial_failed
 from tautune.records.grid_folder import GridFolder
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import ray_storage
+from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.grid import IN_WORKERS
 from tautune.runners.grid_plan import GridPlan
 from tautune.runners.listeners import GridListener
@@ -111,7 +112,7 @@ def _train(plan: GridPlan, shared: Json, keeper: "_OutcomeKeeper") -> None:
         run_config=tune.RunConfig(
             name="trials",
             **ray_storage(keeper.folder.path),
-            callbacks=[keeper],
+            callbacks=[FolderWatch(keeper.folder.path), keeper],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=RETRIES),
             verbose=0,

@@ -17,6 +17,11 @@ def study_name(study: StabilityStudy | str) -> str:
     return Path(study).stem if isinstance(study, str) else study.name
 
 
+def known_name(study: StabilityStudy | str) -> dict[str, str]:
+    """Returns {"study": its name}, or nothing for a file, which gives its study a name of its own."""
+    return {} if isinstance(study, str) and not is_built_in(study) else {"study": study_name(study)}
+
+
 def is_built_in(study: StabilityStudy | str) -> bool:
     """Returns whether the study is one of ours, whose module cannot be at fault."""
     return isinstance(study, str) and study in CATALOGUE

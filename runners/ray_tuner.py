@@ -11,6 +11,7 @@ from tautune.records.storage import ray_storage, read_bytes
 from tautune.records.tuning_folder import TuningFolder
 from tautune.runners import schedulers as scheduling
 from tautune.runners import searches as searching
+from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.methods import POPULATION
 from tautune.runners.replay import Replay
 from tautune.runners.suggestions import Suggestions
@@ -88,7 +89,7 @@ def _run_config(tuning: Tuning, folder: TuningFolder, experiment: str, callback:
     return tune.RunConfig(
         name=experiment,
         **ray_storage(folder.path),
-        callbacks=[callback, TensorBoardLog(callback)],
+        callbacks=[FolderWatch(folder.path), callback, TensorBoardLog(callback)],
         checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_frequency=interval),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tautune.runners.devices import DEVICES
-from tautune.runners.named_study import check_named_study, is_built_in, study_name
+from tautune.runners.named_study import check_named_study, is_built_in, known_name, study_name
 from tautune.runners.shared import check, check_delays, check_types, folder_name
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
@@ -99,7 +99,7 @@ class Sweep:
     def configuration(self) -> Json:
         """Returns what two runs in one folder must have in common, as far as it is known without torch."""
         return {
-            "study": self.name,
+            **known_name(self.study),
             "momentum": self.momentum.value,
             "shifted": self.momentum.shifted,
             "resolution": self.resolution,

@@ -21,6 +21,7 @@ from tautune.records.minimum_cache import MinimumCache
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import ray_storage
 from tautune.records.sweep_folder import SweepFolder
+from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.listeners import SweepListener
 from tautune.runners.sweep import IN_WORKERS, has_failed
 from tautune.runners.sweep_plan import SweepPlan
@@ -189,7 +190,7 @@ def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep
     return tune.RunConfig(
         name=folder.trials.name,
         **ray_storage(folder.path),
-        callbacks=[TBXLoggerCallback(), *callbacks],
+        callbacks=[FolderWatch(folder.path), TBXLoggerCallback(), *callbacks],
         checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=keep, checkpoint_at_end=True),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

@@ -1,6 +1,7 @@
 """A stability study: a training problem whose stability under delay is studied."""
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ class StabilityStudy:
             raise ValueError(f"model must be a function that returns a torch Module, or one, not {self.model!r}")
         if not callable(self.loss):
             raise ValueError(f"loss must be a function of outputs and targets, not {self.loss!r}")
-        if not 0 <= self.l2 < math.inf:
+        if isinstance(self.l2, bool) or not isinstance(self.l2, numbers.Real) or not 0 <= self.l2 < math.inf:
             raise ValueError(f"l2 must be at least 0 and finite, not {self.l2!r}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be torch.float64 or torch.float32, not {self.precision!r}")

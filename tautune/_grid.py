@@ -58,7 +58,8 @@ def grid(
         device: "cpu", "cuda" or "auto".
         points_per_trial: number of points that train together in a trial; with None, the fastest number is measured.
         bfloat16_queue: whether waiting gradients are stored in bfloat16.
-        output: folder for the results, or s3://…, gs://…; None means results/grid-STUDY.
+        output: folder for the results, or s3://…, gs://…; None means results/grid-NAME, with the name of
+            the study or of its file.
         progress: whether to print progress.
 
     Returns:

@@ -62,7 +62,8 @@ def sweep(
         departures: whether to measure also how soon training leaves the minimum above the threshold.
         tolerance: largest gradient norm, relative to its value where training began, that counts as a minimum.
         budget: largest number of gradient evaluations for reaching the minimum.
-        output: folder for the results, or s3://…, gs://…; None means results/STUDY.
+        output: folder for the results, or s3://…, gs://…; None means results/NAME, with the name of the
+            study or of its file.
         progress: whether to print progress.
 
     Returns:

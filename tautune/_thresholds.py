@@ -131,7 +131,10 @@ def _measured(wanted: Sweep, device: torch.device | str, on_record: Callable[[Me
         raise RunFailed(str(error)) from None
     failed = [record.settings.delay for record in found.records if record.threshold is None]
     if failed:
-        raise RunFailed(f"no threshold was found at delay {failed[0]}: training did not both stay and leave")
+        raise RunFailed(
+            f"no threshold was found at delay {failed[0]}: at all learning rates tried, training "
+            "either always left the minimum or never did"
+        )
     return conclude(
         found.records,
         study=wanted.name,

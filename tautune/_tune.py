@@ -63,7 +63,8 @@ def tune(
         seed: seed of the search and of the initial weights.
         split_seed: seed of the splits, which do not depend on `seed`.
         data_dir: folder in which data sets are looked for first.
-        output: a new folder for the results; None means results/NAME, with the study's name.
+        output: a new folder for the results; None means results/NAME, with the name of the
+            study or of its file.
         progress: whether to show progress on the terminal.
 
     Raises:
@@ -103,7 +104,7 @@ def carry_out(
         from tautune.runners.tuning_job import make_tuning
 
         tuning = make_tuning(study, asked)
-        folder = folder or check_new(output_folder(None, tuning.study.name))
+        folder = folder or check_new(output_folder(None, tuning.study.name))  # a study in Python
         plan = plan_tuning(tuning)
         with ray_session(in_workers=IN_TUNING):
             check_cluster(tuning, folder)
@@ -119,8 +120,8 @@ def _check_here(study: "TuningStudy | str", asked: Options, output: Place | None
         tuning_checks.check_built_in_data(study, asked.data_dir)
     if output is not None:
         return check_new(output_folder(str(output), ""))
-    if tuning_checks.is_built_in(study):
-        return check_new(output_folder(None, str(study)))
+    if isinstance(study, str):
+        return check_new(output_folder(None, Path(study).stem))
     return None
 
 

@@ -53,15 +53,27 @@ def read_cluster_file(path: Path) -> ClusterFile:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{where} is not YAML: {getattr(error, 'problem', error)}") from None
+        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
+        raise InputError(f"{path}{where} is not YAML: {problem}") from None
+    except RecursionError:
+        raise InputError(f"{path} is nested too deeply to be a cluster's file") from None
     if not isinstance(config, dict) or config.get("apiVersion"):
         raise InputError(f"{path} is not a file for `ray up`; give cluster.yaml or one of cluster/providers/")
     _check_schema(path, config)
     if config["provider"]["type"] == "local":
-        missing = [key for key in ("head_ip", "worker_ips") if key not in config["provider"]]
-        if missing:
-            raise InputError(f"{path}: provider lacks {missing[0]}, the addresses of your machines")
+        _check_addresses(path, config["provider"])
     return ClusterFile(path=path.resolve(), config=config)
+
+
+def _check_addresses(path: Path, provider: Json) -> None:
+    for key in ("head_ip", "worker_ips"):
+        if key not in provider:
+            raise InputError(f"{path}: provider lacks {key}, the addresses of your machines")
+    head, workers = provider["head_ip"], provider["worker_ips"]
+    if not isinstance(head, str) or not head:
+        raise InputError(f"{path}: provider.head_ip must be an address, not {head!r}")
+    if not isinstance(workers, list) or not all(isinstance(worker, str) and worker for worker in workers):
+        raise InputError(f"{path}: provider.worker_ips must be a list of addresses, not {workers!r}")
 
 
 def _check_schema(path: Path, config: Json) -> None:

@@ -1,5 +1,6 @@
-"""Runs Ray Tune's tuner, and ends it soon after Ctrl-C."""
+"""Runs Ray Tune's tuner, ends it soon after Ctrl-C, and tells in one line what stopped it."""
 
+import errno
 import os
 import signal
 import threading
@@ -10,6 +11,11 @@ from typing import Any
 
 from ray import tune
 
+from tautune.records.errors import InputError, RunFailed
+from tautune.records.storage import reason
+
+OF_THE_STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT, errno.EACCES, errno.ESTALE}
+"""What a disk says that is full, read-only, broken, or gone."""
 GRACE = 1.5
 """Time in seconds that Ctrl-C gives trials to end: Tune would wait for processes that are starting, often for ten."""
 OURS = "TUNE_DISABLE_SIGINT_HANDLER"
@@ -17,12 +23,31 @@ OURS = "TUNE_DISABLE_SIGINT_HANDLER"
 
 
 def fit(tuner: tune.Tuner) -> Any:
-    """Returns the tuner's results; after Ctrl-C, those that there are, or none."""
+    """Returns the tuner's results; after Ctrl-C, those that there are, or none.
+
+    Raises:
+        InputError, RunFailed: what a callback of ours raised, of which Tune makes a traceback; or the storage refused
+            to hold Tune's own files.
+    """
     try:
         with _stopping_soon():
             return tuner.fit()
     except KeyboardInterrupt:
         return []
+    except Exception as error:
+        raise _reason(error) from None
+
+
+def _reason(error: Exception) -> Exception:
+    """Returns what was raised first: an error of ours, or one of the storage's in our words; else the error itself."""
+    first: BaseException | None = error
+    while first is not None:
+        if isinstance(first, InputError | RunFailed):
+            return first
+        if isinstance(first, OSError) and first.errno in OF_THE_STORAGE:
+            return RunFailed(f"Ray Tune cannot keep its files: {reason(first)}")
+        first = first.__cause__ or first.__context__
+    return error
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from tautune._tuned import extend
 from tautune.records.errors import InputError, RunFailed
+from tautune.records.journal import FILE
 from tautune.runners.tensorboard_log import BEST
 from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_job import make_tuning
@@ -113,6 +114,27 @@ def test_a_diverged_trial_ends_at_once_and_is_never_the_best(search: str, schedu
         assert float(row["validation_loss"]) == DIVERGED_VALIDATION_LOSS
         assert float(row["validation_accuracy"]) == 0
     assert all(np.isfinite(float(row["training_loss"])) for row in rows_of(tmp_path / "out"))
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+@pytest.mark.parametrize(("search", "scheduler"), COMBINATIONS[1:])
+def test_no_search_and_no_scheduler_meets_a_number_that_is_not_finite(
+    search: str, scheduler: str, tmp_path: Path
+) -> None:
+    space = {"learning_rate": tune.loguniform(1e-3, 1e6), "optimizer": "sgd"}  # a third of them diverges
+    best, _ = run(replace(SMALL, space=space), search, scheduler, tmp_path / "out", trials=6, seed=1)
+    rows = rows_of(tmp_path / "out")
+    assert len(rows) == 6
+    assert any(row["state"] == "diverged" for row in rows)
+    assert not best["diverged"]
+    journal = (tmp_path / "out" / FILE).read_text()
+    assert len(journal.splitlines()) > 12
+    for text in (journal, *((tmp_path / "out" / name).read_text() for name in ("trials.jsonl", "best.json"))):
+        assert "NaN" not in text
+        assert "Infinity" not in text
+    for row in rows:
+        assert all(np.isfinite(float(row[name])) for name in ("training_loss", "validation_loss"))
 
 
 @pytest.mark.ray

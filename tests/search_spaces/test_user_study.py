@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ray import cloudpickle
 
+import tautune
 from tautune import search_spaces
 from tautune.search_spaces.study_sources import sources_of
 from tautune.search_spaces.tuning_study import TuningStudy
@@ -161,3 +162,20 @@ print(problem.value_and_gradient(problem.point)[0])
     done = subprocess.run([sys.executable, "-c", program], input=pickled, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     assert float(done.stdout) == value
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_file_whose_study_has_another_name_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my_study.py").write_text(
+        "from dataclasses import replace\n"
+        "from tautune.search_spaces.quadratic import STUDY as ours\n"
+        "STUDY = replace(ours, name='another')\n"
+    )
+    for delays in ([0], [0, 2]):
+        thresholds = tautune.sweep("my_study.py", delays=delays, departures=False)
+        grid = tautune.grid("my_study.py", delays=delays, learning_rates=[0.1, 0.2], steps=3)
+    assert thresholds.path == tmp_path / "results/my_study"
+    assert [point.delay for point in thresholds.points] == [0, 2]
+    assert len(grid.trials) == 4

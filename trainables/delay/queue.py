@@ -74,7 +74,9 @@ class GradientQueue(OptimizerWrapper):
         copy: bool = False,
     ) -> None:
         if not isinstance(optimizer, Optimizer) or isinstance(optimizer, GradientQueue):
-            raise ValueError(f"optimizer must be a torch.optim.Optimizer without a delay, not {optimizer!r:.80}")
+            raise ValueError(
+                f"optimizer must be a torch.optim.Optimizer without a delay, not {type(optimizer).__name__}"
+            )
         if storage is not None and not storage.is_floating_point:
             raise ValueError(f"storage must be a floating-point dtype, not {storage}")
         schedule = as_schedule(delay)

@@ -37,7 +37,7 @@ def _check_data(problem: Problem) -> None:
         if tensor.ndim == 0 or len(tensor) == 0:
             raise ValueError(f"there are no examples: {name} have the shape {tuple(tensor.shape)}")
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise ValueError(f"{int((~tensor.isfinite()).sum())} values of the {name} are not finite")
+            raise ValueError(f"{int((~tensor.isfinite()).sum())} of the values in the {name} are not finite")
     if len(problem.inputs) != len(problem.targets):
         raise ValueError(f"there are {len(problem.inputs)} inputs and {len(problem.targets)} targets")
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tautune.trainables.theory.problem import Problem, flatten
 from tautune.trainables.theory.sharpness import largest_eigenvalue
+from tautune.trainables.threshold.kinks import gradient_jumps
 from tautune.trainables.threshold.minimum import ROUNDING, Minimum
 
 ONE_STEP_AWAY = 1e-3
@@ -20,11 +21,11 @@ FEW = 16
 TRAINED = 1e-3
 """Smallest starting gradient norm, as a fraction of the largest of a few single examples: for a network that is already
 trained, its own gradient norm is no scale."""
-PROBES = {torch.float64: (1e-5, 3e-5), torch.float32: (1e-3, 3e-3)}
-"""Distances, relative to ‖x‖, at which the gradient is compared with the one that the curvature predicts."""
-KINKED = 0.3
-"""Relative difference of these two gradients above which the gradient jumps. Measured: 1e-5 to 1e-2 in smooth networks,
-0.5 to 60 with ReLU."""
+ENDLESS_STEP, ENDLESS_GRADIENT = 0.01, 0.1
+"""Length of a Newton step relative to ‖x‖, and the factor left of the gradient norm, above which there is no minimum,
+but a loss that falls for ever. Expected for separable classes without L2: 0.07 and 1/e; at minima, both vanish."""
+LOOSEST = 0.1
+"""Largest tolerance that a sweep takes."""
 PROGRESS = 0.5
 """Factor by which the gradient norm has to shrink in a round: at a kink, slower progress is not worth waiting for."""
 
@@ -57,7 +58,7 @@ class Descent:
         self.tolerance = max(tolerance, ROUNDING.get(self.x.dtype, 0.0))
         self.evaluations = 0
         self.allowed = budget
-        self.stalled = self.kinked = False
+        self.stalled = self.kinked = self.endless = False
         self.loss, gradient = self._evaluate(self.x)
         self.norm = float(gradient.norm())
         self.start_norm = self.norm and max(self.norm, TRAINED * self._norm_of_examples())
@@ -82,7 +83,8 @@ class Descent:
         if not (self.reached or self.exhausted):
             before = self.norm
             self.round(200)
-            self.kinked = not self.reached and self.norm > PROGRESS * before and self._gradient_jumps()
+            slow = not self.reached and self.norm > PROGRESS * before
+            self.kinked = slow and gradient_jumps(self._evaluate, self._curvature, self.x)
         if self.reached and self.tolerance <= ONE_STEP_AWAY:
             self.polish()
         return self.reached or self.exhausted
@@ -110,29 +112,38 @@ class Descent:
         size = len(self.x)
 
         def multiply(v: NDArray[np.float64]) -> NDArray[np.float64]:
-            self.evaluations += 2  # a Hessian-vector product costs about two gradients
-            return self._flat(self.problem.hessian_vector_product(self.x, torch.as_tensor(v.ravel()).to(self.x)))
+            return self._flat(self._curvature(torch.as_tensor(v.ravel()).to(self.x)))
 
         operator = LinearOperator((size, size), matvec=multiply, dtype=np.float64)
         newton, _ = cg(operator, self._flat(gradient), rtol=1e-5, maxiter=products)
         x = self.x - torch.as_tensor(newton).to(self.x)
         loss, gradient = self._evaluate(x)
-        if float(gradient.norm()) < self.norm:
+        left = float(gradient.norm()) / self.norm if self.norm else 0.0
+        step = float((x - self.x).norm())
+        self.endless = left > ENDLESS_GRADIENT and step > ENDLESS_STEP * float(self.x.norm())
+        if left < 1:
             self._accept(x, loss, gradient)
 
     def minimum(self) -> Minimum:
         """Returns the point that was reached, with its sharpness.
 
         Raises:
-            MinimumNotReached: the gradient norm is above the tolerance, or the curvature is positive in no direction
-                or negative in one (a saddle).
+            MinimumNotReached: the gradient norm is above the tolerance, the loss falls for ever, or the curvature is
+                positive in no direction or negative in one (a saddle).
         """
         if not self.reached:
             raise MinimumNotReached(
                 self._kink_message()
                 if self.kinked
                 else f"no minimum within {self.evaluations} gradient evaluations: the gradient norm is "
-                f"{self.gradient_norm:.2g} of its start, {self.tolerance:.2g} is needed"
+                f"{self.gradient_norm:.2g} of its start, {self.tolerance:.2g} is needed. A larger budget may reach it, "
+                "unless parameters without L2 (biases, the scales of normalization layers) grow without bound: those "
+                "can be frozen; `tautune grid` needs no minimum"
+            )
+        if self.endless:
+            raise MinimumNotReached(
+                "no minimum: the loss falls for ever while the weights grow, as with separable classes; add L2, which "
+                "bounds the weights, or use `tautune grid`, which needs no minimum"
             )
         top = largest_eigenvalue(lambda v: self.problem.hessian_vector_product(self.x, v), self.x)
         if top.value <= 0:
@@ -165,26 +176,16 @@ class Descent:
             norms.append(float(flatten(p.grad for p in self.problem.parameters if p.grad is not None).norm()))
         return max(norms)
 
-    def _gradient_jumps(self) -> bool:
-        """Returns whether the gradient a little downhill of x differs from what the curvature at x predicts."""
-        _, gradient = self._evaluate(self.x)
-        downhill = -gradient / gradient.norm()
-        bend = self.problem.hessian_vector_product(self.x, downhill)
-        self.evaluations += 2
-        for probe in PROBES[self.x.dtype]:
-            distance = probe * (float(self.x.norm()) or 1.0)
-            _, beyond = self._evaluate(self.x + distance * downhill)
-            if float((beyond - gradient - distance * bend).norm()) > KINKED * distance * float(bend.norm()):
-                return True
-        return False
-
     def _kink_message(self) -> str:
         looser = float(f"{2 * self.gradient_norm:.1g}")
+        tolerance = (
+            f"; with the tolerance {looser:g}, thresholds are measured at the point that was reached, where the "
+            "sharpness is uncertain by a few percent"
+        )
         return (
-            f"no minimum: the gradient norm stays at {self.gradient_norm:.2g} of its start, because the loss has kinks "
-            "(ReLU, max-pooling), where its gradient jumps. A smooth activation (tanh, GELU, softplus) with average "
-            f"pooling has a minimum; a tolerance of {looser:g} measures at the point that was reached, where the "
-            "sharpness is uncertain by a few percent; `tautune grid` needs no minimum"
+            f"no minimum: the gradient norm stays at {self.gradient_norm:.2g} of its start, because the gradient of "
+            "this loss jumps (at the kinks of ReLU or max-pooling). A smooth activation (tanh, GELU, softplus) with "
+            f"average pooling has a minimum{tolerance if looser <= LOOSEST else ''}; `tautune grid` needs no minimum"
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -203,6 +204,10 @@ class Descent:
     def _evaluate(self, x: Tensor) -> tuple[float, Tensor]:
         self.evaluations += 1
         return self.problem.value_and_gradient(x)
+
+    def _curvature(self, v: Tensor) -> Tensor:
+        self.evaluations += 2  # a Hessian-vector product costs about two gradients
+        return self.problem.hessian_vector_product(self.x, v)
 
     def _evaluate_flat(self, z: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         loss, gradient = self._evaluate(torch.as_tensor(z).to(self.x))

@@ -1,6 +1,7 @@
 """The providers' files against what reads them: Ray's schema, Google's and Kubernetes' descriptions, rsync, bash."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -33,7 +34,7 @@ def read(file: Path) -> dict[str, Any]:
 
 def locked_ray() -> str:
     lock = (ROOT / "requirements.lock").read_text().splitlines()
-    (version,) = [line.removeprefix("ray==") for line in lock if line.startswith("ray==")]
+    (version,) = [line.removeprefix("ray==").split()[0] for line in lock if line.startswith("ray==")]
     return version
 
 
@@ -111,9 +112,13 @@ def test_the_container_asks_for_a_token_too() -> None:
     assert "--env RAY_AUTH_MODE=token" in read(ROOT / "cluster.yaml")["docker"]["run_options"]
 
 
-def test_the_lock_has_names_and_versions_and_no_registry() -> None:
-    lock = (ROOT / "requirements.lock").read_text().splitlines()
-    assert all("==" in line and "/" not in line and not line.startswith("-") for line in lock)
+def test_the_lock_has_names_versions_and_digests_and_no_registry() -> None:
+    lock = (ROOT / "requirements.lock").read_text().replace("\\\n", " ").splitlines()
+    for line in lock:
+        package, *digests = line.split("--hash=")
+        assert re.fullmatch(r"[a-z0-9._-]+==[a-zA-Z0-9.+!_-]+(\s*;.+)?", package.strip()), line
+        assert digests, line
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}\s*", digest) for digest in digests), line
 
 
 def test_google_knows_every_field_of_the_instances() -> None:

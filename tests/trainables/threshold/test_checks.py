@@ -52,7 +52,7 @@ def each(outputs: Tensor, targets: Tensor) -> Tensor:
 BAD: dict[str, dict[str, Any]] = {
     r"there are no examples: inputs have the shape \(0, 4\)": {"inputs": INPUTS[:0], "targets": TARGETS[:0]},
     "there are 10 inputs and 7 targets": {"targets": TARGETS[:7]},
-    "2 values of the inputs are not finite": {
+    "2 of the values in the inputs are not finite": {
         "inputs": INPUTS.clone().index_fill(1, torch.tensor([2]), float("nan"))[:2],
         "targets": TARGETS[:2],
     },

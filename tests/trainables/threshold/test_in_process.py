@@ -7,8 +7,9 @@ from tautune.search_spaces import quadratic
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.theory.preparation import prepare_problem
-from tautune.trainables.threshold.descent import MinimumNotReached
+from tautune.trainables.threshold.descent import Descent, MinimumNotReached
 from tautune.trainables.threshold.in_process import measure_in_process
+from tautune.trainables.threshold.kinks import gradient_jumps
 from tautune.trainables.threshold.record import MeasurementRecord
 
 
@@ -37,7 +38,7 @@ def test_kinks_are_told_early_and_a_looser_tolerance_measures_there() -> None:
     torch.manual_seed(0)
     inputs, targets = torch.randn(200, 1, 8, 8), torch.randint(10, (200,))
     problem = prepare_problem(relu_network(), cross_entropy, inputs, targets, l2=1e-2)
-    with pytest.raises(MinimumNotReached, match=r"its gradient jumps.*a tolerance of 0\.\d+ measures"):
+    with pytest.raises(MinimumNotReached, match=r"gradient of this loss jumps.*with the tolerance 0\.\d+, thresholds"):
         measure_in_process(problem, [0])
     problem = prepare_problem(relu_network(), cross_entropy, inputs, targets, l2=1e-2)
     minimum, (at_once, late) = measure_in_process(problem, [0, 3], tolerance=0.1)
@@ -46,6 +47,34 @@ def test_kinks_are_told_early_and_a_looser_tolerance_measures_there() -> None:
         assert record.threshold is not None
         theory = stability.max_stable_learning_rate(minimum.sharpness, delay)
         assert record.threshold.learning_rate == pytest.approx(theory, rel=1e-3)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("precision", [torch.float64, torch.float32])
+def test_a_smooth_network_with_a_slow_descent_has_no_kinks(precision: torch.dtype) -> None:
+    torch.manual_seed(0)
+    normalized = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3))
+    inputs, targets = torch.randn(120, 5), torch.randint(3, (120,))
+    smooth = Descent(prepare_problem(normalized, cross_entropy, inputs, targets, l2=0.02, precision=precision))
+    images, digits = torch.randn(200, 1, 8, 8), torch.randint(10, (200,))
+    kinked = Descent(prepare_problem(relu_network(), cross_entropy, images, digits, l2=1e-2, precision=precision))
+    jumps = []
+    for descent in (smooth, kinked):
+        found = []
+        for _ in range(4):
+            descent.round(200)
+            found.append(gradient_jumps(descent._evaluate, descent._curvature, descent.x))
+        jumps.append(found)
+    assert not any(jumps[0])
+    assert any(jumps[1])
+
+
+def test_a_loss_that_falls_for_ever_has_no_minimum() -> None:
+    torch.manual_seed(0)
+    inputs = torch.randn(120, 5)
+    separable = prepare_problem(nn.Linear(5, 2), cross_entropy, inputs, (inputs[:, 0] > 0).long())
+    with pytest.raises(MinimumNotReached, match="the loss falls for ever while the weights grow.*add L2"):
+        measure_in_process(separable, [0])
 
 
 def test_what_cannot_be_measured_is_said_before_anything_is() -> None:

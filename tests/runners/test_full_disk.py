@@ -1,0 +1,75 @@
+"""A disk that fills up during a run, or a folder that goes away: one line, nothing damaged, and it goes on later."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tautune
+
+pytestmark = pytest.mark.process
+
+SWEEP = ("sweep", "quadratic", "--delays", ",".join(map(str, range(40))), "--no-departures")
+GRID = ("grid", "quadratic", "--learning-rates", "4000", "--steps", "200")
+TUNING = ("tune", "digits_mlp", "--trials", "6", "--max-epochs", "3")
+SIZE = 40 * 2**20
+ROOM = 300 * 2**10
+"""Bytes that the disk has for a run: some of its files find room, and none of the runs does as a whole."""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, full but for `ROOM`: `ballast` holds the rest."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(tmp_path)]
+    if os.getuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a file system can be mounted by root alone, and not in every container")
+    try:
+        (tmp_path / "ballast").write_bytes(bytes(SIZE - ROOM))
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)
+
+
+def tautune_with(*arguments: str, output: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tautune", *arguments]
+    if arguments[0] != "resume":
+        command += ["--output", str(output)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200)
+
+
+@pytest.mark.parametrize("arguments", [SWEEP, GRID, TUNING], ids=lambda arguments: arguments[0])
+def test_a_full_disk_stops_a_run_in_one_line_and_it_goes_on_when_there_is_room(
+    arguments: tuple[str, ...], disk: Path
+) -> None:
+    output = disk / "out"
+    stopped = tautune_with(*arguments, output=output)
+    assert stopped.returncode == 1, stopped.stderr
+    (line,) = stopped.stderr.splitlines()
+    assert line.startswith(f"tautune: {output}/")
+    assert line.endswith(" cannot be written: No space left on device")
+    assert not list(output.rglob("*.part"))
+    (disk / "ballast").unlink()
+    again = ("resume", str(output)) if arguments is TUNING else arguments
+    whole = tautune_with(*again, output=output)
+    assert whole.returncode == 0, whole.stderr
+    wanted = {"sweep": 40, "grid": 4000 * 7, "tune": 6}[arguments[0]]
+    assert len(tautune.load(output).trials) == wanted
+
+
+def test_a_folder_that_goes_away_stops_a_run_in_one_line(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "tautune", *SWEEP, "--output", str(output)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + 90
+        while not any(output.glob("measurements/*")):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        shutil.rmtree(output, ignore_errors=True)
+        said = process.communicate(timeout=120)[1].splitlines()
+    assert process.returncode == 1, said
+    assert len(said) == 1, said
