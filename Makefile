@@ -5,12 +5,13 @@
 # make test-cluster  starts a real cluster of three hosts on this machine and runs its tests
 # make lint   runs ruff, the check of the imports, and mypy
 # make check  runs lint and test
+# make audit  looks for known vulnerabilities, and lists the licences and the components
 # make bench, accuracy, classifiers  measure the figures in README.md
 PYTHON ?= python3
 BIN := .venv/bin
 export RAY_AUTH_MODE := token
 
-.PHONY: demo test test-processes test-cluster test-wheel lint check bench accuracy classifiers board lock clean
+.PHONY: demo test test-processes test-cluster test-wheel lint check bench accuracy classifiers board lock audit clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
@@ -64,5 +65,18 @@ board: .venv/installed
 lock:
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml -o requirements.lock
 
+# Asks the Python Packaging Authority's database of known vulnerabilities about everything that is locked, which needs the
+# network, and writes the licences and a software bill of materials (CycloneDX) of what is installed into build/.
+audit: .venv/installed .audit/installed
+	mkdir -p build
+	.audit/bin/pip-licenses --python $(BIN)/python --format markdown --output-file build/licences.md
+	.audit/bin/cyclonedx-py environment --output-file build/sbom.json $(BIN)/python
+	.audit/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements.lock
+
+.audit/installed:
+	$(PYTHON) -m venv .audit
+	.audit/bin/pip install --quiet --disable-pip-version-check pip-audit pip-licenses cyclonedx-bom
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .audit .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
