@@ -5,9 +5,9 @@ from typing import Any
 
 from ray import tune
 
-from tautune.records.errors import RunFailed
+from tautune.records.errors import InputError, RunFailed
 from tautune.records.run_file import RUN_FILE
-from tautune.records.storage import Folder
+from tautune.records.storage import Folder, reading
 
 
 class FolderWatch(tune.Callback):
@@ -32,5 +32,11 @@ class FolderWatch(tune.Callback):
         self._look()
 
     def _look(self) -> None:
-        if not (self.folder / RUN_FILE).exists():
+        file = self.folder / RUN_FILE
+        try:
+            with reading(file):
+                there = file.exists()
+        except InputError as error:  # a bucket that no longer answers
+            raise RunFailed(str(error)) from None
+        if not there:
             raise RunFailed(f"{self.folder} is gone, or no longer holds its {RUN_FILE}: it was removed during the run")

@@ -56,7 +56,10 @@ def predict(folder: Folder, files: list[Path], *, model: str | Model | None = No
         raise
     except (Exception, SystemExit) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise InputError(f"{folder / 'model.pt'} does not fit the model of its study: {reason}") from None
+        trained = kept["configuration"]["study"]
+        raise InputError(
+            f"{folder / 'model.pt'} does not fit the model of the study: {reason}; it was trained with {trained}"
+        ) from None
     normalize = Normalization(kept["training"]["mean"], kept["training"]["deviation"])
     images = Images(inputs, torch.zeros(len(inputs), dtype=torch.int64))
     probabilities = outputs_of(network, images, normalize).softmax(dim=1)
@@ -79,8 +82,8 @@ def _model_of(kept: Json, folder: Folder) -> str | Model:
         return str(model)
     if study.endswith(".py"):
         raise InputError(
-            f"{folder} has a model of the study {study}, whose code runs only if you name it: --study {study} "
-            "(study=… in Python)"
+            f"the model in {folder} belongs to the study {study}, whose code runs only when you name it: "
+            f"--study {study} (in Python: study=…)"
         )
     raise InputError(f"{folder} has a model of the study {study!r}, which came from Python; give study=…")
 

@@ -60,7 +60,8 @@ def sweep(
         first_guess: learning rate at which each search begins, as a multiple of theory's threshold; with None, the
             learning rate 0.01.
         departures: whether to measure also how soon training leaves the minimum above the threshold.
-        tolerance: largest gradient norm, relative to its value where training began, that counts as a minimum.
+        tolerance: largest gradient norm, relative to its value where training began, that counts as a minimum;
+            from 1e-12 to 0.1.
         budget: largest number of gradient evaluations for reaching the minimum.
         output: folder for the results, or s3://…, gs://…; None means results/NAME, with the name of the
             study or of its file.

@@ -63,7 +63,8 @@ def measure_thresholds(
             uncertainty; None means 3.
         resolution: relative width of each threshold's bracket.
         departures: whether to measure also how soon training leaves the minimum above the threshold.
-        tolerance: largest gradient norm, relative to its value where training begins, that counts as a minimum.
+        tolerance: largest gradient norm, relative to its value where training begins, that counts as a minimum;
+            from 1e-12 to 0.1.
         budget: largest number of gradient evaluations for reaching the minimum.
         precision: torch.float64 or torch.float32; None means torch.float64.
         device: torch device on which to compute.

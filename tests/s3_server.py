@@ -58,7 +58,8 @@ def s3_server(folder: Path) -> Iterator[None]:
 def _make_bucket(server: "subprocess.Popen[bytes]") -> None:
     import s3fs
 
-    files, end = s3fs.S3FileSystem(use_listings_cache=False), time.monotonic() + 60
+    end = time.monotonic() + 60
+    files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
     while True:
         try:
             files.call_s3("create_bucket", Bucket=BUCKET)

@@ -61,7 +61,7 @@ def test_the_example_is_tuned_refitted_and_predicts(tmp_path: Path) -> None:
     files = [str(tmp_path / f"{number}.npy") for number in range(4)]
     unnamed = tautune("predict", str(folder), *files, cwd=elsewhere)
     assert unnamed.returncode == 2
-    assert f"whose code runs only if you name it: --study {study}" in unnamed.stderr
+    assert f"whose code runs only when you name it: --study {study}" in unnamed.stderr
     said = tautune("predict", str(folder), *files, "--json", "--study", str(study), cwd=elsewhere)
     labels = [json.loads(line)["label"] for line in said.stdout.splitlines()]
     assert labels == [["malignant", "benign"][target] for target in targets[:4]]

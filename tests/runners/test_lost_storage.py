@@ -1,16 +1,18 @@
-"""A disk that fills up during a run, or a folder that goes away: one line, nothing damaged, and it goes on later."""
+"""A disk that fills up, a folder or an S3 server that goes away during a run: one line, and nothing is damaged."""
 
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import s3fs
 
 import tautune
+from tests import s3_server
 
 pytestmark = pytest.mark.process
 
@@ -61,15 +63,35 @@ def test_a_full_disk_stops_a_run_in_one_line_and_it_goes_on_when_there_is_room(
     assert len(tautune.load(output).trials) == wanted
 
 
+def begun(output: str, there: Callable[[], object]) -> "subprocess.Popen[str]":
+    """Starts a sweep, and returns it when something is `there`."""
+    command = [sys.executable, "-m", "tautune", *SWEEP, "--output", output]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 90
+    while not there():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return process
+
+
 def test_a_folder_that_goes_away_stops_a_run_in_one_line(tmp_path: Path) -> None:
     output = tmp_path / "out"
-    command = [sys.executable, "-m", "tautune", *SWEEP, "--output", str(output)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        end = time.monotonic() + 90
-        while not any(output.glob("measurements/*")):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        shutil.rmtree(output, ignore_errors=True)
-        said = process.communicate(timeout=120)[1].splitlines()
+    process = begun(str(output), lambda: any(output.glob("measurements/*")))
+    shutil.rmtree(output, ignore_errors=True)
+    said = process.communicate(timeout=120)[1].splitlines()
     assert process.returncode == 1, said
     assert len(said) == 1, said
+
+
+def test_a_server_that_goes_away_stops_a_run_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3_server.environment().items():  # one of its own
+        monkeypatch.setenv(name, value)
+    with s3_server.s3_server(tmp_path):
+        files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
+        measurements = f"{s3_server.BUCKET}/out/measurements/*"
+        process = begun(f"s3://{s3_server.BUCKET}/out", lambda: files.glob(measurements))
+    said = process.communicate(timeout=120)[1].splitlines()
+    assert process.returncode == 1, said
+    assert len(said) == 1, said
+    assert "Could not connect to the endpoint" in said[0]
