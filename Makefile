@@ -9,6 +9,8 @@
 # make bench, accuracy, classifiers  measure the figures in README.md
 PYTHON ?= python3
 BIN := .venv/bin
+# Two workers: one has all tests that share a local Ray, which mostly waits for its processes, and the other the rest.
+PARALLEL := --numprocesses 2 --dist loadgroup
 export RAY_AUTH_MODE := token
 
 .PHONY: demo test test-processes test-cluster test-wheel lint check bench accuracy classifiers board lock audit clean
@@ -17,10 +19,10 @@ demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
 
 test: .venv/installed
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 test-processes: .venv/installed
-	$(BIN)/pytest -m process
+	$(BIN)/pytest -m process $(PARALLEL)
 
 # Needs root on Linux, sshd and rsync; otherwise the tests are skipped.
 test-cluster: .venv/installed

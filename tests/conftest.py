@@ -1,5 +1,6 @@
 """Ray and its settings for all tests: a local Ray started once, caches in a folder of their own."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,15 @@ from tautune.cluster.session.session import ray_session
 from tests.s3_server import environment
 
 set_environment()  # before Ray is imported
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # there is a worker for every core
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sends all tests that share the local Ray to one worker of pytest-xdist; the others run beside it."""
+    for item in items:
+        if item.get_closest_marker("ray") or "local_ray" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("ray"))
 
 
 @pytest.fixture(scope="session", autouse=True)

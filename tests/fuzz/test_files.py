@@ -45,6 +45,7 @@ def message_of(read: Callable[[], object]) -> str:
     return "read"
 
 
+@pytest.mark.timeout(600)
 @settings(max_examples=1000, **SETTINGS)
 @given(seed=SEEDS)
 def test_a_damaged_cluster_file_is_read_or_refused(seed: int, tmp_path: Path) -> None:
@@ -102,6 +103,7 @@ def replaced(text: str, chance: random.Random) -> str:
     return ast.unparse(tree)
 
 
+@pytest.mark.timeout(600)
 @settings(max_examples=300, **SETTINGS)
 @given(seed=SEEDS)
 def test_a_mistaken_study_file_is_read_or_refused(seed: int, tmp_path: Path) -> None:

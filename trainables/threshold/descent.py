@@ -28,6 +28,9 @@ LOOSEST = 0.1
 """Largest tolerance that a sweep takes."""
 PROGRESS = 0.5
 """Factor by which the gradient norm has to shrink in a round: at a kink, slower progress is not worth waiting for."""
+PATIENCE = 10
+"""Number of rounds in which a smooth loss has to halve the lowest gradient norm so far. Expected where biases grow
+without bound (LSTM with L2 on the weights alone): no lower norm in 2,000 iterations, while the loss goes on falling."""
 
 
 class MinimumNotReached(RuntimeError):
@@ -59,9 +62,11 @@ class Descent:
         self.evaluations = 0
         self.allowed = budget
         self.stalled = self.kinked = self.endless = False
+        self.waited = 0
         self.loss, gradient = self._evaluate(self.x)
         self.norm = float(gradient.norm())
         self.start_norm = self.norm and max(self.norm, TRAINED * self._norm_of_examples())
+        self.lowest = self.norm
 
     @property
     def gradient_norm(self) -> float:
@@ -75,8 +80,8 @@ class Descent:
 
     @property
     def exhausted(self) -> bool:
-        """Returns whether another round is useless: x stopped moving, lies at a kink, or the budget is spent."""
-        return self.stalled or self.kinked or self.evaluations >= self.allowed
+        """Returns whether another round is useless: at a kink, or where x stopped, nothing improved or all was spent."""
+        return self.stalled or self.kinked or self.waited >= PATIENCE or self.evaluations >= self.allowed
 
     def advance(self) -> bool:
         """Runs 200 iterations, with the Newton step at a minimum, and returns whether the descent is over."""
@@ -85,6 +90,8 @@ class Descent:
             self.round(200)
             slow = not self.reached and self.norm > PROGRESS * before
             self.kinked = slow and gradient_jumps(self._evaluate, self._curvature, self.x)
+            progress = self.norm <= PROGRESS * self.lowest
+            self.lowest, self.waited = (self.norm, 0) if progress else (self.lowest, self.waited + 1)
         if self.reached and self.tolerance <= ONE_STEP_AWAY:
             self.polish()
         return self.reached or self.exhausted
@@ -136,9 +143,9 @@ class Descent:
                 self._kink_message()
                 if self.kinked
                 else f"no minimum within {self.evaluations} gradient evaluations: the gradient norm is "
-                f"{self.gradient_norm:.2g} of its start, {self.tolerance:.2g} is needed. A larger budget may reach it, "
-                "unless parameters without L2 (biases, the scales of normalization layers) grow without bound: those "
-                "can be frozen; `tautune grid` needs no minimum"
+                f"{self.gradient_norm:.2g} of its start, {self.tolerance:.2g} is needed. Parameters without L2 "
+                "(biases, the scales of normalization layers) may grow without bound: those can be frozen; a model that is "
+                "trained further starts nearer; `tautune grid` needs no minimum"
             )
         if self.endless:
             raise MinimumNotReached(

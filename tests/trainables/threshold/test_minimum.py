@@ -6,6 +6,8 @@ from torch import nn
 
 from tautune import search_spaces
 from tautune.search_spaces import quadratic
+from tautune.trainables.theory.problem import Problem
+from tautune.trainables.threshold import descent
 from tautune.trainables.threshold.descent import Descent, MinimumNotReached, find_minimum
 from tautune.trainables.threshold.minimum import Minimum, content_hash
 from tests.trainables.theory.test_problem import dense_hessian, make_problem
@@ -40,6 +42,27 @@ def test_a_loss_without_minimum_ends() -> None:
     )
     with pytest.raises(MinimumNotReached):
         find_minimum(problem, budget=3000, tolerance=1e-300)
+
+
+class Recurrent(nn.Module):
+    """An LSTM whose gates' biases have no L2 and may grow for ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm, self.readout = nn.LSTM(4, 6, batch_first=True), nn.Linear(6, 3)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.readout(self.lstm(inputs)[0][:, -1])
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_smooth_loss_without_progress_ends_long_before_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descent, "PATIENCE", 1)
+    torch.manual_seed(0)
+    inputs, labels = torch.randn(120, 7, 4).double(), torch.randint(0, 3, (120,))
+    problem = Problem(Recurrent().double(), nn.functional.cross_entropy, inputs, labels, l2=0.03)
+    with pytest.raises(MinimumNotReached, match=r"within \d{3,4} gradient evaluations.* may grow without bound"):
+        find_minimum(problem)
 
 
 def test_an_interrupted_descent_goes_on_from_its_point() -> None:
