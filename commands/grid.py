@@ -1,7 +1,6 @@
 """The command that trains at every combination of delay and learning rate."""
 
 import json
-import math
 from typing import Annotated
 
 import typer
@@ -28,6 +27,7 @@ from tautune.records.errors import InputError
 from tautune.records.storage import output_folder
 from tautune.runners.grid import Grid
 from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.theory.stability import LARGEST_RATE
 
 grid_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -85,7 +85,7 @@ def _parse_rates(text: str) -> tuple[float, ...] | int:
     try:
         if len(pieces) == 3:
             low, high, number = float(pieces[0]), float(pieces[1]), int(pieces[2])
-            if not (0 < low < high < math.inf and 2 <= number <= 10**6):
+            if not (0 < low < high <= LARGEST_RATE and 2 <= number <= 10**6):
                 raise InputError(
                     f"{form}; in {text!r} the first number is not below the second, or the third is not above 1"
                 )
@@ -96,8 +96,8 @@ def _parse_rates(text: str) -> tuple[float, ...] | int:
         raise
     except ValueError:
         raise InputError(f"{form}, not {text!r}") from None
-    if not rates or not all(0 < rate < math.inf for rate in rates):
-        raise InputError(f"{form}, all above 0 and finite, not {text!r}")
+    if not rates or not all(0 < rate <= LARGEST_RATE for rate in rates):
+        raise InputError(f"{form}, all above 0 and at most {LARGEST_RATE:g}, not {text!r}")
     return tuple(sorted(set(rates)))
 
 

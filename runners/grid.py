@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from tautune.runners.shared import check, check_delays, check_types, folder_name
 from tautune.runners.sweep import DELAYS
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
+from tautune.trainables.theory.stability import LARGEST_RATE
 
 if TYPE_CHECKING:
     from tautune.search_spaces.stability_study import StabilityStudy
@@ -125,5 +125,6 @@ def check_rates(rates: tuple[float, ...] | int) -> None:
     """Raises ValueError unless `rates` is a number of learning rates from 1 to a million, or learning rates above 0."""
     if isinstance(rates, int):
         check("learning_rates", rates, 1 <= rates <= 10**6, "a count from 1 to a million, or a list of them")
-    elif not rates or not all(0 < rate < math.inf for rate in rates):
-        raise ValueError(f"learning_rates must be above 0 and finite, not {', '.join(f'{rate:g}' for rate in rates)}")
+    elif not rates or not all(0 < rate <= LARGEST_RATE for rate in rates):
+        listed = ", ".join(f"{rate:g}" for rate in rates)
+        raise ValueError(f"learning_rates must be above 0 and at most {LARGEST_RATE:g}, not {listed}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from tautune.trainables.classifier.schedules import SCHEDULES
 from tautune.trainables.theory.momentum import check_momentum
-from tautune.trainables.theory.stability import check_delay
+from tautune.trainables.theory.stability import LARGEST_RATE, check_delay
 
 OPTIMIZER_NAMES = (
     *("sgd", "momentum", "nesterov", "shifted-momentum"),
@@ -76,7 +76,8 @@ class TrainingConfig:
         check_momentum(self.momentum)
         for name in ("beta2", "rho", "warmup"):
             _check(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in [0, 1)")
-        _check("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "above 0")
+        rate = self.learning_rate
+        _check("learning_rate", rate, 0 < rate <= LARGEST_RATE, f"above 0 and at most {LARGEST_RATE:g}")
         for name in ("l1", "l2"):
             _check(name, getattr(self, name), 0 <= getattr(self, name) < math.inf, "at least 0")
         for name in ("batch_size", "epochs", "patience"):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.theory.problem import Problem
-from tautune.trainables.theory.stability import check_delay
+from tautune.trainables.theory.stability import LARGEST_RATE, check_delay
 
 DIVERGED = 10.0
 """Factor by which a training's loss may exceed its first loss, or 1 if that is larger. Training has diverged at the
@@ -39,8 +39,8 @@ class Point(NamedTuple):
         """Raises ValueError if a value is out of its bounds."""
         check_delay(self.delay)
         Momentum(self.momentum, self.shifted)
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be a finite number above 0, not {self.learning_rate!r}")
+        if not 0 < self.learning_rate <= LARGEST_RATE:
+            raise ValueError(f"learning_rate must be above 0 and at most {LARGEST_RATE:g}, not {self.learning_rate!r}")
 
     @staticmethod
     def of(record: np.void) -> "Point":

@@ -36,6 +36,9 @@ from tautune.trainables.theory.momentum import Momentum, check_momentum
 LARGEST_DELAY = 10**15
 """Largest delay in optimizer steps: up to it, τ+½ is exact in double precision."""
 
+LARGEST_RATE = 1e38
+"""Largest learning rate of a training: about the largest number of single precision, with which torch multiplies."""
+
 
 def threshold(delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> float:
     """Returns the aη at which the recursion stops being stable: it is stable below this value and not from it on.

@@ -80,7 +80,7 @@ class Descent:
 
     @property
     def exhausted(self) -> bool:
-        """Returns whether another round is useless: at a kink, or where x stopped, nothing improved or all was spent."""
+        """Returns whether another round is useless: at a kink, or if x or its progress stopped or all was spent."""
         return self.stalled or self.kinked or self.waited >= PATIENCE or self.evaluations >= self.allowed
 
     def advance(self) -> bool:
@@ -144,8 +144,8 @@ class Descent:
                 if self.kinked
                 else f"no minimum within {self.evaluations} gradient evaluations: the gradient norm is "
                 f"{self.gradient_norm:.2g} of its start, {self.tolerance:.2g} is needed. Parameters without L2 "
-                "(biases, the scales of normalization layers) may grow without bound: those can be frozen; a model that is "
-                "trained further starts nearer; `tautune grid` needs no minimum"
+                "(biases, the scales of normalization layers) may grow without bound: those can be frozen; a model "
+                "that is trained further starts nearer; `tautune grid` needs no minimum"
             )
         if self.endless:
             raise MinimumNotReached(
