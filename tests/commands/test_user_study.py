@@ -43,6 +43,7 @@ def write(folder: Path, **parts: str) -> None:
     (folder / "mine.py").write_text(text)
 
 
+@pytest.mark.timeout(400)  # six commands, each of which imports torch
 def test_the_example_is_tuned_refitted_and_predicts(tmp_path: Path) -> None:
     study = tmp_path / "breast_cancer.py"
     study.write_text(EXAMPLE.read_text())

@@ -28,9 +28,13 @@ class Trial(ray.tune.Trainable):
         return {"done": True, "answer": 42}
 
 def listening():
-    me = psutil.Process()
-    connections = [c for p in (me, *me.children(recursive=True)) for c in p.net_connections() if c.status == "LISTEN"]
-    return sorted({c.laddr.ip.removeprefix("::ffff:") for c in connections})
+    me, found = psutil.Process(), set()
+    for process in (me, *me.children(recursive=True)):
+        try:
+            found |= {c.laddr.ip.removeprefix("::ffff:") for c in process.net_connections() if c.status == "LISTEN"}
+        except psutil.NoSuchProcess:
+            pass  # a worker that has ended since
+    return sorted(found)
 
 def refusal(**environment):
     plain = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
