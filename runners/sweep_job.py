@@ -23,8 +23,10 @@ from tautune.records.storage import ray_storage
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.listeners import SweepListener
+from tautune.runners.shared import code_failed
 from tautune.runners.sweep import IN_WORKERS, has_failed
 from tautune.runners.sweep_plan import SweepPlan
+from tautune.trainables.raised import RAISED
 from tautune.trainables.theory.problem import ProblemParts
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Key, MeasurementRecord
@@ -119,6 +121,8 @@ def _find_minimum(plan: SweepPlan, folder: SweepFolder, listener: SweepListener)
     if result.error:
         raise trial_failed("the trial of minimum", result.error, result.path)
     metrics = result.metrics or {}
+    if metrics.get(RAISED):
+        raise code_failed("the training to the minimum", metrics[RAISED], folder.path)
     if metrics.get("failure"):
         raise RunFailed(metrics["failure"])
     if not metrics.get("done") or result.checkpoint is None:
@@ -150,7 +154,10 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
         tune_config=tune.TuneConfig(reuse_actors=len(settings) > slots, trial_dirname_creator=_dirname),
         run_config=_run_config(folder, [keeper], keep=1),
     )
-    for result in fit(tuner):
+    results = fit(tuner)
+    if keeper.raised:
+        raise code_failed(*keeper.raised, folder.path)
+    for result in results:
         if result.error:
             delay = result.config["measurement"]["delay"]
             raise trial_failed(f"the trial of delay {delay}", result.error, result.path)
@@ -162,11 +169,15 @@ class _MeasurementKeeper(tune.Callback):
     def __init__(self, plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:
         self.plan, self.folder, self.listener = plan, folder, listener
         self.records: dict[Key, MeasurementRecord] = folder.records()
+        self.raised: tuple[str, str] | None = None
 
     def __getstate__(self) -> Json:
         return {}  # Tune pickles its callbacks into a file, from which this one is never loaded
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
+        if text := result.get(RAISED):
+            self.raised = f"the trial of delay {trial.config['measurement']['delay']}", text
+            return
         record: MeasurementRecord = replace(result["record"], host=result["hostname"])
         self.folder.keep(record)
         self.records[record.key] = record

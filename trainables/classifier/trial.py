@@ -19,6 +19,7 @@ from tautune.trainables.classifier.models import Model
 from tautune.trainables.classifier.splits import Split
 from tautune.trainables.classifier.training import Epoch
 from tautune.trainables.classifier.trial_files import CONTINUES, STATE, read_state, write_state
+from tautune.trainables.raised import is_rays_own
 
 DIVERGED_VALIDATION_LOSS = 1e3
 """Loss that a diverged trial reports: finite, so that schedulers and searches learn from it, and worse than others."""
@@ -92,7 +93,7 @@ class ClassifierTrial(tune.Trainable):
             self._build()
             return self._step()
         except (Exception, SystemExit) as error:  # whatever a user's model raises is the result of this configuration
-            if isinstance(error, SystemExit) and vars(error):  # Ray's, which carries its reason: the process has to end
+            if is_rays_own(error):
                 raise
             self.broken = True
             return self._report([], [], 0.0, failure=traceback.format_exc())

@@ -8,6 +8,7 @@ from ray import tune
 
 from tautune.trainables.grid.plan import Plan, TooManyPoints, plan, stacks, train
 from tautune.trainables.grid.point import Outcome, Point, Task
+from tautune.trainables.raised import ends_with_what_it_raises
 from tautune.trainables.theory.problem import ProblemParts
 
 REPORT_SECONDS = 2.0
@@ -41,6 +42,7 @@ class GridTrial(tune.Trainable):
         self.stacks: list[list[Point]] = []
         return True
 
+    @ends_with_what_it_raises
     def step(self) -> dict[str, Any]:
         if not self.stacks:
             try:

@@ -9,6 +9,7 @@ import torch
 from ray import tune
 from threadpoolctl import threadpool_limits
 
+from tautune.trainables.raised import ends_with_what_it_raises
 from tautune.trainables.theory.problem import Problem, ProblemParts
 from tautune.trainables.threshold.descent import Descent, MinimumNotReached
 from tautune.trainables.threshold.measurement import Measurement
@@ -38,6 +39,7 @@ class MinimumTrial(tune.Trainable):
         if begun:
             self.descent.load_state_dict(begun)
 
+    @ends_with_what_it_raises
     def step(self) -> dict[str, Any]:
         descent = self.descent
         ended = descent.advance()
@@ -94,6 +96,7 @@ class DelayTrial(tune.Trainable):
             self.measurement.load(record)
         return True
 
+    @ends_with_what_it_raises
     def step(self) -> dict[str, Any]:
         if not self.measurement.done:
             self.measurement.advance()

@@ -52,7 +52,8 @@ class Recurrent(nn.Module):
         self.lstm, self.readout = nn.LSTM(4, 6, batch_first=True), nn.Linear(6, 3)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.readout(self.lstm(inputs)[0][:, -1])
+        outputs, _ = self.lstm(inputs)
+        return torch.as_tensor(self.readout(outputs[:, -1]))
 
 
 @pytest.mark.usefixtures("one_thread")
