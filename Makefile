@@ -3,6 +3,7 @@
 # make test-processes  tests signals, kills, foreign folders and other settings of Ray, in processes of their own
 # make test-wheel    builds the wheel and runs it in a folder whose files are called like our rooms
 # make test-cluster  starts a real cluster of three hosts on this machine and runs its tests
+# make test-lowest   runs the tests with the lowest versions that are declared
 # make lint   runs ruff, the check of the imports, and mypy
 # make check  runs lint and test
 # make audit  looks for known vulnerabilities, and lists the licences and the components
@@ -13,7 +14,7 @@ BIN := .venv/bin
 PARALLEL := --numprocesses 2 --dist loadgroup
 export RAY_AUTH_MODE := token
 
-.PHONY: demo test test-processes test-cluster test-wheel lint check bench accuracy classifiers board lock audit clean
+.PHONY: demo test test-processes test-cluster test-wheel test-lowest lint check bench accuracy classifiers board lock audit clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
@@ -80,5 +81,15 @@ audit: .venv/installed .audit/installed
 	.audit/bin/pip install --quiet --disable-pip-version-check pip-audit pip-licenses cyclonedx-bom
 	touch $@
 
+# Runs the tests with the lowest versions that pyproject.toml declares for what tautune itself needs; needs uv.
+test-lowest: .lowest/installed
+	.lowest/bin/pytest $(PARALLEL)
+
+.lowest/installed: pyproject.toml
+	uv venv --quiet --clear --python $(PYTHON) .lowest
+	uv pip install --quiet --python .lowest --resolution lowest-direct --editable '.[optuna,s3]'
+	uv pip install --quiet --python .lowest --editable '.[optuna,s3,dev]'
+	touch $@
+
 clean:
-	rm -rf .audit .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .audit .lowest .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
