@@ -1,4 +1,4 @@
-"""A disk that fills up, a folder or an S3 server that goes away during a run: one line, and nothing is damaged."""
+"""A full disk, a folder that is lost or read-only, an S3 server that goes away: one line, and nothing is damaged."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,31 @@ def test_a_folder_that_goes_away_stops_a_run_in_one_line(tmp_path: Path) -> None
     said = process.communicate(timeout=120)[1].splitlines()
     assert process.returncode == 1, said
     assert len(said) == 1, said
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Makes every file under a folder that is opened from now on read-only, by a mount over it."""
+    for options in (["--bind", str(folder)], ["-o", "remount,bind,ro"]):
+        if os.getuid() or subprocess.run(["mount", *options, str(folder)], capture_output=True).returncode:
+            pytest.skip("a folder can be mounted by root alone, and not in every container")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_storage_that_becomes_read_only_stops_a_run_in_one_line_and_it_goes_on_when_it_is_not(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    process = begun(str(output), lambda: any(output.glob("measurements/*")))
+    with read_only(output):
+        said = process.communicate(timeout=120)[1].splitlines()
+    assert process.returncode == 1, said
+    assert len(said) == 1, said
+    assert said[0].endswith(" cannot be written: Read-only file system")
+    whole = tautune_with(*SWEEP, output=output)
+    assert whole.returncode == 0, whole.stderr
+    assert len(tautune.load(output).trials) == 10
 
 
 def test_a_server_that_goes_away_stops_a_run_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
