@@ -82,13 +82,13 @@ audit: .venv/installed .audit/installed
 	touch $@
 
 # Runs the tests with the lowest versions that pyproject.toml declares for what tautune itself needs; needs uv.
-test-lowest: .lowest/installed
+test-lowest: .venv/installed .lowest/installed
 	.lowest/bin/pytest $(PARALLEL)
 
 .lowest/installed: pyproject.toml
-	uv venv --quiet --clear --python $(PYTHON) .lowest
+	uv venv --quiet --clear --seed --python $(PYTHON) .lowest
 	uv pip install --quiet --python .lowest --resolution lowest-direct --editable '.[optuna,s3]'
-	uv pip install --quiet --python .lowest --editable '.[optuna,s3,dev]'
+	uv pip install --quiet --python .lowest --editable '.[aws,dev,gcp,gs,optuna,s3]'
 	touch $@
 
 clean:
