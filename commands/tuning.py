@@ -25,6 +25,7 @@ from tautune.search_spaces.names import check_name
 
 tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
+INPUTS = "Pictures, or inputs as .npy in the shape and scale of the training data: of the built-in images, 0 to 255."
 DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.", show_default=False)]
 
 
@@ -182,7 +183,7 @@ def refit(
 @tuning_commands.command()
 def predict(
     folder: Folder,
-    images: Annotated[list[Path], typer.Argument(help="Image files, or .npy arrays of the model's input shape.")],
+    images: Annotated[list[Path], typer.Argument(help=INPUTS)],
     study: Annotated[
         str | None, typer.Option(help="The file of the model's study, if it is not a built-in one; its code runs.")
     ] = None,

@@ -37,7 +37,8 @@ class Prediction:
 def predict(folder: Folder, files: list[Path], *, model: str | Model | None = None) -> list[Prediction]:
     """Returns one prediction an image.
 
-    Images are brought to the size and the colours of the model; .npy arrays must have the shape of its input.
+    Images are brought to the size and the colours of the model; .npy arrays must have the shape of its input, and
+    the scale of the training data, which for the built-in images is 0 to 255.
 
     Args:
         model: that of the study, unless it is a built-in one: what the folder names is not run.

@@ -136,6 +136,8 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
     if not settings:
         return
     assert plan.minimum is not None
+    if known := len(plan.sweep.keys) - len(settings):
+        listener.say(f"{known} of {len(plan.sweep.keys)} measurements are in {folder.path} already")
     keeper = _MeasurementKeeper(plan, folder, listener)
     trainable = tune.with_parameters(
         DelayTrial,

@@ -57,8 +57,9 @@ def sorted_rows(rows: list[Json], by: str) -> list[Json]:
     own = ("number", *COLUMNS)
     known = [*own, *{name for row in rows for name in row["config"]}]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3) or known
-        raise InputError(f"--sort: there is no column {name!r}; did you mean {', '.join(near)}?")
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(known)}"
+        raise InputError(f"--sort: there is no column {name!r}; {hint}")
     values = [(row.get(name) if name in own else row["config"].get(name), row) for row in rows]
     have = [(value, row) for value, row in values if value is not None]
     numbers = all(isinstance(value, int | float) for value, _ in have)
