@@ -15,7 +15,7 @@ import s3fs
 import tautune
 from tests import s3_server
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(500)]  # a run, its end and a second run
 
 SWEEP = ("sweep", "quadratic", "--delays", "0,1,2,3,4,5,6,7,8,9", "--no-departures")
 GRID = ("grid", "quadratic", "--learning-rates", "600", "--steps", "50")
@@ -42,7 +42,7 @@ def tautune_with(*arguments: str, output: Path) -> subprocess.CompletedProcess[s
     command = [sys.executable, "-m", "tautune", *arguments]
     if arguments[0] != "resume":
         command += ["--output", str(output)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("arguments", [SWEEP, GRID, TUNING], ids=lambda arguments: arguments[0])
@@ -68,7 +68,7 @@ def begun(output: str, there: Callable[[], object]) -> "subprocess.Popen[str]":
     """Starts a sweep, and returns it when something is `there`."""
     command = [sys.executable, "-m", "tautune", *SWEEP, "--output", output]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 90
+    end = time.monotonic() + 200
     while not there():
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < end
@@ -80,7 +80,7 @@ def test_a_folder_that_goes_away_stops_a_run_in_one_line(tmp_path: Path) -> None
     output = tmp_path / "out"
     process = begun(str(output), lambda: any(output.glob("measurements/*")))
     shutil.rmtree(output, ignore_errors=True)
-    said = process.communicate(timeout=120)[1].splitlines()
+    said = process.communicate(timeout=200)[1].splitlines()
     assert process.returncode == 1, said
     assert len(said) == 1, said
 
@@ -101,7 +101,7 @@ def test_storage_that_becomes_read_only_stops_a_run_in_one_line_and_it_goes_on_w
     output = tmp_path / "out"
     process = begun(str(output), lambda: any(output.glob("measurements/*")))
     with read_only(output):
-        said = process.communicate(timeout=120)[1].splitlines()
+        said = process.communicate(timeout=200)[1].splitlines()
     assert process.returncode == 1, said
     assert len(said) == 1, said
     assert said[0].endswith(" cannot be written: Read-only file system")
@@ -117,7 +117,7 @@ def test_a_server_that_goes_away_stops_a_run_in_one_line(tmp_path: Path, monkeyp
         files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
         measurements = f"{s3_server.BUCKET}/out/measurements/*"
         process = begun(f"s3://{s3_server.BUCKET}/out", lambda: files.glob(measurements))
-    said = process.communicate(timeout=120)[1].splitlines()
+    said = process.communicate(timeout=200)[1].splitlines()
     assert process.returncode == 1, said
     assert len(said) == 1, said
     assert "Could not connect to the endpoint" in said[0]
