@@ -85,7 +85,9 @@ def _parse_rates(text: str) -> tuple[float, ...] | int:
     try:
         if len(pieces) == 3:
             low, high, number = float(pieces[0]), float(pieces[1]), int(pieces[2])
-            if not (0 < low < high <= LARGEST_RATE and 2 <= number <= 10**6):
+            if high > LARGEST_RATE:
+                raise InputError(f"{form}, all above 0 and at most {LARGEST_RATE:g}, not {text!r}")
+            if not (0 < low < high and 2 <= number <= 10**6):
                 raise InputError(
                     f"{form}; in {text!r} the first number is not below the second, or the third is not above 1"
                 )

@@ -23,11 +23,10 @@ from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.grid import IN_WORKERS
 from tautune.runners.grid_plan import GridPlan
 from tautune.runners.listeners import GridListener
-from tautune.runners.shared import code_failed
+from tautune.runners.own_code import OwnCode
 from tautune.trainables.grid.plan import check_stackable
 from tautune.trainables.grid.point import OUTCOMES, POINTS, Outcome, Point
 from tautune.trainables.grid.trial import GridTrial
-from tautune.trainables.raised import RAISED
 from tautune.trainables.theory.problem import ProblemParts
 
 Json = dict[str, Any]
@@ -114,15 +113,17 @@ def _train(plan: GridPlan, shared: Json, keeper: "_OutcomeKeeper") -> None:
         run_config=tune.RunConfig(
             name="trials",
             **ray_storage(keeper.folder.path),
-            callbacks=[FolderWatch(keeper.folder.path), keeper],
+            callbacks=[
+                FolderWatch(keeper.folder.path),
+                OwnCode(keeper.folder.path, lambda config: "a training"),
+                keeper,
+            ],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=RETRIES),
             verbose=0,
         ),
     )
     results = fit(tuner)
-    if keeper.raised:
-        raise code_failed("a training", keeper.raised, keeper.folder.path)
     if keeper.failure:
         raise InputError(f"{keeper.failure}; give fewer points per trial, a smaller model or shorter delays")
     for result in results:
@@ -157,16 +158,13 @@ class _OutcomeKeeper(tune.Callback):
     ) -> None:
         self.points, self.rows, self.folder, self.listener = points, rows, folder, listener
         self.done, self.diverged = 0, 0
-        self.failure = self.raised = ""
+        self.failure = ""
         self.how: Json = {}
 
     def __getstate__(self) -> Json:
         return {}  # Tune pickles its callbacks into a file, from which this one is never loaded
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
-        if text := result.get(RAISED):
-            self.raised = text
-            return
         self.failure = self.failure or result["failure"]
         if result["failure"]:
             return

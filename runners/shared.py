@@ -1,13 +1,10 @@
-"""Parts that sweeps and grids share: checks, whose messages begin with the parameter's name, the folder, an error."""
+"""Parts that sweeps and grids share: checks, whose messages begin with the parameter's name, and the folder's name."""
 
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
-from tautune.records.errors import RunFailed, trial_failed
-from tautune.records.files import write_bytes
-from tautune.records.storage import Folder
 from tautune.trainables.theory.momentum import Momentum
 
 LONGEST = 10**6
@@ -72,9 +69,3 @@ def folder_name(study: str, momentum: Momentum, mini_batch: int | None) -> str:
     """Returns the name of a run's folder, such as digits-shifted-0.9-batch-256."""
     kind = f"-{'shifted' if momentum.shifted else 'momentum'}-{momentum.value:g}" if momentum.value else ""
     return study + kind + (f"-batch-{mini_batch}" if mini_batch else "")
-
-
-def code_failed(name: str, text: str, folder: Folder) -> RunFailed:
-    """Writes a traceback of the study's own code into the run's folder, and returns the error that names it."""
-    write_bytes(folder / "error.txt", text.encode())
-    return trial_failed(name, RuntimeError(text), str(folder))

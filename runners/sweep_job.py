@@ -23,10 +23,9 @@ from tautune.records.storage import ray_storage
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.listeners import SweepListener
-from tautune.runners.shared import code_failed
+from tautune.runners.own_code import OwnCode
 from tautune.runners.sweep import IN_WORKERS, has_failed
 from tautune.runners.sweep_plan import SweepPlan
-from tautune.trainables.raised import RAISED
 from tautune.trainables.theory.problem import ProblemParts
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Key, MeasurementRecord
@@ -121,8 +120,6 @@ def _find_minimum(plan: SweepPlan, folder: SweepFolder, listener: SweepListener)
     if result.error:
         raise trial_failed("the trial of minimum", result.error, result.path)
     metrics = result.metrics or {}
-    if metrics.get(RAISED):
-        raise code_failed("the training to the minimum", metrics[RAISED], folder.path)
     if metrics.get("failure"):
         raise RunFailed(metrics["failure"])
     if not metrics.get("done") or result.checkpoint is None:
@@ -156,10 +153,7 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
         tune_config=tune.TuneConfig(reuse_actors=len(settings) > slots, trial_dirname_creator=_dirname),
         run_config=_run_config(folder, [keeper], keep=1),
     )
-    results = fit(tuner)
-    if keeper.raised:
-        raise code_failed(*keeper.raised, folder.path)
-    for result in results:
+    for result in fit(tuner):
         if result.error:
             delay = result.config["measurement"]["delay"]
             raise trial_failed(f"the trial of delay {delay}", result.error, result.path)
@@ -171,15 +165,11 @@ class _MeasurementKeeper(tune.Callback):
     def __init__(self, plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:
         self.plan, self.folder, self.listener = plan, folder, listener
         self.records: dict[Key, MeasurementRecord] = folder.records()
-        self.raised: tuple[str, str] | None = None
 
     def __getstate__(self) -> Json:
         return {}  # Tune pickles its callbacks into a file, from which this one is never loaded
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
-        if text := result.get(RAISED):
-            self.raised = f"the trial of delay {trial.config['measurement']['delay']}", text
-            return
         record: MeasurementRecord = replace(result["record"], host=result["hostname"])
         self.folder.keep(record)
         self.records[record.key] = record
@@ -203,11 +193,16 @@ def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep
     return tune.RunConfig(
         name=folder.trials.name,
         **ray_storage(folder.path),
-        callbacks=[FolderWatch(folder.path), TBXLoggerCallback(), *callbacks],
+        callbacks=[FolderWatch(folder.path), OwnCode(folder.path, _name), TBXLoggerCallback(), *callbacks],
         checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=keep, checkpoint_at_end=True),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,
     )
+
+
+def _name(config: Json) -> str:
+    measurement = config.get("measurement")
+    return f"the trial of delay {measurement['delay']}" if measurement else "the training to the minimum"
 
 
 def _dirname(trial: Any) -> str:

@@ -43,6 +43,7 @@ BAD = {
     "grid digits --delays 1,x": "'x' is not one",
     "grid digits --learning-rates 0": "--learning-rates must be a count from 1 to a million, or a list of them, not 0",
     "grid digits --learning-rates 0.1,-1": "all above 0 and at most 1e+38, not '0.1,-1'",
+    "grid digits --learning-rates 0.1:1e39:4": "all above 0 and at most 1e+38, not '0.1:1e39:4'",
     "grid digits --learning-rates 1:0.1:4": "in '1:0.1:4' the first number is not below the second",
     "grid digits --learning-rates 0.1:1:1": "or the third is not above 1",
     "grid digits --steps 0": "--steps must be at least 1, not 0",

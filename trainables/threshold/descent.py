@@ -139,14 +139,7 @@ class Descent:
                 positive in no direction or negative in one (a saddle).
         """
         if not self.reached:
-            raise MinimumNotReached(
-                self._kink_message()
-                if self.kinked
-                else f"no minimum within {self.evaluations} gradient evaluations: the gradient norm is "
-                f"{self.gradient_norm:.2g} of its start, {self.tolerance:.2g} is needed. Parameters without L2 "
-                "(biases, the scales of normalization layers) may grow without bound: those can be frozen; a model "
-                "that is trained further starts nearer; `tautune grid` needs no minimum"
-            )
+            raise MinimumNotReached(self._kink_message() if self.kinked else self._slow_message())
         if self.endless:
             raise MinimumNotReached(
                 "no minimum: the loss falls for ever while the weights grow, as with separable classes; add L2, which "
@@ -182,6 +175,15 @@ class Descent:
             self.problem.backward(torch.tensor([example], device=self.x.device), penalty=False)
             norms.append(float(flatten(p.grad for p in self.problem.parameters if p.grad is not None).norm()))
         return max(norms)
+
+    def _slow_message(self) -> str:
+        spent = "A larger budget may reach it. " if self.evaluations >= self.allowed else ""
+        return (
+            f"no minimum within {self.evaluations} gradient evaluations: the gradient norm is {self.gradient_norm:.2g} "
+            f"of its start, {self.tolerance:.2g} is needed. {spent}Parameters without L2 (biases, the scales of "
+            "normalization layers) may grow without bound: those can be frozen; a model that is trained further starts "
+            "nearer; `tautune grid` needs no minimum"
+        )
 
     def _kink_message(self) -> str:
         looser = float(f"{2 * self.gradient_norm:.1g}")
