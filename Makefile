@@ -3,6 +3,7 @@
 # make test-processes  tests signals, kills, foreign folders and other settings of Ray, in processes of their own
 # make test-wheel    builds the wheel and runs it in a folder whose files are called like our rooms
 # make test-cluster  starts a real cluster of three hosts on this machine and runs its tests
+# make test-faults    breaks the cluster in rarer ways, for an hour
 # make test-lowest   runs the tests with the lowest versions that are declared
 # make lint   runs ruff, the check of the imports, and mypy
 # make check  runs lint and test
@@ -14,7 +15,7 @@ BIN := .venv/bin
 PARALLEL := --numprocesses 2 --dist loadgroup
 export RAY_AUTH_MODE := token
 
-.PHONY: demo test test-processes test-cluster test-wheel test-lowest lint check bench accuracy classifiers board lock audit clean
+.PHONY: demo test test-processes test-cluster test-faults test-wheel test-lowest lint check bench accuracy classifiers board lock audit clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
@@ -28,6 +29,9 @@ test-processes: .venv/installed
 # Needs root on Linux, sshd and rsync; otherwise the tests are skipped.
 test-cluster: .venv/installed
 	$(BIN)/pytest -m cluster -rs
+
+test-faults: .venv/installed
+	$(BIN)/pytest -m faults -rsP
 
 test-wheel: .venv/installed
 	$(BIN)/pytest -m wheel

@@ -182,11 +182,22 @@ class _DescentKeeper(tune.Callback):
 
     def __init__(self, cache: MinimumCache) -> None:
         self.cache = cache
+        self.error: RunFailed | None = None
+
+    def __getstate__(self) -> Json:
+        return {}  # as above
 
     def on_checkpoint(
         self, iteration: int, trials: list[Any], trial: Any, checkpoint: tune.Checkpoint, **info: Any
     ) -> None:
-        self.cache.keep_begun(_read_checkpoint(checkpoint)["descent"])
+        try:
+            self.cache.keep_begun(_read_checkpoint(checkpoint)["descent"])
+        except RunFailed as error:  # which Tune would log, and take for the checkpoint's own
+            self.error = error
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        if self.error:
+            raise self.error
 
 
 def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep: int) -> tune.RunConfig:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 WEED = Path(sys.executable).with_name("weed")
@@ -30,14 +30,14 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[None]:
-    """Runs it where AWS_ENDPOINT_URL says, with an empty bucket."""
+    """Runs it where AWS_ENDPOINT_URL says, with a bucket, which holds what a server in the same folder has kept."""
     users = (("writer", "writers-secret", ["Admin"]), ("reader", "readers-secret", ["Read", "List"]))
     identities = [
         {"name": name, "credentials": [{"accessKey": name, "secretKey": secret}], "actions": actions}
         for name, secret, actions in users
     ]
     (folder / "users.json").write_text(json.dumps({"identities": identities}))
-    (folder / "data").mkdir()
+    (folder / "data").mkdir(exist_ok=True)
     parts = ("master", "volume", "filer")
     names = [f"-{part}.port{kind}" for part in (*parts, "s3") for kind in ("", ".grpc")]
     ports = dict(zip(names, _free_ports(len(names)), strict=True))
@@ -62,11 +62,10 @@ def _make_bucket(server: "subprocess.Popen[bytes]") -> None:
     files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
     while True:
         try:
-            files.call_s3("create_bucket", Bucket=BUCKET)
+            with suppress(FileExistsError):
+                files.call_s3("create_bucket", Bucket=BUCKET)
             files.pipe_file(f"{BUCKET}/first", b"")  # there is a volume to write to
             files.rm_file(f"{BUCKET}/first")
-        except FileExistsError:
-            return
         except Exception:
             assert server.poll() is None, "the S3 server ended"
             assert time.monotonic() < end, "the S3 server does not answer"

@@ -103,6 +103,23 @@ def hosts_and_laptop(folder: Path) -> Iterator[Cluster]:
         yield Cluster(hosts, laptop, file)
 
 
+@contextmanager
+def cluster_that_is_up(folder: Path) -> Iterator[Cluster]:
+    """Three of them brought up by `tautune up`, and taken down at the end."""
+    with hosts_and_laptop(folder) as made:
+        begun = time.monotonic()
+        up = made.tautune("up", str(made.file))
+        assert up.returncode == 0, up.stdout + up.stderr
+        print(f"tautune up to three hosts ready: {time.monotonic() - begun:.0f} s")
+        assert "3 of 3 machines" in up.stdout
+        token = made.laptop / ".ray/auth_token"
+        assert token.stat().st_mode & 0o777 == 0o600
+        assert token.read_text() not in up.stdout + up.stderr
+        yield made
+        down = made.tautune("down", str(made.file))
+        assert down.returncode == 0, down.stdout + down.stderr
+
+
 def _install(host: Host) -> None:
     """Gives a host this machine's packages, which setup.sh would need minutes for, and the tree that it is sent."""
     here, there = Path(sys.prefix), host.folder / "home/.tautune-venv"

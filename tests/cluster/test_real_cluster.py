@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ import pytest
 
 from tests.cluster.faults import WorkerFaults, check_whole, faulty_run, finished, kill_and_cut_off
 from tests.cluster.hosts import why_not
-from tests.cluster.real_cluster import ROOT, Cluster, hosts_and_laptop, wait_until
+from tests.cluster.real_cluster import ROOT, Cluster, cluster_that_is_up, wait_until
 from tests.cluster.slow_study import write_slow_study
 
 pytestmark = [
@@ -28,18 +27,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with hosts_and_laptop(tmp_path_factory.mktemp("cluster")) as made:
-        begun = time.monotonic()
-        up = made.tautune("up", str(made.file))
-        assert up.returncode == 0, up.stdout + up.stderr
-        print(f"tautune up to three hosts ready: {time.monotonic() - begun:.0f} s")
-        assert "3 of 3 machines" in up.stdout
-        token = made.laptop / ".ray/auth_token"
-        assert token.stat().st_mode & 0o777 == 0o600
-        assert token.read_text() not in up.stdout + up.stderr
+    with cluster_that_is_up(tmp_path_factory.mktemp("cluster")) as made:
         yield made
-        down = made.tautune("down", str(made.file))
-        assert down.returncode == 0, down.stdout + down.stderr
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,9 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(500)]  # a run, its end a
 
 SWEEP = ("sweep", "quadratic", "--delays", "0,1,2,3,4,5,6,7,8,9", "--no-departures")
 GRID = ("grid", "quadratic", "--learning-rates", "600", "--steps", "50")
+LONG_GRID = ("grid", "quadratic", "--learning-rates", "600", "--steps", "20000")
 TUNING = ("tune", "digits_mlp", "--trials", "6", "--max-epochs", "3")
+ROOT = Path(__file__).parents[2]
 SIZE = 40 * 2**20
 ROOM = 100 * 2**10
 """Bytes that the disk has for a run: some of its files find room, and none of the runs does as a whole."""
@@ -38,7 +40,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", tmp_path], check=True)
 
 
-def tautune_with(*arguments: str, output: Path) -> subprocess.CompletedProcess[str]:
+def tautune_with(*arguments: str, output: Path | str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tautune", *arguments]
     if arguments[0] != "resume":
         command += ["--output", str(output)]
@@ -64,9 +66,30 @@ def test_a_full_disk_stops_a_run_in_one_line_and_it_goes_on_when_there_is_room(
     assert len(tautune.load(output).trials) == wanted
 
 
-def begun(output: str, there: Callable[[], object]) -> "subprocess.Popen[str]":
-    """Starts a sweep, and returns it when something is `there`."""
-    command = [sys.executable, "-m", "tautune", *SWEEP, "--output", output]
+def test_a_full_cache_stops_a_run_in_one_line_and_it_goes_on_when_there_is_room(
+    disk: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The descent to a minimum keeps there how far it has come, and the run's own folder has room."""
+    monkeypatch.setenv("TAUTUNE_CACHE", str(disk / "cache"))
+    with suppress(OSError), (disk / "ballast").open("ab", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    own_minimum = ("sweep", str(ROOT / "examples/own_minimum.py"), "--delays", "0,1")
+    output = tmp_path_factory.mktemp("run") / "out"
+    stopped = tautune_with(*own_minimum, output=output)
+    (line,) = stopped.stderr.splitlines()
+    assert stopped.returncode in (1, 2), line
+    assert line.startswith(f"tautune: {disk}/cache/minima")
+    assert "No space left on device" in line
+    (disk / "ballast").unlink()
+    whole = tautune_with(*own_minimum, output=output)
+    assert whole.returncode == 0, whole.stderr
+    assert len(tautune.load(output).trials) == 2
+
+
+def begun(output: str, there: Callable[[], object], arguments: tuple[str, ...] = SWEEP) -> "subprocess.Popen[str]":
+    """Starts a run, and returns it when something is `there`."""
+    command = [sys.executable, "-m", "tautune", *arguments, "--output", output]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 200
     while not there():
@@ -110,14 +133,25 @@ def test_storage_that_becomes_read_only_stops_a_run_in_one_line_and_it_goes_on_w
     assert len(tautune.load(output).trials) == 10
 
 
-def test_a_server_that_goes_away_stops_a_run_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("arguments", "file"), [(SWEEP, "measurements/*"), (LONG_GRID, "points.csv")])
+def test_a_server_that_goes_away_stops_a_run_in_one_line_and_it_goes_on_when_it_returns(
+    arguments: tuple[str, ...], file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in s3_server.environment().items():  # one of its own
         monkeypatch.setenv(name, value)
+    output = f"s3://{s3_server.BUCKET}/out"
     with s3_server.s3_server(tmp_path):
         files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
-        measurements = f"{s3_server.BUCKET}/out/measurements/*"
-        process = begun(f"s3://{s3_server.BUCKET}/out", lambda: files.glob(measurements))
+
+        def something() -> bool:
+            return any(files.size(path) > 200 for path in files.glob(f"{s3_server.BUCKET}/out/{file}"))
+
+        process = begun(output, something, arguments)
     said = process.communicate(timeout=200)[1].splitlines()
     assert process.returncode == 1, said
     assert len(said) == 1, said
     assert "Could not connect to the endpoint" in said[0]
+    with s3_server.s3_server(tmp_path):
+        whole = tautune_with(*arguments, output=output)
+        assert whole.returncode == 0, whole.stderr
+        assert len(tautune.load(output).trials) == (10 if arguments is SWEEP else 7 * 600)

@@ -11,7 +11,7 @@ import pytest
 from tautune._tuned import resume
 from tautune.records.journal import FILE, read_journal
 from tautune.runners.methods import EARLY
-from tests.runners.tunings import SMALL, rows_of, run, trajectories
+from tests.runners.tunings import GRID, SMALL, rows_of, run, trajectories
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300), pytest.mark.usefixtures("local_ray")]
 
@@ -36,17 +36,28 @@ def killed(whole: Path, folder: Path, events: int) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("search", "scheduler"), [("hyperopt", "asha"), ("optuna-tpe", "median"), ("random", "none")])
-def test_the_rows_are_those_of_the_unbroken_run(search: str, scheduler: str, tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    run(SMALL, search, scheduler, whole, **OPTIONS)
+@pytest.mark.parametrize(
+    ("search", "scheduler", "kills"),
+    [
+        ("hyperopt", "asha", 3),
+        ("optuna-tpe", "median", 3),
+        ("random", "none", 2),
+        ("gp", "asha", 1),
+        ("cmaes", "median", 1),
+        ("grid", "asha", 1),
+    ],
+)
+def test_the_rows_are_those_of_the_unbroken_run(search: str, scheduler: str, kills: int, tmp_path: Path) -> None:
+    whole, study = tmp_path / "whole", GRID if search == "grid" else SMALL
+    options = {"max_epochs": 5, "concurrent": 1} if search == "grid" else OPTIONS
+    run(study, search, scheduler, whole, **options)
     expected = trajectories(rows_of(whole))
     if scheduler in EARLY:
         assert {"finished", "stopped"} == {row["state"] for row in expected}  # there is something to decide
-    moments = random.Random(0).sample(range(1, len(read_journal(whole))), 3)
+    moments = random.Random(0).sample(range(1, len(read_journal(whole))), kills)
     for moment in moments:
         folder = killed(whole, tmp_path / f"{moment}", moment)
-        resume(folder, study=SMALL)
+        resume(folder, study=study)
         assert trajectories(rows_of(folder)) == expected, f"killed after {moment} events"
 
 
