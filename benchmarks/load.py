@@ -2,9 +2,9 @@
 
     python -m benchmarks.load [--json] [--trials 10000] [--concurrent 2]
 
-One run of `tautune tune`, whose trials train a linear classifier for one epoch of 205 images, so that what is measured is
-not the training. Every ten seconds the processes of the run are looked at: the driver, Ray's own (the head's), and those
-of the trials. Each of the columns grows by so much for every 1,000 trials as the last lines say, which are fitted to the
+One run of `tautune tune`, whose trials train a linear classifier for one epoch of 205 images, so that the training is
+not what is measured. Every ten seconds the processes of the run are looked at: the driver, Ray's own (the head's), and
+those of the trials. The last line of the table says by how much each figure grows for every 1,000 trials, fitted to the
 second half of the run.
 """
 
@@ -42,18 +42,20 @@ STUDY = replace(digits_mlp.STUDY, name="short", model=model, space=SPACE)
 Figures = dict[str, float]
 
 
-def watch(process: subprocess.Popen[str], folder: Path) -> list[Figures]:
-    """Returns what the run's processes and its folder look like, from its start to its end."""
+def watch(process: subprocess.Popen[str], folder: Path) -> tuple[list[Figures], set[psutil.Process]]:
+    """Returns what the run's processes and its folder look like, from its start to its end, and all its processes."""
     driver, begun, rows = psutil.Process(process.pid), time.perf_counter(), []
+    seen: set[psutil.Process] = set()
     while process.poll() is None:
+        children = driver.children(recursive=True)
+        seen |= set(children)
         if (folder / FILE).exists():
-            rows.append({"seconds": time.perf_counter() - begun} | _look(driver, folder))
+            rows.append({"seconds": time.perf_counter() - begun} | _look(driver, children, folder))
         time.sleep(SECONDS)
-    return rows
+    return rows, seen
 
 
-def _look(driver: psutil.Process, folder: Path) -> Figures:
-    children = [child for child in driver.children(recursive=True) if child.is_running()]
+def _look(driver: psutil.Process, children: list[psutil.Process], folder: Path) -> Figures:
     trials = [child for child in children if _name(child).startswith("ray::")]
     others = [child for child in children if child not in trials]
     return {
@@ -69,7 +71,7 @@ def _look(driver: psutil.Process, folder: Path) -> Figures:
 
 def _name(process: psutil.Process) -> str:
     try:
-        return (process.cmdline() or [""])[0]
+        return str((process.cmdline() or [""])[0])
     except psutil.Error:
         return ""
 
@@ -96,26 +98,16 @@ def growth(rows: list[Figures]) -> Figures:
     }
 
 
-def left_over(begun: float) -> list[str]:
-    """Returns the commands of Ray's processes that began after a time and are still there."""
-    parts = ("raylet", "gcs_server", "ray::")
-    return [
-        _name(process)
-        for process in psutil.process_iter()
-        if process.create_time() > begun and any(part in _name(process) for part in parts)
-    ]
-
-
 def run(trials: int, concurrent: int, folder: Path) -> dict[str, Any]:
     """Runs so many trials, and returns the figures."""
     (folder / "short.py").write_text(STUDY)
     options = ["--trials", str(trials), "--max-epochs", "1", "--search", "random", "--scheduler", "none"]
     options += ["--concurrent", str(concurrent), "--examples", "256", "--output", str(folder / "run")]
-    begun, began_at = time.perf_counter(), time.time()
+    begun = time.perf_counter()
     with (folder / "log").open("w+") as log:
         command = [sys.executable, "-m", "tautune", "tune", "short.py", *options]
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, text=True, env=environment())
-        rows = watch(process, folder / "run")
+        rows, seen = watch(process, folder / "run")
         seconds = time.perf_counter() - begun
         if process.returncode:
             raise RuntimeError(f"the run failed: {(folder / 'log').read_text()[-2000:]}")
@@ -123,7 +115,8 @@ def run(trials: int, concurrent: int, folder: Path) -> dict[str, Any]:
     if written != trials:
         raise RuntimeError(f"{written} rows came of {trials} trials")
     time.sleep(5)
-    return {"rows": rows, "seconds": seconds, "growth": growth(rows), "processes_left": left_over(began_at)}
+    left = [_name(process) for process in seen if process.is_running()]
+    return {"rows": rows, "seconds": seconds, "growth": growth(rows), "processes_left": left}
 
 
 def main(

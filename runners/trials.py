@@ -143,16 +143,19 @@ class Trials:
     @property
     def nothing_works(self) -> bool:
         """Whether at least three trials failed and none did anything else."""
-        states = [row["state"] for row in self.rows.values()]
-        others = (state not in ("failed", "running", "interrupted") for state in states)
-        return states.count("failed") >= 3 and not any(others)
+        if any(row["state"] not in ("failed", "running", "interrupted") for row in self.rows.values()):
+            return False  # which the first rows tell, so that a run of thousands of trials is not counted at each step
+        failed = [row for row in self.rows.values() if row["state"] == "failed"]
+        return len(failed) >= 3
 
     def ranked(self) -> list[Json]:
         """Returns the rows, the best first; diverged and failed trials come last."""
-        return sorted(self.rows.values(), key=lambda row: (row["state"] in BAD, rank(row), row.get("number") or 0))
+        return sorted(self.rows.values(), key=_place)
 
     def best(self) -> Json | None:
-        return next((row for row in self.ranked() if row["state"] not in BAD), None)
+        """Returns the best row, or None if every trial has diverged or failed."""
+        first = min(self.rows.values(), key=_place, default=None)
+        return None if first is None or first["state"] in BAD else first
 
     def write(self) -> None:
         """Writes trials.csv, trials.jsonl and best.json."""
@@ -165,6 +168,11 @@ class Trials:
             write_json(self.folder / "best.json", best)
         self._unwritten, now = False, time.monotonic()
         self._next_write = now + max(WRITE_SECONDS, WRITE_SHARE * (now - begun))
+
+
+def _place(row: Json) -> tuple[bool, tuple[float, float, int], int]:
+    """Returns what the rows are sorted by."""
+    return row["state"] in BAD, rank(row), row.get("number") or 0
 
 
 def rank(row: Json) -> tuple[float, float, int]:

@@ -67,7 +67,8 @@ def test_a_killed_trial_ends_as_one_that_was_not(config: dict[str, Any], folds: 
     saved = data.draw(st.integers(1, EPOCHS - 1), label="epoch of the last checkpoint")
     reported = data.draw(st.integers(saved, EPOCHS - 1), label="epochs reported before the kill")
     with TemporaryDirectory() as folder:
-        whole, expected = small_trial(config, folds), []
+        whole = small_trial(config, folds)
+        expected: list[dict[str, Any]] = []
         while len(expected) < EPOCHS and not (expected and expected[-1]["done"]):
             expected.append(measured(whole.step()))
             if len(expected) == saved:
