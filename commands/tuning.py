@@ -22,6 +22,7 @@ from tautune.runners.methods import SCHEDULERS, SEARCHES
 from tautune.runners.trial_rows import read_rows, sorted_rows
 from tautune.runners.tuning_checks import Options, check_study
 from tautune.search_spaces.names import check_name
+from tautune.trainables.goal import goal_in
 
 tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
@@ -50,7 +51,7 @@ Study = Annotated[str, typer.Argument(help="One of `tautune studies`, or a file 
 Search = Annotated[str | None, _choice("--search", SEARCHES, "How configurations are chosen")]
 Scheduler = Annotated[str | None, _choice("--scheduler", SCHEDULERS, "What ends a trial early")]
 Trials = Annotated[int | None, _from_study("Configurations to try.")]
-MaxEpochs = Annotated[int | None, _from_study("Epochs of a trial at most.")]
+MaxEpochs = Annotated[int | None, _from_study("Epochs of a trial at most; of a loop of your own, its reports.")]
 Fixed = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Fix a hyperparameter: --set delay=8. May be repeated."),
@@ -94,7 +95,7 @@ def tune(
     data_dir: DataDir = None,
     output: Output = None,
 ) -> None:
-    """Search STUDY's space for the configuration of the best validation accuracy."""
+    """Search STUDY's space for the configuration of the best validation accuracy, or of a loop's best metric."""
     with parameters(InputError):
         asked = Options(
             search=search,
@@ -154,16 +155,16 @@ def results(
 ) -> None:
     """Show the best configurations that were found."""
     path = folder_at(folder)
-    read_tuning(path)
-    rows = read_rows(path)
-    rows = sorted_rows(rows, sort) if sort else rows
+    goal = goal_in(read_tuning(path)["configuration"])
+    rows = read_rows(path, goal)
+    rows = sorted_rows(rows, sort, goal) if sort else rows
     if not rows:
         raise InputError(f"{path} has no trials to show: trials.jsonl is missing or empty")
     if as_json:
         for row in rows[:top]:
             print(json.dumps(row))
     else:
-        Console().print(results_table(rows, top=top))
+        Console().print(results_table(rows, goal, top=top))
 
 
 @tuning_commands.command()
@@ -176,8 +177,12 @@ def refit(
     """Train the best configuration on all training images; evaluate it once on the test images."""
     display = _display()
     test = _tuned.refit(folder, again=again, data_dir=data_dir, trust=trust, progress=display)
-    display.say(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images")
-    display.say(f"{folder}: model.pt, test.json")
+    if "test_images" in test:
+        display.say(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images")
+        display.say(f"{folder}: model.pt, test.json")
+    else:
+        display.say(", ".join(f"{name} {value:.5g}" for name, value in test.items()))
+        display.say(f"{folder}: test.json")
 
 
 @tuning_commands.command()

@@ -5,7 +5,7 @@ from rich.live import Live
 from rich.table import Table
 
 from tautune.commands.sweep_display import show_hosts
-from tautune.commands.tuning_tables import results_table
+from tautune.commands.tuning_tables import as_score, results_table
 from tautune.runners.trials import Json, Trials, name_of
 from tautune.runners.tuning_listener import TuningListener
 
@@ -36,11 +36,13 @@ class TuningDisplay(TuningListener):
         if self._live:
             return
         state = "" if row["state"] in ("finished", "stopped") else f" {row['state']}"
-        best = trials.best()
-        best_text = f"; best so far {best['validation_accuracy']:.4f} (trial {name_of(best)})" if best else ""
+        best, goal = trials.best(), trials.goal
+        best_text = f"; best so far {as_score(best, goal)} (trial {name_of(best)})" if best else ""
+        count = row["epochs_trained"]
+        unit = goal.unit if count != 1 else goal.unit.removesuffix("s")
         self.say(
-            f"{trials.ended} of {trials.total}: trial {name_of(row)}{state} validation accuracy "
-            f"{row['validation_accuracy']:.4f} after {row['epochs_trained']} epochs{best_text}"
+            f"{trials.ended} of {trials.total}: trial {name_of(row)}{state} {goal.words} {as_score(row, goal)} "
+            f"after {count} {unit}{best_text}"
         )
 
     def run_ended(self, trials: Trials) -> None:
@@ -48,7 +50,7 @@ class TuningDisplay(TuningListener):
             self._live.update("")
             self._live.stop()
         if trials.best():
-            self.console.print(results_table(trials.ranked(), top=SHOWN))
+            self.console.print(results_table(trials.ranked(), trials.goal, top=SHOWN))
             show_hosts((row.get("host") for row in trials.rows.values()), self.console)
 
     def epoch_ended(self, epoch: int, epochs: int, training_loss: float) -> None:
@@ -56,7 +58,7 @@ class TuningDisplay(TuningListener):
 
 
 def _live_table(trials: Trials, running: int, seconds_left: float | None) -> Table:
-    table = results_table(trials.ranked(), top=SHOWN)
+    table = results_table(trials.ranked(), trials.goal, top=SHOWN)
     left = "" if seconds_left is None else f", {seconds_left:.0f} s left"
     table.caption = f"{running} running, {trials.ended} of {trials.total} trials ended{left}"
     return table

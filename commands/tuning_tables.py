@@ -6,20 +6,27 @@ from rich.markup import escape
 from rich.table import Table
 
 from tautune.runners.trials import Json, name_of
+from tautune.trainables.goal import Goal
 
 
-def results_table(rows: list[Json], *, top: int) -> Table:
+def as_score(row: Json, goal: Goal) -> str:
+    """Returns a row's metric as it is shown."""
+    return f"{row[goal.metric]:.4f}" if goal.scores else f"{row[goal.metric]:.5g}"
+
+
+def results_table(rows: list[Json], goal: Goal, *, top: int) -> Table:
     """Returns the first `top` configurations, one a row; what all of them share stands below."""
-    table = Table("trial", "validation accuracy", "loss", "epochs", "state", "configuration")
+    loss = ["loss"] if goal.scores else []
+    table = Table("trial", goal.words, *loss, goal.unit, "state", "configuration")
     table.title = "best configurations"
     every = [set(map(repr, row["config"].items())) for row in rows]
     shared = set.intersection(*every) if len(every) > 1 else set()
     for row in rows[:top]:
         own = {k: v for k, v in row["config"].items() if repr((k, v)) not in shared}
-        spread = f" ± {row['validation_accuracy_deviation']:.4f}" if row["validation_accuracy_deviation"] else ""
-        accuracy = f"{row['validation_accuracy']:.4f}{spread}"
-        loss, epochs = f"{row['validation_loss']:.4f}", str(row["epochs"])
-        table.add_row(name_of(row), accuracy, loss, epochs, row["state"], _words(own))
+        spread = row.get("validation_accuracy_deviation") if goal.scores else 0
+        score = as_score(row, goal) + (f" ± {spread:.4f}" if spread else "")
+        losses = [f"{row['validation_loss']:.4f}"] if goal.scores else []
+        table.add_row(name_of(row), score, *losses, str(row["epochs"]), row["state"], _words(own))
     if shared:
         table.caption = "all: " + _words({k: v for k, v in rows[0]["config"].items() if repr((k, v)) in shared})
     return table

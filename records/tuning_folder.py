@@ -1,13 +1,13 @@
 """A tuning's folder on disk: what was asked for in run.json, and what was found beside it."""
 
-from typing import Annotated, Any, NotRequired, TypedDict, cast
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast
 
 from tautune.records.errors import InputError
 from tautune.records.files import read_json
 from tautune.records.run_file import RUN_FILE, check_writable, holds_files, read_run
 from tautune.records.run_folder import RunFolder
 from tautune.records.storage import Folder, make, reading, writing
-from tautune.records.typed import Count, FileName, Meta, Misshapen, Object, Positive, shaped
+from tautune.records.typed import Count, FileName, Meta, Misshapen, NotNegative, Object, Positive, shaped
 
 Json = dict[str, Any]
 FORMAT = 2
@@ -32,6 +32,9 @@ class _Configuration(TypedDict):
     seed: int
     split_seed: int
     data_dir: str | None
+    metric: NotRequired[str]
+    mode: NotRequired[Literal["max", "min"]]
+    penalty: NotRequired[NotNegative]
 
 
 class _Command(TypedDict):

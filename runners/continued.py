@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tautune.trainables.classifier.trial_files import CONTINUES
+from tautune.trainables.continuing import CONTINUES
 
 
 @dataclass(frozen=True)

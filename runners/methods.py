@@ -1,6 +1,6 @@
 """Searches and schedulers by name, and which of them go with which space. Imports neither torch nor Ray."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from typing import Literal
 
@@ -19,14 +19,18 @@ EARLY = ("asha", "hyperband", "median")
 SCHEDULERS = ("none", *EARLY, *POPULATION)
 
 
-def check_methods(search: str, scheduler: str, kinds: Mapping[str, Kind]) -> None:
-    """Raises InputError if search, scheduler and space do not go together, or if a package is missing."""
+def check_methods(search: str, scheduler: str, kinds: Mapping[str, Kind], mutable: Collection[str] = MUTABLE) -> None:
+    """Raises InputError if search, scheduler and space do not go together, or if a package is missing.
+
+    Args:
+        mutable: the hyperparameters that a population may move while a trial trains.
+    """
     with user_input():
         check_name("search", search, SEARCHES)
         check_name("scheduler", scheduler, SCHEDULERS)
     _check_search(search, kinds)
     if scheduler in POPULATION:
-        _check_population(scheduler, search, kinds)
+        _check_population(scheduler, search, kinds, mutable)
 
 
 def _check_search(search: str, kinds: Mapping[str, Kind]) -> None:
@@ -41,12 +45,12 @@ def _check_search(search: str, kinds: Mapping[str, Kind]) -> None:
         raise InputError(f"search {search} needs the packages optuna and cmaes, and {missing[0]} is missing; {hint}")
 
 
-def _check_population(scheduler: str, search: str, kinds: Mapping[str, Kind]) -> None:
+def _check_population(scheduler: str, search: str, kinds: Mapping[str, Kind], mutable: Collection[str]) -> None:
     if search != "random":
         raise InputError(f"scheduler {scheduler} moves configurations itself; use it with search random, not {search}")
-    moved = {name: kinds[name] for name in MUTABLE if kinds.get(name, "value") != "value"}
+    moved = {name: kinds[name] for name in mutable if kinds.get(name, "value") != "value"}
     if not moved:
-        raise InputError(f"scheduler {scheduler} needs a range or a choice of {', '.join(MUTABLE)} in the space")
+        raise InputError(f"scheduler {scheduler} needs a range or a choice of {', '.join(mutable)} in the space")
     no_range = [name for name, kind in moved.items() if kind != "range"]
     if scheduler == "pb2" and no_range:
         raise InputError(f"scheduler pb2 moves ranges of numbers, and {no_range[0]} is none; fix its value, or use pbt")

@@ -19,9 +19,12 @@ from tautune.runners.tensorboard_log import TensorBoardLog
 from tautune.runners.trial_callback import TrialCallback, name_folder
 from tautune.runners.tuning_job import Tuning
 from tautune.runners.tuning_journal import Folding
+from tautune.search_spaces.loop_study import LoopStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier.datasets import ImageData
 from tautune.trainables.classifier.splits import Split
 from tautune.trainables.classifier.trial import ClassifierTrial
+from tautune.trainables.loop.trial import loop_trainable
 
 Json = dict[str, Any]
 CHECKPOINTS = 4
@@ -49,6 +52,12 @@ def make_trainable(tuning: Tuning, data: ImageData, splits: list[Split], **chang
     return tune.with_resources(trainable, tuning.resources)
 
 
+def make_loop(tuning: Tuning) -> Any:
+    """Returns the trainable of a user's own loop."""
+    trainable = tune.with_parameters(loop_trainable(tuning.study), study=tuning.study, max_reports=tuning.max_epochs)
+    return tune.with_resources(trainable, tuning.resources)
+
+
 def make_tuner(
     tuning: Tuning, trainable: Any, folder: TuningFolder, experiment: str, callback: TrialCallback
 ) -> tune.Tuner | None:
@@ -58,11 +67,15 @@ def make_tuner(
     """
     random.seed(tuning.seed)  # PBT draws from these
     np.random.seed(tuning.seed)
-    searched = scheduling.at_full_length(tuning.study.space, tuning.search, tuning.scheduler)
+    study, goal = tuning.study, tuning.study.goal
+    searched = study.space
+    if isinstance(study, TuningStudy):
+        searched = scheduling.at_full_length(searched, tuning.search, tuning.scheduler)
     first = folder.run["runs"][0]["trials"]  # an extension goes on with the search that its first run began
-    search = searching.make_search(tuning.search, searched, tuning.seed, trials=first)
+    search = searching.make_search(tuning.search, searched, goal, seed=tuning.seed, trials=first)
     suggestions = Suggestions(search, callback.trials, callback.journal, callback.identities)
-    scheduler = scheduling.make_scheduler(tuning.scheduler, tuning.study.space, tuning.max_epochs, callback.identities)
+    moved = {name: study.space[name] for name in tuning.moved}
+    scheduler = scheduling.make_scheduler(tuning.scheduler, moved, tuning.max_epochs, goal, callback.identities)
     replay = Replay(suggestions, scheduler, Folding(callback.trials))
     replay.run(callback.journal.earlier)
     suggestions.waiting = replay.unfinished(folder.path, experiment)
@@ -84,7 +97,8 @@ def make_tuner(
 
 
 def _run_config(tuning: Tuning, folder: TuningFolder, experiment: str, callback: TrialCallback) -> tune.RunConfig:
-    population = tuning.scheduler in POPULATION
+    function = isinstance(tuning.study, LoopStudy) and not isinstance(tuning.study.train, type)
+    population = tuning.scheduler in POPULATION and not function  # which saves its checkpoints when it will
     interval = scheduling.perturbation_interval(tuning.max_epochs) if population else 0
     return tune.RunConfig(
         name=experiment,

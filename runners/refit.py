@@ -23,12 +23,14 @@ from tautune.runners.trials import name_of
 from tautune.runners.tuning_data import load_data
 from tautune.runners.tuning_job import Tuning, tuning_of
 from tautune.runners.tuning_listener import TuningListener
+from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier.classifier_training import ClassifierTraining
 from tautune.trainables.classifier.datasets import ImageData
 from tautune.trainables.classifier.normalization import are_tokens
 from tautune.trainables.classifier.training import evaluate
-from tautune.trainables.classifier.trial_files import CONTINUES, STATE, read_state
+from tautune.trainables.classifier.trial_files import STATE, read_state
+from tautune.trainables.continuing import CONTINUES
 
 Json = dict[str, Any]
 TRIAL = "refit"
@@ -40,12 +42,15 @@ class RefitPlan:
     """What is to be trained once more."""
 
     tuning: Tuning
+    study: TuningStudy
     best: Json
     """The row of the best trial, as best.json has it."""
     data: ImageData
 
 
-def plan_refit(folder: TuningFolder, *, data_dir: Path | None = None, study: TuningStudy | None = None) -> RefitPlan:
+def plan_refit(
+    folder: TuningFolder, *, data_dir: Path | None = None, study: TuningStudy | LoopStudy | None = None
+) -> RefitPlan:
     """Returns the best configuration with its data.
 
     Args:
@@ -57,7 +62,8 @@ def plan_refit(folder: TuningFolder, *, data_dir: Path | None = None, study: Tun
     best = read_best(folder.path)
     best["config"].pop("patience", None)  # there are no validation images to be patient about
     tuning = tuning_of(folder.run, folder.path, study)
-    return RefitPlan(tuning, best, load_data(tuning.study, data_dir or tuning.data_dir))
+    assert isinstance(tuning.study, TuningStudy)
+    return RefitPlan(tuning, tuning.study, best, load_data(tuning.study, data_dir or tuning.data_dir))
 
 
 def run_refit(plan: RefitPlan, folder: TuningFolder, listener: TuningListener) -> Json:
@@ -162,14 +168,14 @@ def conclude_refit(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
 def _on_all(plan: RefitPlan) -> ClassifierTraining:
     everything, nothing = torch.arange(len(plan.data.train)), torch.arange(0)
     return ClassifierTraining(
-        plan.tuning.study.model,
+        plan.study.model,
         plan.best["config"],
         plan.data.train,
         (everything, nothing),
         classes=plan.data.classes,
         horizon=plan.tuning.max_epochs,
         seed=plan.tuning.seed,
-        normalize=plan.tuning.study.normalize,
+        normalize=plan.study.normalize,
     )
 
 

@@ -35,7 +35,7 @@ class Replay:
             if "begin" in event:
                 self._begin(event["begin"], event["config"])
             elif "result" in event:
-                self._result(event["result"], event["reported"])
+                self._result(event["result"], event["reported"] | event["reported"].get("scores", {}))
             elif "end" in event:
                 self._end(event["end"], event["told"], error=event["error"])
         for trial, reported in list(self.stopped.items()):

@@ -15,12 +15,9 @@ from ray.tune.search.sample import Categorical, Domain
 
 from tautune.runners.continued import Identities
 from tautune.runners.methods import EARLY, POPULATION
-from tautune.runners.searches import METRIC, MODE
 from tautune.search_spaces.space import Space, When, ends
-from tautune.trainables.classifier.hyperparameters import MUTABLE
-from tautune.trainables.classifier.trial_files import CONTINUES
-
-GOAL = {"metric": METRIC, "mode": MODE}
+from tautune.trainables.continuing import CONTINUES
+from tautune.trainables.goal import Goal
 
 
 def at_full_length(space: Space, search: str, scheduler: str) -> Space:
@@ -44,21 +41,24 @@ def perturbation_interval(max_epochs: int) -> int:
     return max(1, max_epochs // 10)
 
 
-def make_scheduler(name: str, space: Space, max_epochs: int, identities: Identities) -> TrialScheduler:
+def make_scheduler(name: str, moved: Space, max_epochs: int, goal: Goal, identities: Identities) -> TrialScheduler:
     """Returns the scheduler, which counts time in epochs.
 
     Args:
+        moved: the part of the space in which a population may move.
+        goal: what it compares trials by.
         identities: of the trials, which a scheduler that is `Replayable` knows by their ids in the journal.
     """
+    compared = {"metric": goal.metric, "mode": goal.mode}
     if name == "asha":
-        asha = ReplayableASHA(time_attr="epochs", max_t=max_epochs, grace_period=1, reduction_factor=3, **GOAL)
+        asha = ReplayableASHA(time_attr="epochs", max_t=max_epochs, grace_period=1, reduction_factor=3, **compared)
         return asha.knowing(identities)
     if name == "hyperband":
-        return HyperBandScheduler(time_attr="epochs", max_t=max_epochs, **GOAL)
+        return HyperBandScheduler(time_attr="epochs", max_t=max_epochs, **compared)
     if name == "median":
-        return ReplayableMedian(time_attr="epochs", grace_period=1, **GOAL).knowing(identities)
+        return ReplayableMedian(time_attr="epochs", grace_period=1, **compared).knowing(identities)
     if name in POPULATION:
-        return _population(name, _mutable(space), perturbation_interval(max_epochs))
+        return _population(name, moved, perturbation_interval(max_epochs), compared)
     return FIFOScheduler()
 
 
@@ -154,12 +154,12 @@ class Population(PopulationBasedTraining):
         super().on_trial_add(_WithoutSearch(tune_controller), trial)
 
 
-def _population(name: str, moved: Space, interval: int) -> PopulationBasedTraining:
+def _population(name: str, moved: Space, interval: int, compared: dict[str, str]) -> PopulationBasedTraining:
     common: Any = {
         "time_attr": "training_iteration",
         "perturbation_interval": interval,
         "custom_explore_fn": lambda config: _within_bounds(config, moved),
-        **GOAL,
+        **compared,
     }
     if name == "pb2":
         from ray.tune.schedulers.pb2 import PB2  # imports scikit-learn
@@ -168,10 +168,6 @@ def _population(name: str, moved: Space, interval: int) -> PopulationBasedTraini
         return kind(hyperparam_bounds={k: [d.lower, d.upper] for k, d in moved.items()}, **common)
     mutations = {k: list(d.categories) if isinstance(d, Categorical) else d for k, d in moved.items()}
     return Population(hyperparam_mutations=mutations, **common)
-
-
-def _mutable(space: Space) -> Space:
-    return {name: space[name] for name in MUTABLE if isinstance(space.get(name), Domain)}
 
 
 def _within_bounds(config: Space, moved: Space) -> Space:

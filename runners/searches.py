@@ -16,8 +16,7 @@ from tautune.runners.methods import OPTUNA, Kind
 from tautune.runners.no_repeats import DistinctHyperOpt, DistinctOptuna
 from tautune.runners.optuna_internals import suggest
 from tautune.search_spaces.space import Space, When, domain_of, is_active, settled
-
-METRIC, MODE = "validation_accuracy", "max"
+from tautune.trainables.goal import ACCURACY, Goal
 
 
 def kinds_of(space: Space) -> dict[str, Kind]:
@@ -36,15 +35,16 @@ def _kind(domain: Any) -> Kind:
 def check_domains(search: str, space: Space) -> None:
     """Raises InputError if the search cannot draw from a domain of the space."""
     try:
-        make_search(search, space, seed=0)
+        make_search(search, space, ACCURACY, seed=0)
     except ValueError as error:
         raise InputError(f"search {search} cannot search this space: {error}") from None
 
 
-def make_search(name: str, space: Space, seed: int, *, trials: int = 20) -> Searcher:
+def make_search(name: str, space: Space, goal: Goal, *, seed: int, trials: int = 20) -> Searcher:
     """Returns the search.
 
     Args:
+        goal: what it compares trials by.
         trials: in all; HyperOpt draws a third of them at random first, but at most 20, as is its own default.
     """
     space = settled(space)
@@ -54,9 +54,11 @@ def make_search(name: str, space: Space, seed: int, *, trials: int = 20) -> Sear
         return random_search(space, seed)
     if name == "hyperopt":
         tree, at_random = hyperopt_space(space), min(20, max(5, trials // 3))
-        return DistinctHyperOpt(tree, metric=METRIC, mode=MODE, random_state_seed=seed, n_initial_points=at_random)
+        return DistinctHyperOpt(
+            tree, metric=goal.metric, mode=goal.mode, random_state_seed=seed, n_initial_points=at_random
+        )
     assert name in OPTUNA
-    return _optuna_search(name, space, seed)
+    return _optuna_search(name, space, goal, seed)
 
 
 def hyperopt_space(space: Space) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def _without_steps(domain: Any) -> Domain:
     return plain
 
 
-def _optuna_search(name: str, space: Space, seed: int) -> Searcher:
+def _optuna_search(name: str, space: Space, goal: Goal, seed: int) -> Searcher:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -134,4 +136,4 @@ def _optuna_search(name: str, space: Space, seed: int) -> Searcher:
             sampler = samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
     # gp's proposals are dear, and cmaes does not repeat itself: it adapts ranges
     kind = DistinctOptuna if name == "optuna-tpe" else OptunaSearch
-    return kind(OptunaSpace(space), metric=METRIC, mode=MODE, sampler=sampler)
+    return kind(OptunaSpace(space), metric=goal.metric, mode=goal.mode, sampler=sampler)

@@ -9,10 +9,9 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from tautune.runners.continued import Identities, Unfinished
-from tautune.runners.searches import METRIC, MODE
 from tautune.runners.trials import Trials
 from tautune.runners.tuning_journal import TuningJournal
-from tautune.trainables.classifier.trial_files import CONTINUES
+from tautune.trainables.continuing import CONTINUES
 
 Config = dict[str, Any]
 log = logging.getLogger("tautune")
@@ -30,7 +29,7 @@ class Suggestions(Searcher):
     """
 
     def __init__(self, search: Searcher, trials: Trials, journal: TuningJournal, identities: Identities) -> None:
-        super().__init__(metric=METRIC, mode=MODE)
+        super().__init__(metric=trials.goal.metric, mode=trials.goal.mode)
         self.search, self.trials, self.journal, self.identities = search, trials, journal, identities
         self.waiting: list[Unfinished] = []
         self._unknown: set[str] = set()
@@ -78,7 +77,8 @@ class Suggestions(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tells the search, and the journal, that a trial trains no more."""
         known = self.identities(trial_id)
-        told = {name: result[name] for name in (METRIC, "training_iteration") if name in result} if result else None
+        kept = (self.trials.goal.metric, "training_iteration")
+        told = {name: result[name] for name in kept if name in result} if result else None
         self.journal.ended(known, plain(told), error=error)
         if known not in self._unknown:
             self.search.on_trial_complete(known, told, error)

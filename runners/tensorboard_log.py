@@ -7,6 +7,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from tautune.runners.trial_callback import TrialCallback, _current
+from tautune.trainables.loop.trial import REPEATED
 
 Json = dict[str, Any]
 SCALARS = (
@@ -21,8 +22,7 @@ SCALARS = (
     "diverged",
 )
 BEST = ("validation_accuracy", "validation_loss", "training_loss", "epochs")
-"""The columns of a trial's row, at its best epoch, that HParams shows."""
-METRICS = (*(f"best/{name}" for name in BEST), "diverged")
+"""The columns of a trial's row, at its best epoch, that HParams shows of a classifier."""
 
 
 class TensorBoardLog(LoggerCallback):
@@ -35,6 +35,8 @@ class TensorBoardLog(LoggerCallback):
     def __init__(self, table: TrialCallback) -> None:
         """Args: table: the callback that comes before this one and has taken in the same results."""
         self.table = table
+        goal = table.trials.goal
+        self.best = BEST if goal.scores else (goal.metric, "epochs")
         self.writers: dict[str, SummaryWriter] = {}
         self.endings: dict[str, Any] = {}
 
@@ -48,7 +50,9 @@ class TensorBoardLog(LoggerCallback):
         writer = SummaryWriter(trial.local_path)
         config = self.table.study.hyperparameters(trial.config)
         values = {k: v if isinstance(v, bool | int | float) else str(v) for k, v in config.items()}
-        experiment, start, end = hparams(values, dict.fromkeys(METRICS, 0.0))
+        experiment, start, end = hparams(
+            values, dict.fromkeys([*(f"best/{name}" for name in self.best), "diverged"], 0.0)
+        )
         events = writer._get_file_writer()
         events.add_summary(experiment)
         events.add_summary(start)
@@ -56,17 +60,20 @@ class TensorBoardLog(LoggerCallback):
         self.writers[trial.trial_id], self.endings[trial.trial_id] = writer, end
 
     def log_trial_result(self, iteration: int, trial: Any, result: Json) -> None:
+        if REPEATED in result:
+            return
         self.log_trial_start(trial)
         writer = self.writers[trial.trial_id]
-        for name in SCALARS:
-            writer.add_scalar(name, result[name], result["epochs"])
+        shown = result["scores"] | {"diverged": result["diverged"]} if "scores" in result else result
+        for name in shown if "scores" in result else SCALARS:
+            writer.add_scalar(name, shown[name], result["epochs"])
         self._write_best(trial)
         writer.flush()
 
     def _write_best(self, trial: Any) -> None:
         row = self.table.row_of(trial)
         if row:  # a run of an earlier version has this callback before the other, and no row yet
-            for name in BEST:
+            for name in self.best:
                 self.writers[trial.trial_id].add_scalar(f"best/{name}", row[name], row["epochs_trained"])
 
     def log_trial_end(self, trial: Any, failed: bool = False) -> None:

@@ -8,12 +8,15 @@ from typing import Any
 
 from ray import tune
 
+from tautune.records.errors import InputError
 from tautune.runners.continued import Identities, without_start
 from tautune.runners.suggestions import plain
 from tautune.runners.trials import Json, Trials, numbered
 from tautune.runners.tuning_journal import REPORTED, TuningJournal
 from tautune.runners.tuning_listener import TuningListener
+from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.tuning_study import TuningStudy
+from tautune.trainables.loop.trial import REPEATED, UNNAMED
 
 
 class EndedInThread(Exception):
@@ -27,7 +30,7 @@ class TrialCallback(tune.Callback):
         self,
         trials: Trials,
         journal: TuningJournal,
-        study: TuningStudy,
+        study: TuningStudy | LoopStudy,
         listener: TuningListener,
         *,
         budget: float | None,
@@ -74,6 +77,10 @@ class TrialCallback(tune.Callback):
             _end_run()
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
+        if UNNAMED in result:
+            raise self._unnamed(result[UNNAMED])
+        if REPEATED in result:
+            return
         known = self.identities(trial.trial_id)
         config = self.study.hyperparameters(result["config"])
         seconds = self.identities.seconds.get(trial.trial_id, 0.0) + result["time_total_s"]
@@ -82,6 +89,13 @@ class TrialCallback(tune.Callback):
         self.trials.report(known, self.identities.numbers[trial.trial_id], config, result, self.journal.experiment)
         running = sum(t.status == "RUNNING" for t in trials)
         self.listener.trial_reported(self.trials, running=running, seconds_left=self.seconds_left)
+
+    def _unnamed(self, names: list[str]) -> InputError:
+        reported = ", ".join(names) or "no numbers"
+        return InputError(
+            f"the loop of {self.study.name} reported {reported}, and not {self.trials.goal.metric}, which is the "
+            "study's metric; every report must have it"
+        )
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         row = self.trials.end(self.identities(trial.trial_id), finished=bool(trial.last_result.get("finished")))

@@ -1,18 +1,29 @@
 """The rows of a tuning's trials as trials.jsonl has them: read, and sorted by a column."""
 
 import difflib
-from typing import Any, Literal, NotRequired, cast
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder, reading
-from tautune.records.typed import Count, FileName, Misshapen, NotNegative, Object, decode
-from tautune.runners.trials import COLUMNS, Scores
+from tautune.records.typed import Count, FileName, Misshapen, NotNegative, Object, decode, shaped
+from tautune.runners.trials import COUNTS, score_columns
+from tautune.trainables.goal import ACCURACY, COLUMNS, Goal
 
 Json = dict[str, Any]
 
 
-class Row(Scores):
-    """What trials.jsonl holds of a trial."""
+class Scores(TypedDict):
+    """How good a classifier is at an epoch, in its result and in its row."""
+
+    validation_accuracy: float
+    validation_accuracy_deviation: float
+    validation_loss: float
+    training_accuracy: float
+    training_loss: float
+
+
+class LoopRow(TypedDict):
+    """What trials.jsonl holds of a trial, beside its scores."""
 
     number: NotRequired[Count | None]
     trial: FileName
@@ -29,7 +40,11 @@ class Row(Scores):
     failure: NotRequired[str]
 
 
-def read_rows(folder: Folder) -> list[Json]:
+class Row(LoopRow, Scores):
+    """What it holds of a classifier's trial."""
+
+
+def read_rows(folder: Folder, goal: Goal = ACCURACY) -> list[Json]:
     """Returns the rows of trials.jsonl, the best first; none if there is no such file.
 
     Raises:
@@ -41,20 +56,30 @@ def read_rows(folder: Folder) -> list[Json]:
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            rows.append(cast("Json", decode(line, Row)))
+            rows.append(_row(line, goal))
         except Misshapen as error:
             raise InputError(f"{path} is damaged in line {number}: {error}; `tautune resume` writes it anew") from None
     return rows
 
 
-def sorted_rows(rows: list[Json], by: str) -> list[Json]:
+def _row(line: bytes, goal: Goal) -> Json:
+    if goal.scores:
+        return cast("Json", decode(line, Row))
+    row = cast("Json", decode(line, LoopRow))
+    shaped({name: value for name, value in row.items() if name not in COLUMNS}, dict[str, float])
+    if goal.metric not in row:
+        raise Misshapen(f"it has no {goal.metric}")
+    return row
+
+
+def sorted_rows(rows: list[Json], by: str, goal: Goal = ACCURACY) -> list[Json]:
     """Returns the rows by a column or a hyperparameter, descending for "-name"; those without it come last.
 
     Raises:
         InputError: there is no such column.
     """
     name = by.removeprefix("-")
-    own = ("number", *COLUMNS)
+    own = ("number", "state", *score_columns(rows, goal), *COUNTS)
     known = [*own, *{name for row in rows for name in row["config"]}]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3)

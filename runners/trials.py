@@ -5,26 +5,15 @@ import io
 import json
 import time
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from typing import Any
 
 from tautune.records.files import write_bytes, write_json
 from tautune.records.storage import Folder, make
+from tautune.trainables.goal import COLUMNS, Goal
 
 Json = dict[str, Any]
-COLUMNS = (
-    "state",
-    "validation_accuracy",
-    "validation_accuracy_deviation",
-    "validation_loss",
-    "training_accuracy",
-    "training_loss",
-    "epochs",
-    "epochs_trained",
-    "epochs_run",
-    "diverged_step",
-    "seconds",
-    "host",
-)
+COUNTS = ("epochs", "epochs_trained", "epochs_run", "diverged_step", "seconds", "host")
+"""Columns of trials.csv behind the state and the scores."""
 BAD = ("diverged", "failed")
 WRITE_SECONDS = 1.0
 """Shortest pause in seconds between two writes while trials report: each one replaces whole files."""
@@ -32,22 +21,8 @@ WRITE_SHARE = 20
 """Pause between two writes as a multiple of the time that a write takes: many trials make large files."""
 
 
-class Scores(TypedDict):
-    """How good a trial is at an epoch, in its result and in its row."""
-
-    validation_accuracy: float
-    validation_accuracy_deviation: float
-    validation_loss: float
-    training_accuracy: float
-    training_loss: float
-
-
-KEPT = tuple(Scores.__annotations__)
-"""What a row takes of a result."""
-
-
 class Trials:
-    """One row a trial, at its best epoch; see `rank` for what counts as best.
+    """One row a trial, at its best epoch; see `Goal` for what counts as best.
 
     `epochs_trained` is the epoch that a trial has reached. `epochs_run` counts the epochs that it trained itself: the
     two differ where a population gave it another trial's weights.
@@ -55,14 +30,15 @@ class Trials:
     failed, interrupted (by the user or the time budget; a resumed run goes on with it).
     """
 
-    def __init__(self, folder: Folder, names: Iterable[str], total: int) -> None:
+    def __init__(self, folder: Folder, names: Iterable[str], total: int, goal: Goal) -> None:
         """Begins an empty table.
 
         Args:
             names: the hyperparameters, in the order of their columns.
+            goal: what the trials are compared by.
             total: how many trials there are in the end.
         """
-        self.folder, self.names, self.total = folder, list(names), total
+        self.folder, self.names, self.total, self.goal = folder, list(names), total, goal
         self.rows: dict[str, Json] = {}
         self._last_number = _last_number(folder)
         self._unwritten = False
@@ -82,14 +58,14 @@ class Trials:
         row = self.rows.get(trial, {})
         epochs_run = row.get("epochs_run", 0) + 1
         bad = "diverged" if result["diverged"] else "failed" if result["failed"] else ""
-        if bad or not row or rank(result) < rank(row):
+        now = {"epochs": result["epochs"]} | scores_in(result, self.goal)
+        if bad or not row or self.goal.rank(now) < self.goal.rank(row):
             row = {
                 "number": number,
                 "trial": trial,
                 "experiment": experiment,
                 "config": config,
-                **{name: result[name] for name in KEPT},
-                "epochs": result["epochs"],
+                **now,
                 "diverged_step": result["diverged_step"],
                 "history": result["history"],
             }
@@ -150,18 +126,21 @@ class Trials:
 
     def ranked(self) -> list[Json]:
         """Returns the rows, the best first; diverged and failed trials come last."""
-        return sorted(self.rows.values(), key=_place)
+        return sorted(self.rows.values(), key=self._place)
+
+    def _place(self, row: Json) -> tuple[Any, ...]:
+        return row["state"] in BAD, self.goal.rank(row), row.get("number") or 0
 
     def best(self) -> Json | None:
         """Returns the best row, or None if every trial has diverged or failed."""
-        first = min(self.rows.values(), key=_place, default=None)
+        first = min(self.rows.values(), key=self._place, default=None)
         return None if first is None or first["state"] in BAD else first
 
     def write(self) -> None:
         """Writes trials.csv, trials.jsonl and best.json."""
         begun = time.monotonic()
         rows = self.ranked()
-        write_bytes(self.folder / "trials.csv", trials_csv(rows, self.names).encode())
+        write_bytes(self.folder / "trials.csv", trials_csv(rows, self.names, self.goal).encode())
         lines = (json.dumps(row, allow_nan=False) + "\n" for row in rows)
         write_bytes(self.folder / "trials.jsonl", "".join(lines).encode())
         if best := self.best():
@@ -170,18 +149,16 @@ class Trials:
         self._next_write = now + max(WRITE_SECONDS, WRITE_SHARE * (now - begun))
 
 
-def _place(row: Json) -> tuple[bool, tuple[float, float, int], int]:
-    """Returns what the rows are sorted by."""
-    return row["state"] in BAD, rank(row), row.get("number") or 0
+def scores_in(result: Json, goal: Goal) -> Json:
+    """Returns how good a trial is at an epoch, by what it reported."""
+    return dict(result["scores"]) if goal.scores is None else {name: result[name] for name in goal.scores}
 
 
-def rank(row: Json) -> tuple[float, float, int]:
-    """Returns what epochs and trials are compared by, less being better: accuracy, then loss, then epochs.
-
-    Ties in accuracy are common: 288 validation images tell 289 accuracies apart. Of equal accuracies the lower
-    validation loss is the better one, and of equal losses the shorter training.
-    """
-    return -row["validation_accuracy"], row["validation_loss"], row["epochs"]
+def score_columns(rows: Iterable[Json], goal: Goal) -> list[str]:
+    """Returns the scores that rows have, in the order of their columns: the metric first."""
+    if goal.scores:
+        return list(goal.scores)
+    return list({goal.metric: None} | {name: None for row in rows for name in row if name not in COLUMNS})
 
 
 def name_of(row: Json) -> str:
@@ -206,12 +183,13 @@ def _last_number(folder: Folder) -> int:
     return max(begun, default=0)
 
 
-def trials_csv(rows: list[Json], names: list[str]) -> str:
+def trials_csv(rows: list[Json], names: list[str], goal: Goal) -> str:
     """Returns the table, one trial a line; a hyperparameter that a configuration does not have is empty."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["number", "trial", *COLUMNS, *(f"config/{name}" for name in names)])
+    columns = ["state", *score_columns(rows, goal), *COUNTS]
+    writer.writerow(["number", "trial", *columns, *(f"config/{name}" for name in names)])
     for row in rows:
         own = [row["config"].get(name, "") for name in names]
-        writer.writerow([row.get("number"), row["trial"], *(row[column] for column in COLUMNS), *own])
+        writer.writerow([row.get("number"), row["trial"], *(row.get(column, "") for column in columns), *own])
     return text.getvalue()

@@ -1,8 +1,10 @@
 """A tuning in four steps: check (`tuning_checks`), plan, run, conclude. Only `run` needs Ray."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from tautune.cluster.session.capacity import holds, largest, node_shapes
@@ -13,7 +15,7 @@ from tautune.records.provenance import now, provenance
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import TuningFolder
 from tautune.runners.drawn import many_pending
-from tautune.runners.ray_tuner import make_trainable, make_tuner
+from tautune.runners.ray_tuner import make_loop, make_trainable, make_tuner
 from tautune.runners.trial_callback import EndedInThread, TrialCallback
 from tautune.runners.trials import Trials, failure_file, name_of
 from tautune.runners.tuning_checks import check_extensible, is_whole
@@ -21,9 +23,8 @@ from tautune.runners.tuning_data import load_data, make_splits, try_model
 from tautune.runners.tuning_job import Tuning, tuning_of
 from tautune.runners.tuning_journal import TuningJournal
 from tautune.runners.tuning_listener import TuningListener
+from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.datasets import ImageData
-from tautune.trainables.classifier.splits import Split
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Plan:
     """What is to run."""
 
     tuning: Tuning
-    data: ImageData
-    splits: list[Split]
+    trainable: Callable[[], Any]
+    """Makes the trainable, in a Ray session."""
     experiment: str = "trials"
     """Name of Ray Tune's experiment, and of its folder: an extension has one of its own."""
     resumed: bool = False
@@ -44,12 +45,10 @@ def plan_tuning(tuning: Tuning) -> Plan:
     Raises:
         InputError: that was not possible.
     """
-    data = load_data(tuning.study, tuning.data_dir)
-    try_model(tuning.study, data)
-    return Plan(tuning, data, make_splits(tuning, data))
+    return _plan(tuning, new=True)
 
 
-def plan_resume(folder: TuningFolder, study: TuningStudy | None = None) -> Plan | None:
+def plan_resume(folder: TuningFolder, study: TuningStudy | LoopStudy | None = None) -> Plan | None:
     """Returns what is left of a tuning that was stopped, or None.
 
     Args:
@@ -62,7 +61,7 @@ def plan_resume(folder: TuningFolder, study: TuningStudy | None = None) -> Plan 
     return replace(plan, experiment=last["experiment"], resumed=True)
 
 
-def plan_extension(folder: TuningFolder, trials: int, study: TuningStudy | None = None) -> Plan:
+def plan_extension(folder: TuningFolder, trials: int, study: TuningStudy | LoopStudy | None = None) -> Plan:
     """Returns the plan of so many trials more, by the search and with what it has learned."""
     check_extensible(folder.path, folder.run)
     experiments = {run["experiment"] for run in folder.run["runs"]}
@@ -70,9 +69,13 @@ def plan_extension(folder: TuningFolder, trials: int, study: TuningStudy | None 
     return replace(plan, experiment=f"trials-{len(experiments) + 1}")
 
 
-def _plan(tuning: Tuning) -> Plan:
+def _plan(tuning: Tuning, *, new: bool = False) -> Plan:
+    if isinstance(tuning.study, LoopStudy):
+        return Plan(tuning, partial(make_loop, tuning))
     data = load_data(tuning.study, tuning.data_dir)
-    return Plan(tuning, data, make_splits(tuning, data))
+    if new:
+        try_model(tuning.study, data)
+    return Plan(tuning, partial(make_trainable, tuning, data, make_splits(tuning, data)))
 
 
 def check_cluster(tuning: Tuning, output: Folder) -> None:
@@ -98,9 +101,10 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     """
     tuning = plan.tuning
     journal = TuningJournal(folder.path, plan.experiment)
-    trials = Trials(folder.path, tuning.study.space, tuning.samples + journal.trials_of_other_experiments)
+    total = tuning.samples + journal.trials_of_other_experiments
+    trials = Trials(folder.path, tuning.study.space, total, tuning.study.goal)
     callback = TrialCallback(trials, journal, tuning.study, listener, budget=tuning.time_budget)
-    trainable = make_trainable(tuning, plan.data, plan.splits)
+    trainable = plan.trainable()
     folder.begin(experiment=plan.experiment, started=now(), trials=tuning.trials, resumed=plan.resumed, **provenance())
     results: Any = []
     with callback, many_pending(tuning.search):

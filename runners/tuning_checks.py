@@ -20,6 +20,7 @@ from tautune.search_spaces.catalogue import check_study as check_name_or_file
 from tautune.search_spaces.names import check_name
 from tautune.trainables.classifier.data_files import DataError, check_data, is_here
 from tautune.trainables.classifier.hyperparameters import TRAINING_NAMES
+from tautune.trainables.goal import goal_in
 
 Json = dict[str, Any]
 NO_TRIALS = "trials must be left out with the search grid, which tries every configuration"
@@ -184,8 +185,8 @@ def check_refit(folder: Folder, *, again: bool, has_study: bool, trust: bool) ->
 def check_prediction(folder: Folder, files: list[Path]) -> None:
     """Raises InputError if the folder has no model, or if an image file is not there."""
     path = folder / "model.pt"
-    if (folder / RUN_FILE).is_file():
-        read_tuning(folder)
+    if (folder / RUN_FILE).is_file() and goal_in(read_tuning(folder)["configuration"]).scores is None:
+        raise InputError(f"{folder} is a tuning of a user's own loop; predict with what the study's own refit has kept")
     if not path.is_file():
         raise InputError(f"there is no {path}; make it with `tautune refit {folder}`")
     if isinstance(path, Path) and not is_zipfile(path):

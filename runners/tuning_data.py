@@ -56,6 +56,7 @@ def try_model(study: TuningStudy, data: ImageData) -> None:
 
 def make_splits(tuning: Tuning, data: ImageData) -> list[Split]:
     """Returns the divisions of the training images. Raises InputError if they cannot be divided as asked for."""
+    assert isinstance(tuning.study, TuningStudy)
     try:
         return splits(
             data.train.targets,

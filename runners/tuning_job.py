@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ray.tune.search.sample import Domain
+
 from tautune import search_spaces
 from tautune.records.errors import InputError, user_input
 from tautune.records.storage import Folder
@@ -11,8 +13,10 @@ from tautune.records.tuning_folder import FORMAT
 from tautune.runners.methods import check_methods
 from tautune.runners.searches import check_domains, kinds_of
 from tautune.runners.tuning_checks import NO_TRIALS, Options, check_findable
+from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.space import as_text, combinations
 from tautune.search_spaces.tuning_study import TuningStudy
+from tautune.trainables.classifier.hyperparameters import MUTABLE
 
 Json = dict[str, Any]
 OPTIONS = (
@@ -41,7 +45,7 @@ class Tuning:
         InputError: search, scheduler and space do not go together.
     """
 
-    study: TuningStudy
+    study: TuningStudy | LoopStudy
     search: str
     scheduler: str
     trials: int
@@ -63,8 +67,29 @@ class Tuning:
     """What --set fixed in the study's space, which has these values already."""
 
     def __post_init__(self) -> None:
-        check_methods(self.search, self.scheduler, kinds_of(self.study.space))
+        if isinstance(self.study, LoopStudy):
+            self._check_loop()
+        check_methods(self.search, self.scheduler, kinds_of(self.study.space), self.mutable)
         check_domains(self.search, self.study.space)
+
+    def _check_loop(self) -> None:
+        given = {"folds": self.folds > 1, "repeats": self.repeats > 1, "examples": self.examples is not None}
+        given |= {"split_seed": self.split_seed != 0, "data_dir": self.data_dir is not None}
+        for name, is_given in given.items():
+            if is_given:
+                raise InputError(f"{name} must be left out: {self.study.name} is a loop of its own, with its own data")
+
+    @property
+    def mutable(self) -> tuple[str, ...]:
+        """Returns the hyperparameters that a population may move."""
+        if isinstance(self.study, TuningStudy):
+            return MUTABLE
+        return tuple(self.study.space) if self.study.mutable is None else self.study.mutable
+
+    @property
+    def moved(self) -> list[str]:
+        """Returns those of them that the space has as ranges or choices."""
+        return [name for name in self.mutable if isinstance(self.study.space.get(name), Domain)]
 
     @property
     def device(self) -> str:
@@ -87,18 +112,15 @@ class Tuning:
             "kind": "tuning",
             "format": FORMAT,
             "study": str(study.source or study.name),
-            "data": study.data if isinstance(study.data, str) else "the study's own",
-            "model": study.model if isinstance(study.model, str) else "the study's own",
             "space": {name: as_text(entry) for name, entry in study.space.items()},
-            "validation_share": study.validation_share,
-            "normalize": study.normalize,
+            **study.described(),
             **{name: getattr(self, name) for name in OPTIONS},
             "data_dir": str(self.data_dir) if self.data_dir else None,
             "set": self.fixed,
         }
 
 
-def make_tuning(study: TuningStudy | str, options: Options) -> Tuning:
+def make_tuning(study: TuningStudy | LoopStudy | str, options: Options) -> Tuning:
     """Returns the tuning of a study, or of the one with that name or in that file, with its defaults.
 
     Raises:
@@ -107,8 +129,9 @@ def make_tuning(study: TuningStudy | str, options: Options) -> Tuning:
     with user_input():
         if isinstance(study, str):
             study = search_spaces.find_tuning(study)
-        if not isinstance(study, TuningStudy):
-            raise InputError(f"study must be a TuningStudy, a name or a file's path, not {type(study).__name__}")
+        if not isinstance(study, TuningStudy | LoopStudy):
+            kinds = "a TuningStudy, a LoopStudy, a name or a file's path"
+            raise InputError(f"study must be {kinds}, not {type(study).__name__}")
         study = study.setting(options.fixed)
     search = options.search or study.search
     if options.trials is not None and search == "grid":
@@ -123,7 +146,7 @@ def make_tuning(study: TuningStudy | str, options: Options) -> Tuning:
     )
 
 
-def tuning_of(run: Json, folder: Folder, study: TuningStudy | None = None) -> Tuning:
+def tuning_of(run: Json, folder: Folder, study: TuningStudy | LoopStudy | None = None) -> Tuning:
     """Returns the tuning that wrote a folder's run.json.
 
     Args:
@@ -154,7 +177,7 @@ def tuning_of(run: Json, folder: Folder, study: TuningStudy | None = None) -> Tu
     return tuning
 
 
-def _find_study(name: str, folder: Folder) -> TuningStudy:
+def _find_study(name: str, folder: Folder) -> TuningStudy | LoopStudy:
     check_findable(name, folder)
     try:
         return search_spaces.find_tuning(name)

@@ -8,8 +8,9 @@ from tautune.records.errors import InputError, RunFailed
 from tautune.records.journal import Event, open_journal, read_journal
 from tautune.records.storage import Folder
 from tautune.records.typed import Count, FileName, NotNegative, Object, shaped
-from tautune.runners.trial_rows import Row, read_rows
-from tautune.runners.trials import Scores, Trials
+from tautune.runners.trial_rows import Row, Scores, read_rows
+from tautune.runners.trials import Trials
+from tautune.trainables.goal import Goal
 
 Json = dict[str, Any]
 
@@ -21,7 +22,7 @@ class _Begin(TypedDict):
     config: Object
 
 
-class _Reported(Scores):
+class _OfEveryTrial(TypedDict):
     epochs: Count
     diverged: int | bool
     failed: int | bool
@@ -34,13 +35,28 @@ class _Reported(Scores):
     training_iteration: NotRequired[Count]
 
 
-REPORTED = tuple(_Reported.__annotations__)
+class _Reported(_OfEveryTrial, Scores):
+    """What a classifier reports."""
+
+
+class _OfALoop(_OfEveryTrial):
+    scores: dict[str, float]
+
+
+REPORTED = (*_Reported.__annotations__, "scores")
 """What is kept of an epoch's result: all that a row is made of, and what schedulers look at."""
 
 
 class _Result(TypedDict):
     result: str
     reported: _Reported
+    config: NotRequired[Object]
+    hyperparameters: NotRequired[Object]
+
+
+class _LoopResult(TypedDict):
+    result: str
+    reported: _OfALoop
     config: NotRequired[Object]
     hyperparameters: NotRequired[Object]
 
@@ -63,7 +79,8 @@ def check_event(event: Event) -> None:
     """Raises Misshapen unless the event has all that its kind must have. One of an unknown kind is left alone."""
     for kind, shape in SHAPES.items():
         if kind in event:
-            shaped(event, shape)
+            reported = event.get("reported")
+            shaped(event, _LoopResult if isinstance(reported, dict) and "scores" in reported else shape)
 
 
 class TuningJournal:
@@ -149,10 +166,10 @@ def _events_of(rows: Iterable[Json]) -> Iterable[Event]:
             yield {"end": trial, "told": told, "error": False}
 
 
-def needs_table(folder: Folder) -> bool:
+def needs_table(folder: Folder, goal: Goal) -> bool:
     """Returns whether the table of trials is missing or damaged, though there is a journal to write it from."""
     try:
-        return not read_rows(folder) and bool(read_journal(folder, check_event, warn=False))
+        return not read_rows(folder, goal) and bool(read_journal(folder, check_event, warn=False))
     except InputError:
         return bool(read_journal(folder, check_event, warn=False))
 
@@ -194,7 +211,7 @@ class Folding:
             self.begun[trial] = begin | {"config": event["config"]}
         known = self._hyperparameters[trial] = event.get("hyperparameters") or self._hyperparameters.get(trial, {})
         self.trials.report(trial, begin["number"], known, reported, begin["experiment"])
-        self.last[trial] = reported
+        self.last[trial] = reported | reported.get("scores", {})
 
     def end(self, trial: str, *, error: bool = False) -> None:
         """Notes that a trial has ended, unless it was Ray that failed."""
@@ -209,9 +226,9 @@ class Folding:
         return sorted(still, key=lambda event: int(event["number"]))
 
 
-def trials_of(folder: Folder, names: Iterable[str], events: Iterable[Event]) -> Trials:
+def trials_of(folder: Folder, names: Iterable[str], events: Iterable[Event], goal: Goal) -> Trials:
     """Returns the table of trials that the events of a folder make."""
-    folding = Folding(Trials(folder, names, total=0))
+    folding = Folding(Trials(folder, names, total=0, goal=goal))
     for event in events:
         folding.apply(event)
     return folding.trials

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from tautune.search_spaces.catalogue import CATALOGUE, MEASURED, TUNED, check_study
 
 if TYPE_CHECKING:
+    from tautune.search_spaces.loop_study import LoopStudy
     from tautune.search_spaces.stability_study import StabilityStudy
     from tautune.search_spaces.tuning_study import TuningStudy
 
-REGISTERED: dict[str, "StabilityStudy | TuningStudy"] = {}
+REGISTERED: dict[str, "StabilityStudy | TuningStudy | LoopStudy"] = {}
 """Further studies by name, which are found first; tests put theirs here."""
 
 
@@ -23,25 +24,26 @@ def find(name: str, command: str = "sweep") -> "StabilityStudy":
 
     study = _load(name, command)
     if not isinstance(study, StabilityStudy):
-        raise ValueError(f"{name} is a TuningStudy: use `tautune {TUNED[0]}`")
+        raise ValueError(f"{name} is a {type(study).__name__}: use `tautune {TUNED[0]}`")
     return study
 
 
-def find_tuning(name: str) -> "TuningStudy":
-    """Returns the TuningStudy of that name, or the one in the file NAME.py.
+def find_tuning(name: str) -> "TuningStudy | LoopStudy":
+    """Returns the TuningStudy or LoopStudy of that name, or the one in the file NAME.py.
 
     Raises:
         ValueError: there is none, with the nearest names; it is a StabilityStudy; or the file cannot be used.
     """
+    from tautune.search_spaces.loop_study import LoopStudy
     from tautune.search_spaces.tuning_study import TuningStudy
 
     study = _load(name, TUNED[0])
-    if not isinstance(study, TuningStudy):
+    if not isinstance(study, TuningStudy | LoopStudy):
         raise ValueError(f"{name} is a StabilityStudy: use {' or '.join(f'`tautune {c}`' for c in MEASURED)}")
     return study
 
 
-def _load(name: str, command: str) -> "StabilityStudy | TuningStudy":
+def _load(name: str, command: str) -> "StabilityStudy | TuningStudy | LoopStudy":
     if name in REGISTERED:
         return REGISTERED[name]
     check_study(name, command)
@@ -49,5 +51,5 @@ def _load(name: str, command: str) -> "StabilityStudy | TuningStudy":
         from tautune.search_spaces.user_study import load_user_study
 
         return load_user_study(name)
-    study: StabilityStudy | TuningStudy = import_module(f"tautune.search_spaces.{CATALOGUE[name].module}").STUDY
-    return study
+    built_in: StabilityStudy | TuningStudy = import_module(f"tautune.search_spaces.{CATALOGUE[name].module}").STUDY
+    return built_in

@@ -18,6 +18,7 @@ from tautune.trainables.classifier.hyperparameters import (
     names_of,
     per_layer,
 )
+from tautune.trainables.goal import ACCURACY, Goal
 
 if TYPE_CHECKING:
     from tautune.trainables.classifier.datasets import ImageData
@@ -98,6 +99,20 @@ class TuningStudy:
                 raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
         if not isinstance(self.validation_share, Real) or not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must be in (0, 1), not {self.validation_share!r}")
+
+    @property
+    def goal(self) -> Goal:
+        """Returns what its trials are compared by."""
+        return ACCURACY
+
+    def described(self) -> dict[str, Any]:
+        """Returns what two runs of the same study must have in common beside the space, as plain JSON."""
+        return {
+            "data": self.data if isinstance(self.data, str) else "the study's own",
+            "model": self.model if isinstance(self.model, str) else "the study's own",
+            "validation_share": self.validation_share,
+            "normalize": self.normalize,
+        }
 
     def hyperparameters(self, config: dict[str, Any]) -> dict[str, Any]:
         """Returns a search's configuration as a trial takes it: flat, and only with what exists in it."""

@@ -6,12 +6,15 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.stability_study import StabilityStudy
 from tautune.search_spaces.study_modules import StudyModules, install
 from tautune.search_spaces.tuning_study import TuningStudy
 
+Study = StabilityStudy | TuningStudy | LoopStudy
 
-def load_user_study(name: str) -> StabilityStudy | TuningStudy:
+
+def load_user_study(name: str) -> Study:
     """Returns the study that the file calls STUDY.
 
     The file may import modules that lie beside it; they travel with the study to wherever a trial runs.
@@ -33,8 +36,8 @@ def load_user_study(name: str) -> StabilityStudy | TuningStudy:
         files = {source.path for source in modules.sources.values()}
         raise ValueError(f"{_own_traceback(error, files)}{name} cannot be used: {_in_a_line(error)}") from None
     study = getattr(module, "STUDY", None)
-    if not isinstance(study, StabilityStudy | TuningStudy):
-        kinds = "a tautune.TuningStudy or a tautune.StabilityStudy"
+    if not isinstance(study, Study):
+        kinds = "a tautune.TuningStudy, a tautune.LoopStudy or a tautune.StabilityStudy"
         found = f"not {type(study).__name__}" if hasattr(module, "STUDY") else "and there is no STUDY in it"
         raise ValueError(f"{name} must set STUDY to {kinds}, {found}")
     return replace(study, source=path)

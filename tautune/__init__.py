@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tautune.records.errors import InputError as InputError
     from tautune.records.errors import Interrupted as Interrupted
     from tautune.records.errors import RunFailed as RunFailed
+    from tautune.search_spaces.loop_study import LoopStudy as LoopStudy
     from tautune.search_spaces.space import When as When
     from tautune.search_spaces.stability_study import StabilityStudy as StabilityStudy
     from tautune.search_spaces.tuning_study import TuningStudy as TuningStudy
@@ -37,6 +38,7 @@ _MODULES = {
     "InputError": "records.errors",
     "Interrupted": "records.errors",
     "RunFailed": "records.errors",
+    "LoopStudy": "search_spaces.loop_study",
     "When": "search_spaces.space",
     "StabilityStudy": "search_spaces.stability_study",
     "TuningStudy": "search_spaces.tuning_study",

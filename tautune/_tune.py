@@ -15,6 +15,7 @@ from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_listener import TuningListener
 
 if TYPE_CHECKING:
+    from tautune.search_spaces.loop_study import LoopStudy
     from tautune.search_spaces.tuning_study import TuningStudy
 
 IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
@@ -22,7 +23,7 @@ IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
 
 
 def tune(
-    study: "TuningStudy | str | Path",
+    study: "TuningStudy | LoopStudy | str | Path",
     *,
     trials: int | None = None,
     search: str | None = None,
@@ -42,16 +43,16 @@ def tune(
     output: Place | None = None,
     progress: bool | TuningListener = False,
 ) -> TuningResult:
-    """Searches a study's space for the configuration with the best validation accuracy, on Ray.
+    """Searches a study's space for the configuration with the best validation accuracy, or the best metric of a loop.
 
     If no Ray is running and RAY_ADDRESS is not set, one is started on this machine and stopped at the end.
 
     Args:
-        study: a TuningStudy, the name of a built-in one, or the path of a file that sets STUDY to one.
+        study: a TuningStudy, a LoopStudy, the name of a built-in one, or the path of a file that sets STUDY to one.
         trials: number of configurations to try. For this and the next four, None means the study's own value.
         search: grid, random, hyperopt, optuna-tpe, gp or cmaes.
         scheduler: none, asha, hyperband, median, pbt or pb2.
-        max_epochs: largest number of epochs of a trial.
+        max_epochs: largest number of epochs of a trial; of a loop, of its reports.
         examples: largest number of training images, a fixed stratified part of them.
         fixed: hyperparameters to fix, with their values.
         folds: number of folds for cross-validating each configuration, if more than 1.
@@ -92,7 +93,7 @@ def tune(
 
 
 def carry_out(
-    study: "TuningStudy | str | Path", asked: Options, output: Place | None, listener: TuningListener
+    study: "TuningStudy | LoopStudy | str | Path", asked: Options, output: Place | None, listener: TuningListener
 ) -> TuningResult:
     """Checks, plans, runs and concludes. Raises as `tune` does."""
     study = str(study) if isinstance(study, Path) else study
@@ -114,7 +115,7 @@ def carry_out(
     return TuningResult(folder)
 
 
-def _check_here(study: "TuningStudy | str", asked: Options, output: Place | None) -> Folder | None:
+def _check_here(study: "TuningStudy | LoopStudy | str", asked: Options, output: Place | None) -> Folder | None:
     """Checks the data and the folder as far as they are known, and returns the folder, or None if it is not known."""
     if isinstance(study, str):
         tuning_checks.check_built_in_data(study, asked.data_dir)

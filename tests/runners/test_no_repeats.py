@@ -8,6 +8,7 @@ from ray import tune
 from tautune.runners import hyperopt_internals, optuna_internals
 from tautune.runners.searches import make_search
 from tautune.search_spaces.space import Space, active, combinations
+from tautune.trainables.goal import ACCURACY
 
 SPACE: Space = {
     "learning_rate": tune.choice([0.1, 0.01, 0.001]),
@@ -35,7 +36,7 @@ def distinct(configs: list[dict[str, Any]]) -> int:
 
 @pytest.mark.parametrize("search", ["hyperopt", "optuna-tpe"])
 def test_a_space_of_choices_is_tried_without_a_repetition_to_its_end_and_then_goes_on(search: str) -> None:
-    searcher = make_search(search, SPACE, seed=0, trials=24)
+    searcher = make_search(search, SPACE, ACCURACY, seed=0, trials=24)
     tried = try_some(searcher, range(24))
     assert distinct(tried) == 24
     assert distinct(tried + try_some(searcher, range(24, 30))) <= len(combinations(SPACE))
@@ -48,7 +49,7 @@ def test_where_the_private_attribute_has_gone_it_goes_on_and_says_so_once(
     """Then a search draws as many candidates as it likes, and may propose a configuration twice."""
     monkeypatch.setattr(hyperopt_internals, "_said", set())
     monkeypatch.setattr(optuna_internals, "_said", set())
-    searcher = make_search(search, SPACE, seed=0)
+    searcher = make_search(search, SPACE, ACCURACY, seed=0)
     if search == "hyperopt":
         algorithm = searcher.algo
         searcher.algo = lambda *arguments: algorithm(*arguments)  # no partial any more

@@ -8,6 +8,7 @@ from ray import tune
 from tautune.records.errors import InputError
 from tautune.runners.searches import OptunaSpace, check_domains, kinds_of, make_search
 from tautune.search_spaces.space import Space, active
+from tautune.trainables.goal import ACCURACY
 
 STEPPED: Space = {
     "dropout": tune.quniform(0.0, 0.4, 0.1),
@@ -22,7 +23,7 @@ STEPPED: Space = {
 @pytest.mark.parametrize("search", ["random", "hyperopt", "optuna-tpe"])
 def test_ranges_in_steps_are_drawn_on_their_steps_and_in_their_bounds(search: str) -> None:
     check_domains(search, STEPPED)
-    searcher = make_search(search, STEPPED, seed=0)
+    searcher = make_search(search, STEPPED, ACCURACY, seed=0)
     for number in range(40):
         config = active(STEPPED, searcher.suggest(str(number)))
         for name, (low, high, step) in {

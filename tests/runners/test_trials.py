@@ -9,6 +9,7 @@ from tautune.records.errors import InputError
 from tautune.runners.trial_rows import read_rows, sorted_rows
 from tautune.runners.trials import Trials, name_of
 from tautune.runners.tuning_journal import Folding, events_of, has_unfinished
+from tautune.trainables.goal import ACCURACY
 
 
 def result(accuracy: float, loss: float, epochs: int, **more: Any) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def result(accuracy: float, loss: float, epochs: int, **more: Any) -> dict[str, 
 
 
 def begin(folder: Path) -> Trials:
-    return Trials(folder, ["units"], total=4)
+    return Trials(folder, ["units"], total=4, goal=ACCURACY)
 
 
 def test_a_trials_best_epoch_is_the_one_of_the_lowest_loss_among_equal_accuracies(tmp_path: Path) -> None:

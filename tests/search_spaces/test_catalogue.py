@@ -12,6 +12,7 @@ from tautune import search_spaces
 from tautune.search_spaces.catalogue import CATALOGUE, MEASURED, TUNED, Entry, check_fixed, check_study
 from tautune.search_spaces.space import domain_of
 from tautune.search_spaces.stability_study import StabilityStudy
+from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier import data_files, hyperparameters, models, training
 
 HEAVY = ("torch", "ray", "pandas", "sklearn", "scipy", "matplotlib", "hyperopt")
@@ -28,6 +29,7 @@ def entry_of(name: str) -> Entry:
     tuned = search_spaces.find_tuning(name)
     assert tuned.name == name
     domains = {key: d for key, entry in tuned.space.items() if isinstance(d := domain_of(entry), Domain)}
+    assert isinstance(tuned, TuningStudy)
     assert isinstance(tuned.data, str)
     assert isinstance(tuned.model, str)
     return Entry(

@@ -9,6 +9,7 @@ from ray.tune.search.sample import Float, Integer
 
 from tautune.runners.searches import OptunaSpace, hyperopt_space, make_search
 from tautune.search_spaces.space import Space, When, active, as_text, check_space, combinations, example
+from tautune.trainables.goal import ACCURACY
 
 SPACE: Space = {
     "layers": tune.choice([1, 2, 3]),
@@ -38,7 +39,7 @@ def is_right(config: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("search", ["hyperopt", "optuna-tpe"])
 def test_a_search_draws_only_what_exists_and_learns_from_it(search: str) -> None:
-    searcher = make_search(search, SPACE, seed=0)
+    searcher = make_search(search, SPACE, ACCURACY, seed=0)
     seen = []
     for number in range(100):
         config = active(SPACE, searcher.suggest(str(number)))
@@ -50,7 +51,7 @@ def test_a_search_draws_only_what_exists_and_learns_from_it(search: str) -> None
 
 
 def test_random_draws_are_cut_to_what_exists() -> None:
-    searcher = make_search("random", SPACE, seed=0)
+    searcher = make_search("random", SPACE, ACCURACY, seed=0)
     for number in range(50):
         assert is_right(active(SPACE, searcher.suggest(str(number))))
 
@@ -77,7 +78,7 @@ def test_the_trees_share_a_hyperparameter_between_branches() -> None:
 def test_a_fixed_hyperparameter_settles_what_depends_on_it(search: str) -> None:
     choices = {name: entry for name, entry in SPACE.items() if name not in ("units_3", "momentum", "learning_rate")}
     space = choices | {"layers": 2, "optimizer": "adam"}
-    searcher = make_search(search, space, seed=0)
+    searcher = make_search(search, space, ACCURACY, seed=0)
     for number in range(len(combinations(space)) if search == "grid" else 5):
         config = searcher.suggest(str(number))
         assert set(active(space, config)) == {"layers", "units_1", "units_2", "optimizer", "batch_size"}
@@ -85,7 +86,7 @@ def test_a_fixed_hyperparameter_settles_what_depends_on_it(search: str) -> None:
 
 def test_a_choice_of_dicts_is_a_value() -> None:
     space: Space = {"blocks": tune.choice([{"width": 1}, {"width": 2}]), "learning_rate": 0.1}
-    searcher = make_search("hyperopt", space, seed=0)
+    searcher = make_search("hyperopt", space, ACCURACY, seed=0)
     for config in (searcher.suggest("0"), {"combination": {"blocks": {"width": 1}, "learning_rate": 0.1}}):
         assert active(space, config)["blocks"] in ({"width": 1}, {"width": 2})
 
@@ -95,7 +96,7 @@ def test_a_value_that_is_a_dict_with_its_own_name_in_it_is_no_branch() -> None:
     assert active(space, {"blocks": {"blocks": 3}, "learning_rate": 0.1})["blocks"] == {"blocks": 3}
     assert [config["blocks"] for config in combinations(space)] == [{"blocks": 3}, {"blocks": 5}]
     space["width"] = When("blocks", ({"blocks": 5},), tune.choice([1, 2]))
-    searcher = make_search("hyperopt", space, seed=0)
+    searcher = make_search("hyperopt", space, ACCURACY, seed=0)
     for number in range(10):
         config = active(space, searcher.suggest(str(number)))
         assert config["blocks"] in ({"blocks": 3}, {"blocks": 5})
@@ -176,7 +177,7 @@ def test_steps_and_integers_are_kept_whatever_a_search_makes_of_them() -> None:
 @pytest.mark.parametrize("search", ["random", "hyperopt"])
 def test_every_domain_can_be_searched(search: str) -> None:
     space: Space = {name: domain for name, (domain, _) in DOMAINS.items() if isinstance(domain, Float | Integer)}
-    searcher = make_search(search, space, seed=0)
+    searcher = make_search(search, space, ACCURACY, seed=0)
     for number in range(20):
         config = active(space, searcher.suggest(str(number)))
         assert set(config) == set(space)

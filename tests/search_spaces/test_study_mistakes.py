@@ -18,8 +18,16 @@ MISTAKES: dict[str, tuple[str, list[str], str]] = {
     "not text": ("x = '\udcff'\n", [], "mine.py cannot be used: SyntaxError"),
     "ends the program": ("import sys\nsys.exit(0)\n", ["line 2"], "it ends the program with sys.exit() as soon as"),
     "missing module": ("import nowhere_at_all", ["line 1"], "ModuleNotFoundError: No module named 'nowhere_at_all'"),
-    "without a study": ("x = 1", [], "must set STUDY to a tautune.TuningStudy or a tautune.StabilityStudy, and there"),
-    "no study": ("STUDY = 1", [], "must set STUDY to a tautune.TuningStudy or a tautune.StabilityStudy, not int"),
+    "without a study": (
+        "x = 1",
+        [],
+        "must set STUDY to a tautune.TuningStudy, a tautune.LoopStudy or a tautune.StabilityStudy, and there",
+    ),
+    "no study": (
+        "STUDY = 1",
+        [],
+        "must set STUDY to a tautune.TuningStudy, a tautune.LoopStudy or a tautune.StabilityStudy, not int",
+    ),
     "other kind": (
         "from tautune.search_spaces.quadratic import STUDY",
         [],

@@ -18,13 +18,12 @@ from tautune.trainables.classifier.hyperparameters import MUTABLE
 from tautune.trainables.classifier.models import Model
 from tautune.trainables.classifier.splits import Split
 from tautune.trainables.classifier.training import Epoch
-from tautune.trainables.classifier.trial_files import CONTINUES, STATE, read_state, write_state
+from tautune.trainables.classifier.trial_files import STATE, read_state, write_state
+from tautune.trainables.continuing import CHECKPOINT_SECONDS, CONTINUES
 from tautune.trainables.raised import is_rays_own
 
 DIVERGED_VALIDATION_LOSS = 1e3
 """Loss that a diverged trial reports: finite, so that schedulers and searches learn from it, and worse than others."""
-CHECKPOINT_SECONDS = 10.0
-"""Seconds of training between two checkpoints: a lost machine costs at most these, and one epoch."""
 
 
 class ClassifierTrial(tune.Trainable):

@@ -9,9 +9,6 @@ from typing import Any
 
 import torch
 
-CONTINUES = "tautune.continues"
-"""Key in a configuration under which a trial finds from where it goes on: `checkpoint`, a folder or None, and `epochs`,
-which an earlier process has reported."""
 STATE = "trial.pt"
 DESCRIPTION = "trial.json"
 FORMAT = 1

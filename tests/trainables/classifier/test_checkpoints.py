@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tautune.runners.checkpoints import checkpoints_of
-from tautune.trainables.classifier.trial_files import CONTINUES
+from tautune.trainables.continuing import CONTINUES
 from tests.trainables.classifier.test_trial import make_trial, measured
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tautune.trainables.classifier.hyperparameters import ACTIVATION_NAMES, OPTIMIZER_NAMES, PRECISIONS
 from tautune.trainables.classifier.schedules import SCHEDULES
 from tautune.trainables.classifier.trial import ClassifierTrial
-from tautune.trainables.classifier.trial_files import CONTINUES
+from tautune.trainables.continuing import CONTINUES
 from tests.trainables.classifier.test_trial import make_trial, measured
 
 EPOCHS = 5

@@ -1,0 +1,165 @@
+"""The Ray Tune trainable of a user's own loop, which runs unchanged: its reports are counted and made finite.
+
+This file knows what Ray Tune keeps to itself about the trainables of functions.
+"""
+
+import math
+import time
+from typing import Any
+
+from ray import tune
+from ray.train._internal.checkpoint_manager import _TrainingResult
+from ray.tune.trainable.function_trainable import FunctionTrainable, wrap_function
+
+from tautune.trainables.continuing import CHECKPOINT_SECONDS, CONTINUES
+from tautune.trainables.loop.checkpoint import describe, reports_of
+from tautune.trainables.loop.scores import scores_of
+from tautune.trainables.raised import is_rays_own, own_traceback
+
+Config = dict[str, Any]
+DUPLICATE = "__duplicate__"
+"""Key of the result by which Ray Tune says that a function has returned."""
+REPEATED = "tautune.repeated"
+"""Key of a result that reports nothing new: the loop has returned."""
+UNNAMED = "tautune.unnamed"
+"""Key of what a loop reported instead of the metric, which ends the run."""
+
+
+class _Loop(tune.Trainable):
+    """Goes before the trainable of a loop. A step is one report.
+
+    Its result holds the metric, all numbers that were reported as `scores`, and what every trial of tautune reports:
+    `epochs` (the reports so far), `diverged`, `failed`, `failure`, `finished`.
+    """
+
+    config: Config
+
+    def setup(self, config: Config, **shared: Any) -> None:
+        """Takes the study and the largest number of reports, and begins."""
+        self.shared, self.study = shared, shared["study"]
+        self._begin()
+        super().setup(self.config)
+
+    def _begin(self) -> None:
+        self.suggested = self.config
+        self.start: Config | None = self.suggested.get(CONTINUES)
+        self.config = self.study.hyperparameters(self.suggested)
+        self.reports, self.last, self.broken = 0, {self.study.metric: self.study.worst}, False
+        self.unsaved = ""
+        self.saved = time.monotonic()
+
+    def reset_config(self, new_config: Config) -> bool:
+        """Begins anew with other hyperparameters; returns whether the user's trainable can."""
+        if self.broken:
+            return False
+        self._begin()
+        return bool(super().reset_config(self.config))
+
+    def train(self) -> Config:
+        """Returns a step's result, with the configuration as the search suggested it."""
+        result: Config = super().train()
+        result["config"] = self.suggested
+        return result
+
+    def step(self) -> Config:
+        """Returns what the loop reports next that no earlier process has reported."""
+        reported = self.start["epochs"] if self.start else 0
+        if self.unsaved:
+            return self._failed(self.unsaved)
+        try:
+            if self.start:
+                self._continue(self.start["checkpoint"])
+            result = self._next()
+            while self.reports <= reported and DUPLICATE not in result:
+                result = self._next()
+        except (Exception, SystemExit) as error:
+            if is_rays_own(error):
+                raise
+            return self._failed(own_traceback(error))
+        if DUPLICATE in result:
+            if not self.reports:
+                return self._failed("RuntimeError: the loop returned without a report")
+            return self._result(self.last, finished=True) | {REPEATED: True}
+        return self._judged(result)
+
+    def _continue(self, checkpoint: str | None) -> None:
+        self.start = None
+        if checkpoint:
+            path = checkpoint.rpartition("://")[2]
+            self.restore(tune.Checkpoint(path, filesystem=self._storage.storage_filesystem))
+
+    def _next(self) -> Config:
+        result: Config = super().step()
+        self.reports += DUPLICATE not in result
+        return result
+
+    def _judged(self, result: Config) -> Config:
+        """Returns the result of a report: finite, and with the penalty if the metric is not."""
+        metric, worst, scores = self.study.metric, self.study.worst, scores_of(result)
+        if metric not in scores:
+            return self._result(self.last, finished=True) | {UNNAMED: sorted(scores)}
+        value = scores[metric]
+        worse = value < worst if self.study.mode == "max" else value > worst
+        if diverged := not math.isfinite(value) or worse:
+            scores[metric] = worst
+        self.last = {name: number for name, number in scores.items() if math.isfinite(number)}
+        finished = diverged or self.reports >= self.shared["max_reports"] or bool(result.get("done"))
+        saving = bool(result.get("should_checkpoint")) or self._is_due()
+        return self._result(self.last, finished=finished, diverged=diverged) | {"should_checkpoint": saving}
+
+    def _is_due(self) -> bool:
+        """Returns whether a class is to save a checkpoint now; a function does so when it will."""
+        saves = type(self).save_checkpoint not in (tune.Trainable.save_checkpoint, FunctionTrainable.save_checkpoint)
+        return saves and time.monotonic() - self.saved >= CHECKPOINT_SECONDS
+
+    def _failed(self, failure: str) -> Config:
+        self.broken = True
+        return self._result(self.last | {self.study.metric: self.study.worst}, finished=True, failure=failure)
+
+    def _result(self, scores: Config, *, finished: bool, diverged: bool = False, failure: str = "") -> Config:
+        return {
+            self.study.metric: scores[self.study.metric],
+            "scores": scores,
+            "epochs": self.reports,
+            "diverged": int(diverged),
+            "diverged_step": self.reports if diverged else -1,
+            "failed": int(bool(failure)),
+            "failure": failure,
+            "history": [],
+            "finished": int(finished),
+            "done": finished,
+        }
+
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """Saves the user's checkpoint, and beside it how many reports it holds."""
+        self.saved = time.monotonic()
+        try:
+            saved = super().save(checkpoint_dir)
+        except (Exception, SystemExit) as error:
+            if is_rays_own(error):
+                raise
+            self.unsaved = own_traceback(error)
+            return _TrainingResult(checkpoint=None, metrics=self._last_result)
+        if saved.checkpoint is not None:
+            describe(saved.checkpoint, self.reports)
+        return saved
+
+    def restore(self, checkpoint_path: Any) -> None:
+        """Goes on from a checkpoint, this trial's or another one's."""
+        super().restore(checkpoint_path)
+        checkpoint = getattr(checkpoint_path, "checkpoint", checkpoint_path)
+        self.start, self.reports = None, reports_of(checkpoint)
+
+    def cleanup(self) -> None:
+        """Ends the loop; what it raised has been reported."""
+        try:
+            super().cleanup()
+        except Exception:
+            if not self.broken:
+                raise
+
+
+def loop_trainable(study: Any) -> type[tune.Trainable]:
+    """Returns the trainable of a `LoopStudy`, which takes `study` and `max_reports` through `tune.with_parameters`."""
+    loop = study.train if isinstance(study.train, type) else wrap_function(study.train)
+    return type("LoopTrial", (_Loop, loop), {})
