@@ -37,7 +37,7 @@ def load_user_study(name: str) -> Study:
         raise ValueError(f"{_own_traceback(error, files)}{name} cannot be used: {_in_a_line(error)}") from None
     study = getattr(module, "STUDY", None)
     if not isinstance(study, Study):
-        kinds = "a tautune.TuningStudy, a tautune.LoopStudy or a tautune.StabilityStudy"
+        kinds = "a StabilityStudy, TuningStudy or LoopStudy"
         found = f"not {type(study).__name__}" if hasattr(module, "STUDY") else "and there is no STUDY in it"
         raise ValueError(f"{name} must set STUDY to {kinds}, {found}")
     return replace(study, source=path)

@@ -87,7 +87,7 @@ BAD = {
     "tune digits_mlp --output damaged": "damaged holds a run; go on with it by `tautune resume`",
     "tune mnist_cnn_grid --data-dir nowhere": "there is no folder nowhere to look for mnist in",
     "tune nowhere.py": "there is no study file nowhere.py",
-    "tune a_study.py": "a_study.py must set STUDY to a tautune.TuningStudy, a tautune.LoopStudy or a tautune.StabilityStudy, not int",
+    "tune a_study.py": "a_study.py must set STUDY to a StabilityStudy, TuningStudy or LoopStudy, not int",
     "resume other": "other holds no run.json; give a folder that a run of tautune wrote",
     "extend other --trials 3": "other holds no run.json",
     "results damaged": "run.json is damaged: not JSON",

@@ -21,12 +21,12 @@ MISTAKES: dict[str, tuple[str, list[str], str]] = {
     "without a study": (
         "x = 1",
         [],
-        "must set STUDY to a tautune.TuningStudy, a tautune.LoopStudy or a tautune.StabilityStudy, and there",
+        "must set STUDY to a StabilityStudy, TuningStudy or LoopStudy, and there",
     ),
     "no study": (
         "STUDY = 1",
         [],
-        "must set STUDY to a tautune.TuningStudy, a tautune.LoopStudy or a tautune.StabilityStudy, not int",
+        "must set STUDY to a StabilityStudy, TuningStudy or LoopStudy, not int",
     ),
     "other kind": (
         "from tautune.search_spaces.quadratic import STUDY",
