@@ -24,7 +24,7 @@ from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.classifier.datasets import ImageData
 from tautune.trainables.classifier.splits import Split
 from tautune.trainables.classifier.trial import ClassifierTrial
-from tautune.trainables.loop.trial import loop_trainable
+from tautune.trainables.loop.trial import can_be_reset, loop_trainable
 
 Json = dict[str, Any]
 CHECKPOINTS = 4
@@ -89,7 +89,7 @@ def make_tuner(
             scheduler=scheduler,
             num_samples=samples,
             max_concurrent_trials=tuning.concurrent,
-            reuse_actors=True,
+            reuse_actors=not isinstance(study, LoopStudy) or can_be_reset(study.train),
             trial_dirname_creator=name_folder,
         ),
         run_config=_run_config(tuning, folder, experiment, callback),

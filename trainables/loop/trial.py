@@ -25,6 +25,10 @@ UNNAMED = "tautune.unnamed"
 """Key of what a loop reported instead of the metric, which ends the run."""
 
 
+LEFT = "SystemExit: the loop called sys.exit(0), or raised StopIteration"
+"""What is said of a loop that ended like this: Ray Tune takes it for one that returned, and then misses its report."""
+
+
 class _Loop(tune.Trainable):
     """Goes before the trainable of a loop. A step is one report.
 
@@ -50,8 +54,6 @@ class _Loop(tune.Trainable):
 
     def reset_config(self, new_config: Config) -> bool:
         """Begins anew with other hyperparameters; returns whether the user's trainable can."""
-        if self.broken:
-            return False
         self._begin()
         return bool(super().reset_config(self.config))
 
@@ -75,7 +77,7 @@ class _Loop(tune.Trainable):
         except (Exception, SystemExit) as error:
             if is_rays_own(error):
                 raise
-            return self._failed(own_traceback(error))
+            return self._failed(LEFT if "Should not have reached here" in str(error) else own_traceback(error))
         if DUPLICATE in result:
             if not self.reports:
                 return self._failed("RuntimeError: the loop returned without a report")
@@ -157,6 +159,11 @@ class _Loop(tune.Trainable):
         except Exception:
             if not self.broken:
                 raise
+
+
+def can_be_reset(loop: Any) -> bool:
+    """Returns whether one process can run one trial of a loop after another."""
+    return not isinstance(loop, type) or vars(tune.Trainable)["reset_config"] is not getattr(loop, "reset_config", None)
 
 
 def loop_trainable(study: Any) -> type[tune.Trainable]:

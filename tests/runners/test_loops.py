@@ -1,0 +1,207 @@
+"""Training loops that users wrote, unchanged, by `tautune.tune`."""
+
+import json
+import math
+import random
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import tune
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import tautune
+from tautune import LoopStudy
+from tautune._tuned import extend, refit, resume
+from tautune._tuning_result import TuningResult
+from tautune.records.errors import InputError
+from tautune.records.journal import read_journal
+from tautune.search_spaces import find_tuning
+from tautune.search_spaces.space import When
+from tests.runners.test_replay import killed
+from tests.runners.tunings import rows_of, trajectories
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(400), pytest.mark.usefixtures("local_ray")]
+OWN_LOOP = Path(__file__).parents[2] / "examples/own_loop.py"
+
+
+def falling(config: dict[str, Any]) -> None:
+    """A loop whose loss falls, with what users report beside the metric."""
+    loss = 10.0
+    for step in range(config.get("steps", 5)):
+        loss *= config["factor"]
+        tune.report({"loss": loss, "epochs": step, "deep": {"accuracy": 1 / (1 + loss)}, "note": "text"})
+
+
+FALLING = LoopStudy(
+    name="falling",
+    description="",
+    train=falling,
+    space={
+        "factor": tune.uniform(0.1, 0.9),
+        "kind": tune.choice(["short", "long"]),
+        "steps": When("kind", ("long",), tune.randint(3, 8)),
+    },
+    metric="loss",
+    mode="min",
+    trials=4,
+    max_reports=8,
+)
+
+
+@pytest.mark.parametrize(("search", "scheduler"), [("hyperopt", "none"), ("optuna-tpe", "asha"), ("random", "median")])
+def test_a_loop_is_tuned_as_it_is(search: str, scheduler: str, tmp_path: Path) -> None:
+    result = tautune.tune(FALLING, search=search, scheduler=scheduler, output=tmp_path / "out")
+    rows = result.trials
+    assert len(rows) == 4
+    assert list(rows["loss"]) == sorted(rows["loss"])
+    assert result.best["loss"] == rows["loss"][0]
+    assert (rows["deep/accuracy"] == 1 / (1 + rows["loss"])).all()
+    assert (rows["reported/epochs"] == rows["epochs"] - 1).all()  # theirs is theirs, and ours is ours
+    whole = rows[rows["state"] == "finished"]
+    assert len(whole)
+    assert (whole["epochs_trained"] == whole["config/steps"].fillna(5)).all()
+    (events,) = (tmp_path / "out/trials/01").glob("events*")
+    log = EventAccumulator(str(events)).Reload()
+    assert {"loss", "deep/accuracy", "best/loss"} <= set(log.Tags()["scalars"])
+    if search == "hyperopt":
+        assert len(extend(tmp_path / "out", 2, study=FALLING).trials) == 6
+
+
+ENDS = ("well", "not-a-number", "inf", "worse", "raises", "exit", "exit-0", "silent", "other-nan", "returns")
+
+
+def ending(config: dict[str, Any]) -> Any:
+    """A loop that ends in the way that its configuration says."""
+    end = config["end"]
+    if end == "silent":
+        return None
+    tune.report({"score": 0.5, "other": math.nan if end == "other-nan" else 1.0})
+    if end == "raises":
+        raise ValueError("this configuration cannot be")
+    if end.startswith("exit"):
+        sys.exit(0 if end == "exit-0" else "ended")
+    if end in ("not-a-number", "inf", "worse"):
+        tune.report({"score": {"not-a-number": math.nan, "inf": -math.inf, "worse": -1e9}[end], "other": 2.0})
+    return {"score": 0.75} if end == "returns" else None
+
+
+def test_every_way_to_end_is_a_result(tmp_path: Path) -> None:
+    space = {"end": tune.choice(list(ENDS))}
+    study = LoopStudy(name="ends", description="", train=ending, space=space, metric="score", mode="max")
+    with pytest.raises(tautune.RunFailed, match="4 of 10 trials failed"):
+        tautune.tune(study, search="grid", scheduler="none", output=tmp_path / "out")
+    result = tautune.load(tmp_path / "out")
+    assert isinstance(result, TuningResult)
+    rows = {row["config/end"]: row for _, row in result.trials.iterrows()}
+    assert {end: row["state"] for end, row in rows.items()} == {
+        "well": "finished",
+        "returns": "finished",
+        "other-nan": "finished",
+        "not-a-number": "diverged",
+        "inf": "diverged",
+        "worse": "diverged",
+        "raises": "failed",
+        "exit": "failed",
+        "exit-0": "failed",
+        "silent": "failed",
+    }
+    assert all(
+        rows[end]["score"] == -1e6 for end in ("not-a-number", "inf", "worse", "raises", "exit", "exit-0", "silent")
+    )
+    assert rows["returns"]["score"] == result.best["score"] == 0.75
+    assert math.isnan(rows["other-nan"]["other"])  # the cell is empty
+    assert "NaN" not in (tmp_path / "out/trials.jsonl").read_text()
+    failures = {}
+    for line in (tmp_path / "out/trials.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        failures[row["config"]["end"]] = row.get("failure")
+    assert failures["raises"] == "ValueError: this configuration cannot be"
+    assert failures["silent"] == "RuntimeError: the loop returned without a report"
+    assert "sys.exit" in failures["exit-0"]
+
+
+def test_a_metric_that_is_never_reported_ends_the_run_in_one_line(tmp_path: Path) -> None:
+    study = replace(FALLING, metric="accuracy", mode="max")
+    with pytest.raises(InputError, match="loop of falling reported deep/accuracy, loss, reported/epochs, and not acc"):
+        tautune.tune(study, output=tmp_path / "out")
+
+
+class Counting(tune.Trainable):
+    """A class, as some users have it, with a checkpoint of the kind that Ray Tune pickles."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.rate, self.value = config["rate"], 0.0
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        self.value += self.rate
+        return {"value": self.value}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        return {"value": self.value}
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        self.value = checkpoint["value"]
+
+
+class Unpicklable(Counting):
+    """One whose checkpoint cannot be written."""
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        return {"value": lambda: self.value, "lock": sys._getframe()}
+
+
+COUNTING = LoopStudy(
+    name="counting",
+    description="",
+    train=Counting,
+    space={"rate": tune.uniform(0.0, 1.0)},
+    metric="value",
+    mode="max",
+    trials=4,
+    max_reports=20,
+)
+
+
+@pytest.mark.parametrize("scheduler", ["none", "pbt"])
+def test_a_class_is_tuned_and_a_population_takes_over_its_checkpoints(scheduler: str, tmp_path: Path) -> None:
+    result = tautune.tune(COUNTING, search="random", scheduler=scheduler, output=tmp_path / "out")
+    rows = result.trials
+    assert set(rows["state"]) == {"finished"}
+    assert set(rows["epochs_trained"]) == {20}
+    if scheduler == "none":
+        assert rows["value"].to_list() == pytest.approx((20 * rows["config/rate"]).to_list())
+
+
+def test_a_checkpoint_that_cannot_be_pickled_is_one_failed_trial(tmp_path: Path) -> None:
+    study = replace(COUNTING, train=Unpicklable)
+    with pytest.raises(tautune.RunFailed, match="trials failed"):
+        tautune.tune(study, search="random", scheduler="pbt", output=tmp_path / "out")
+    states = {json.loads(line)["state"] for line in (tmp_path / "out/trials.jsonl").read_text().splitlines()}
+    assert "failed" in states
+
+
+def test_an_interrupted_loop_ends_with_the_rows_of_the_unbroken_one(tmp_path: Path) -> None:
+    """The example of a loop with a delay: the gradients under way are in its checkpoint."""
+    study = find_tuning(str(OWN_LOOP))
+    assert isinstance(study, LoopStudy)
+    whole = tmp_path / "whole"
+    tautune.tune(study, trials=5, max_epochs=9, concurrent=1, output=whole)
+    expected = trajectories(rows_of(whole))
+    for moment in random.Random(0).sample(range(1, len(read_journal(whole))), 2):
+        folder = killed(whole, tmp_path / f"{moment}", moment)
+        resume(folder, study=study)
+        assert trajectories(rows_of(folder)) == expected, f"killed after {moment} events"
+    with pytest.raises(InputError, match="does not say how"):
+        refit(whole)
+    told = replace(study, refit=lambda config, folder: {"test_error": config["l2"]})
+    assert refit(whole, study=told)["test_error"] > 0
+    broken = replace(study, refit=lambda config, folder: {"test_error": math.nan})
+    with pytest.raises(tautune.RunFailed, match="must return a dict of finite numbers"):
+        refit(whole, study=broken, again=True)
