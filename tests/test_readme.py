@@ -13,6 +13,6 @@ def test_code_in_the_readme_runs(block: str) -> None:
 
 
 def test_there_is_code_and_the_picture_exists() -> None:
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (Path(__file__).parents[1] / picture).stat().st_size > 10_000
