@@ -7,7 +7,6 @@ timed from its start to its end, and both may use every core.
 """
 
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,8 +66,10 @@ def main(
             options = ("--trials", trials, "--concurrent", CONCURRENT, "--output", Path(name) / str(next(places)))
             return run_module("tautune", "tune", __file__, *options)
 
-        programs = {"tautune": ours, "ray_tune": partial(run_module, "benchmarks.peers.ray_loop", trials, name)}
-        figures = compared(in_turn(programs, repetitions))
+        def peer() -> float:
+            return run_module("benchmarks.peers.ray_loop", trials, name)
+
+        figures = compared(in_turn({"tautune": ours, "ray_tune": peer}, repetitions))
     keep("loop", figures | {"trials": trials}, as_json=as_json)
     if not as_json:
         Console().print(

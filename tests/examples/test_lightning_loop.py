@@ -18,7 +18,9 @@ EPOCHS = 3
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("delay", [0, 4])
 def test_lightning_trains_as_a_plain_loop(delay: int) -> None:
-    example = sys.modules[find_tuning(str(EXAMPLE)).train.__module__]
+    study = find_tuning(str(EXAMPLE))
+    assert isinstance(study, tautune.LoopStudy)
+    example: Any = sys.modules[study.train.__module__]
     config = {"learning_rate": 0.01, "width": 8, "delay": delay}
     data = torch.utils.data.TensorDataset(torch.rand(100, 64), torch.randint(10, (100,)))
 
