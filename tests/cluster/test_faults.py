@@ -28,7 +28,14 @@ CUTS, CUT_SECONDS = 30, 25.0
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with cluster_that_is_up(tmp_path_factory.mktemp("cluster")) as made:
+        is_settled(made)
         yield made
+
+
+def is_settled(cluster: Cluster) -> None:
+    """Waits until the autoscaler has finished with both workers: it gives one up for good that fails meanwhile."""
+    count = "grep -c 'New status.*up-to-date' /tmp/ray/session_latest/logs/monitor.out"
+    wait_until(lambda: int(cluster.hosts.ssh(cluster.head, count).stdout or 0) >= 2, seconds=120, what="two workers")
 
 
 def is_at_work(cluster: Cluster, host: Host) -> None:
@@ -65,6 +72,78 @@ def test_an_interruption_notice_of_a_spot_machine_loses_no_trial(cluster: Cluste
     check_whole(folder)
 
 
+def test_eight_jobs_at_once_all_finish(cluster: Cluster, tmp_path: Path) -> None:
+    write_slow_study(tmp_path, epoch_seconds=0.1)
+    options = ("--trials", "4", "--max-epochs", "10", "--search", "random", "--scheduler", "none")
+    names = [f"crowd{number}" for number in range(8)]
+
+    def begin(name: str) -> None:
+        cluster.submit(name, "tune", "slow.py", *options, "--cpus-per-trial", "0.1", working_dir=tmp_path)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(begin, names))
+    jobs = {name: cluster.wait_for(name, seconds=600) for name in names}
+    for name, job in jobs.items():
+        assert job["status"] == "SUCCEEDED", cluster.tautune("logs", name, "--cluster", str(cluster.file)).stdout
+    for name in names:
+        assert len((cluster.storage / name / "trials.jsonl").read_text().splitlines()) == 4
+        assert finished(cluster.storage / name) == 4
+
+    def at_work() -> list[str]:
+        hosts = [cluster.head, *cluster.workers]
+        return [host.name for host in hosts if cluster.hosts.ssh(host, "pgrep -f ray::ResourceTrainable").stdout]
+
+    wait_until(lambda: not at_work(), seconds=60, what="no trial's process left")
+
+
+@pytest.mark.timeout(3600)
+def test_thirty_cuts_at_random_moments_hang_no_run(cluster: Cluster, tmp_path: Path) -> None:
+    write_slow_study(tmp_path, epoch_seconds=0.5)
+    options = ("--trials", "2000", "--max-epochs", "20", "--search", "random", "--scheduler", "none")
+    cluster.submit("cuts", "tune", "slow.py", *options, "--cpus-per-trial", "0.6", working_dir=tmp_path)
+    journal = cluster.storage / "cuts/journal.log"
+    wait_until(journal.exists, seconds=150, what="the journal")
+    draw, slowest = random.Random(0), 0.0
+    for number in range(CUTS):
+        worker = cluster.workers[draw.randrange(2)]
+        time.sleep(draw.uniform(0, 15))
+        worker.cut()
+        time.sleep(CUT_SECONDS)
+        worker.restore()
+        begun, size = time.monotonic(), journal.stat().st_size
+        wait_until(lambda size=size: journal.stat().st_size > size, seconds=120, what=f"events after cut {number}")
+        slowest = max(slowest, time.monotonic() - begun)
+    print(f"{CUTS} cuts of {CUT_SECONDS:.0f} s: the next event came {slowest:.1f} s after one at most")
+    assert cluster.tautune("stop", "cuts", "--cluster", str(cluster.file)).returncode == 0
+
+
+def test_after_the_heads_death_the_same_commands_finish_a_sweep_and_a_grid(cluster: Cluster, tmp_path: Path) -> None:
+    sweep = ("sweep", "digits", "--delays", "0,1,2,3,4,5,6,7,8", "--no-departures")
+    grid = ("grid", "digits", "--delays", "0,1,2,3", "--learning-rates", "0.001:0.4:500", "--steps", "2000")
+    folders = {name: cluster.storage / name for name in ("sweep", "grid")}
+    cluster.submit("sweep", *sweep, working_dir=tmp_path)
+    cluster.submit("grid", *grid, working_dir=tmp_path)
+    wait_until(lambda: list(folders["sweep"].rglob("*.json")), seconds=200, what="measurements")
+    time.sleep(10)
+    cluster.head.kill()
+    cluster.head.start()
+    cluster.hosts.wait_for(cluster.head)
+    up = cluster.tautune("up", str(cluster.file))
+    assert up.returncode == 0, up.stdout + up.stderr
+    is_settled(cluster)
+    for name, command in {"sweep": sweep, "grid": grid}.items():
+        options = ("--cluster", str(cluster.file), "--name", f"{name}-again")
+        there = ("--output", f"/mnt/tautune/{name}")
+        done = cluster.tautune("submit", *options, "--", *command, *there, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    for name in folders:
+        job = cluster.wait_for(f"{name}-again", seconds=500)
+        assert job["status"] == "SUCCEEDED", cluster.tautune("logs", f"{name}-again", "--cluster", str(cluster.file))
+    found = json.loads((folders["sweep"] / "thresholds.json").read_text())
+    assert len(found["thresholds"]) == 9
+    assert (folders["grid"] / "points.csv").read_bytes().count(b"\n") == 2001
+
+
 def test_a_host_whose_clock_is_an_hour_ahead_is_as_good_as_another(cluster: Cluster, tmp_path: Path) -> None:
     library = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
     if not library.exists():
@@ -72,19 +151,22 @@ def test_a_host_whose_clock_is_an_hour_ahead_is_as_good_as_another(cluster: Clus
     worker = cluster.workers[0]
     shell = worker.folder / "home/.bashrc"
     shell.write_text(f'export LD_PRELOAD={library} FAKETIME="+1h" FAKETIME_DONT_FAKE_MONOTONIC=1\n')
-    worker.kill()
-    worker.start()
-    cluster.hosts.wait_for(worker)
-    ahead = float(cluster.hosts.ssh(worker, "date +%s").stdout) - time.time()
-    assert 3500 < ahead < 3700
-    folder = faulty_run(cluster, "skew", tmp_path, cpus=0.9, gate="/mnt/tautune/gate")
-    is_at_work(cluster, worker)
-    (cluster.storage / "gate").touch()
-    job = cluster.wait_for("skew", seconds=300)
-    examined = cluster.tautune("doctor", "--cluster", str(cluster.file), "--json")
-    shell.unlink()
-    worker.kill()
-    worker.start()
+    try:
+        worker.kill()
+        worker.start()
+        cluster.hosts.wait_for(worker)
+        ahead = float(cluster.hosts.ssh(worker, "date +%s").stdout) - time.time()
+        assert 3500 < ahead < 3700
+        folder = faulty_run(cluster, "skew", tmp_path, cpus=0.9, gate="/mnt/tautune/gate")
+        is_at_work(cluster, worker)
+        (cluster.storage / "gate").touch()
+        job = cluster.wait_for("skew", seconds=300)
+        examined = cluster.tautune("doctor", "--cluster", str(cluster.file), "--json")
+    finally:
+        (cluster.storage / "gate").touch()
+        shell.unlink()
+        worker.kill()
+        worker.start()
     assert job["status"] == "SUCCEEDED", job["message"]
     check_whole(folder)
     rows = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
@@ -109,35 +191,12 @@ def test_a_full_disk_on_one_host_loses_no_trial(cluster: Cluster, tmp_path: Path
         job = cluster.wait_for("full", seconds=400)
         said = cluster.tautune("logs", "full", "--cluster", str(cluster.file)).stdout
     finally:
+        (cluster.storage / "gate").touch()
         worker.kill()
         run("umount", "-l", str(worker.folder / "tmp"))
         worker.start()
     assert job["status"] == "SUCCEEDED", said[-3000:]
     every_row(folder)
-
-
-def test_eight_jobs_at_once_all_finish(cluster: Cluster, tmp_path: Path) -> None:
-    write_slow_study(tmp_path, epoch_seconds=0.1)
-    options = ("--trials", "4", "--max-epochs", "10", "--search", "random", "--scheduler", "none")
-    names = [f"crowd{number}" for number in range(8)]
-
-    def begin(name: str) -> None:
-        cluster.submit(name, "tune", "slow.py", *options, "--cpus-per-trial", "0.1", working_dir=tmp_path)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(begin, names))
-    jobs = {name: cluster.wait_for(name, seconds=600) for name in names}
-    for name, job in jobs.items():
-        assert job["status"] == "SUCCEEDED", cluster.tautune("logs", name, "--cluster", str(cluster.file)).stdout
-    for name in names:
-        assert len((cluster.storage / name / "trials.jsonl").read_text().splitlines()) == 4
-        assert finished(cluster.storage / name) == 4
-
-    def at_work() -> list[str]:
-        hosts = [cluster.head, *cluster.workers]
-        return [host.name for host in hosts if cluster.hosts.ssh(host, "pgrep -f ray::ResourceTrainable").stdout]
-
-    wait_until(lambda: not at_work(), seconds=60, what="no trial's process left")
 
 
 def test_a_host_that_runs_another_ray_is_told_from_the_others(cluster: Cluster, tmp_path: Path) -> None:
@@ -163,50 +222,3 @@ def test_a_host_that_runs_another_ray_is_told_from_the_others(cluster: Cluster, 
     assert job["status"] == "SUCCEEDED", job["message"]
     every_row(folder)
     assert worker.name not in {json.loads(line)["host"] for line in (folder / "trials.jsonl").read_text().splitlines()}
-
-
-def test_after_the_heads_death_the_same_commands_finish_a_sweep_and_a_grid(cluster: Cluster, tmp_path: Path) -> None:
-    sweep = ("sweep", "digits", "--delays", "0,1,2,3,4,5,6,7,8", "--no-departures")
-    grid = ("grid", "digits", "--delays", "0,1,2,3", "--learning-rates", "0.001:0.4:500", "--steps", "2000")
-    folders = {name: cluster.storage / name for name in ("sweep", "grid")}
-    cluster.submit("sweep", *sweep, working_dir=tmp_path)
-    cluster.submit("grid", *grid, working_dir=tmp_path)
-    wait_until(lambda: list(folders["sweep"].rglob("*.json")), seconds=200, what="measurements")
-    time.sleep(10)
-    cluster.head.kill()
-    cluster.head.start()
-    cluster.hosts.wait_for(cluster.head)
-    up = cluster.tautune("up", str(cluster.file))
-    assert up.returncode == 0, up.stdout + up.stderr
-    for name, command in {"sweep": sweep, "grid": grid}.items():
-        options = ("--cluster", str(cluster.file), "--name", f"{name}-again")
-        there = ("--output", f"/mnt/tautune/{name}")
-        done = cluster.tautune("submit", *options, "--", *command, *there, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
-    for name in folders:
-        job = cluster.wait_for(f"{name}-again", seconds=500)
-        assert job["status"] == "SUCCEEDED", cluster.tautune("logs", f"{name}-again", "--cluster", str(cluster.file))
-    found = json.loads((folders["sweep"] / "thresholds.json").read_text())
-    assert len(found["thresholds"]) == 9
-    assert (folders["grid"] / "points.csv").read_bytes().count(b"\n") == 2001
-
-
-@pytest.mark.timeout(3600)
-def test_thirty_cuts_at_random_moments_hang_no_run(cluster: Cluster, tmp_path: Path) -> None:
-    write_slow_study(tmp_path, epoch_seconds=0.5)
-    options = ("--trials", "2000", "--max-epochs", "20", "--search", "random", "--scheduler", "none")
-    cluster.submit("cuts", "tune", "slow.py", *options, "--cpus-per-trial", "0.6", working_dir=tmp_path)
-    journal = cluster.storage / "cuts/journal.log"
-    wait_until(journal.exists, seconds=150, what="the journal")
-    draw, slowest = random.Random(0), 0.0
-    for number in range(CUTS):
-        worker = cluster.workers[draw.randrange(2)]
-        time.sleep(draw.uniform(0, 15))
-        worker.cut()
-        time.sleep(CUT_SECONDS)
-        worker.restore()
-        begun, size = time.monotonic(), journal.stat().st_size
-        wait_until(lambda size=size: journal.stat().st_size > size, seconds=120, what=f"events after cut {number}")
-        slowest = max(slowest, time.monotonic() - begun)
-    print(f"{CUTS} cuts of {CUT_SECONDS:.0f} s: the next event came {slowest:.1f} s after one at most")
-    assert cluster.tautune("stop", "cuts", "--cluster", str(cluster.file)).returncode == 0
