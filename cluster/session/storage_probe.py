@@ -11,8 +11,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder, make, reason
 
+ARRIVAL_SECONDS = 300.0
+"""Time in seconds in which a host has to start a process: where eight jobs began at once, some took over a minute."""
 ANSWER_SECONDS = 60.0
-"""Seconds in which a host has to answer: it may have to start a process first."""
+"""Time in seconds in which that process has to try the folder: a dead network disk never answers."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,18 @@ def _fault_of_writing(file: Folder, token: str) -> str:
 
 def _visit_all(ours: Folder, theirs: dict[str, Folder], token: str) -> dict[str, str]:
     """Returns what is wrong with the folder on each node, or nothing."""
-    visit = ray.remote(num_cpus=0, max_retries=0)(_visit)
+    places = {node: NodeAffinitySchedulingStrategy(node, soft=False) for node in theirs}
+    arrive, visit = (ray.remote(num_cpus=0, max_retries=0)(task) for task in (_arrive, _visit))
+    arrived = [arrive.options(scheduling_strategy=place).remote() for place in places.values()]
+    ray.wait(arrived, num_returns=len(arrived), timeout=ARRIVAL_SECONDS)  # what failed fails again below
     said = {
-        node: visit.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
-            ours, file, token
-        )
-        for node, file in theirs.items()
+        node: visit.options(scheduling_strategy=places[node]).remote(ours, file, token) for node, file in theirs.items()
     }
     return {node: _fault(said[node], file, token) for node, file in theirs.items()}
+
+
+def _arrive() -> None:
+    """Runs on each host first, so that the visit finds a process there."""
 
 
 def _nodes() -> list[dict[str, str]]:

@@ -119,7 +119,18 @@ def test_thirty_cuts_at_random_moments_hang_no_run(cluster: Cluster, tmp_path: P
 
 def test_after_the_heads_death_the_same_commands_finish_a_sweep_and_a_grid(cluster: Cluster, tmp_path: Path) -> None:
     sweep = ("sweep", "digits", "--delays", "0,1,2,3,4,5,6,7,8", "--no-departures")
-    grid = ("grid", "digits", "--delays", "0,1,2,3", "--learning-rates", "0.001:0.4:500", "--steps", "2000")
+    grid = (
+        "grid",
+        "digits",
+        "--delays",
+        "0,1,2,3",
+        "--learning-rates",
+        "0.001:0.4:500",
+        "--steps",
+        "2000",
+        "--mini-batch",
+        "32",
+    )
     folders = {name: cluster.storage / name for name in ("sweep", "grid")}
     cluster.submit("sweep", *sweep, working_dir=tmp_path)
     cluster.submit("grid", *grid, working_dir=tmp_path)
