@@ -24,6 +24,19 @@ def check_trusted(folder: Folder, study: str, *, trust: bool) -> None:
     )
 
 
+def check_checkpoints_trusted(folder: Folder, *, trust: bool) -> None:
+    """Raises InputError if a loop would read checkpoints that may be a stranger's: what it unpickles is its own affair.
+
+    Args:
+        trust: as in `check_trusted`.
+    """
+    if not trust and not is_own(folder):
+        raise InputError(
+            f"{folder} may be somebody else's, and its loop would read the checkpoints there, which can run code; "
+            "say --trust (trust=True) if you know who wrote them"
+        )
+
+
 def is_own(folder: Folder) -> bool:
     """Returns whether nobody but this user, or root, can have written what the folder says of its study."""
     if not isinstance(folder, Path):

@@ -13,7 +13,7 @@ from tautune.records.storage import Folder
 from tautune.records.tuning_folder import read_best, read_tuning
 from tautune.runners.methods import POPULATION, SCHEDULERS, SEARCHES, Kind, check_methods
 from tautune.runners.shared import check_types
-from tautune.runners.trust import check_trusted
+from tautune.runners.trust import check_checkpoints_trusted, check_trusted
 from tautune.runners.tuning_journal import events_of, has_unfinished
 from tautune.search_spaces.catalogue import CATALOGUE, Entry, check_fixed
 from tautune.search_spaces.catalogue import check_study as check_name_or_file
@@ -148,6 +148,8 @@ def read_findable(folder: Folder, *, has_study: bool, trust: bool) -> Json:
     """
     run = read_tuning(folder)
     kept = run["configuration"]
+    if goal_in(kept).scores is None:
+        check_checkpoints_trusted(folder, trust=trust)
     if not has_study:
         check_findable(kept["study"], folder)
         check_trusted(folder, kept["study"], trust=trust)

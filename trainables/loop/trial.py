@@ -5,10 +5,10 @@ This file knows what Ray Tune keeps to itself about the trainables of functions.
 
 import math
 import time
+from types import SimpleNamespace
 from typing import Any
 
 from ray import tune
-from ray.train._internal.checkpoint_manager import _TrainingResult
 from ray.tune.trainable.function_trainable import FunctionTrainable, wrap_function
 
 from tautune.trainables.continuing import CHECKPOINT_SECONDS, CONTINUES
@@ -141,7 +141,7 @@ class _Loop(tune.Trainable):
             if is_rays_own(error):
                 raise
             self.unsaved = own_traceback(error)
-            return _TrainingResult(checkpoint=None, metrics=self._last_result)
+            return SimpleNamespace(checkpoint=None, metrics={})  # no checkpoint, as far as Ray Tune looks
         if saved.checkpoint is not None:
             describe(saved.checkpoint, self.reports)
         return saved
