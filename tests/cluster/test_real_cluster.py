@@ -15,7 +15,7 @@ import pytest
 
 from tests.cluster.faults import WorkerFaults, check_whole, faulty_run, finished, kill_and_cut_off
 from tests.cluster.hosts import why_not
-from tests.cluster.real_cluster import ROOT, Cluster, cluster_that_is_up, wait_until
+from tests.cluster.real_cluster import ROOT, Cluster, add_names_like_ours, cluster_that_is_up, wait_until
 from tests.cluster.slow_study import write_slow_study
 
 pytestmark = [
@@ -61,6 +61,18 @@ def test_a_sweep_uses_every_host_and_finds_to_the_last_digit_what_one_machine_fi
     there, here = (json.loads((tmp_path / name / "thresholds.json").read_text()) for name in ("there", "here"))
     assert there == here
     assert (tmp_path / "there" / "thresholds.png").stat().st_size > 10_000
+
+
+def test_a_training_loop_of_the_users_own_runs_as_a_job(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "own_loop.py").write_bytes((ROOT / "examples/own_loop.py").read_bytes())
+    add_names_like_ours(tmp_path)
+    options = ("--trials", "6", "--max-epochs", "3", "--scheduler", "none")
+    said = cluster.submit("loop", "tune", "own_loop.py", *options, follow=True, working_dir=tmp_path).stdout
+    assert "6 of 6: trial" in said
+    best = json.loads((cluster.storage / "loop/best.json").read_text())
+    assert 0 < best["error"] < 2
+    assert best["config"]["delay"] == 4
+    assert list((cluster.storage / "loop/trials").glob("*/checkpoint_*/.tautune.json"))
 
 
 def test_what_cannot_work_is_one_line(cluster: Cluster, tmp_path: Path) -> None:
