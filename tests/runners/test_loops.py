@@ -2,7 +2,6 @@
 
 import json
 import math
-import random
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,17 +13,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import tautune
 from tautune import LoopStudy
-from tautune._tuned import extend, refit, resume
+from tautune._tuned import extend
 from tautune._tuning_result import TuningResult
 from tautune.records.errors import InputError
-from tautune.records.journal import read_journal
-from tautune.search_spaces import find_tuning
 from tautune.search_spaces.space import When
-from tests.runners.test_replay import killed
-from tests.runners.tunings import rows_of, trajectories
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(400), pytest.mark.usefixtures("local_ray")]
-OWN_LOOP = Path(__file__).parents[2] / "examples/own_loop.py"
 
 
 def falling(config: dict[str, Any]) -> None:
@@ -127,81 +121,3 @@ def test_a_metric_that_is_never_reported_ends_the_run_in_one_line(tmp_path: Path
     study = replace(FALLING, metric="accuracy", mode="max")
     with pytest.raises(InputError, match="loop of falling reported deep/accuracy, loss, reported/epochs, and not acc"):
         tautune.tune(study, output=tmp_path / "out")
-
-
-class Counting(tune.Trainable):
-    """A class, as some users have it, with a checkpoint of the kind that Ray Tune pickles."""
-
-    def setup(self, config: dict[str, Any]) -> None:
-        self.rate, self.value = config["rate"], 0.0
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self.setup(new_config)
-        return True
-
-    def step(self) -> dict[str, Any]:
-        self.value += self.rate
-        return {"value": self.value}
-
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        return {"value": self.value}
-
-    def load_checkpoint(self, checkpoint: Any) -> None:
-        self.value = checkpoint["value"]
-
-
-class Unpicklable(Counting):
-    """One whose checkpoint cannot be written."""
-
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        return {"value": lambda: self.value, "lock": sys._getframe()}
-
-
-COUNTING = LoopStudy(
-    name="counting",
-    description="",
-    train=Counting,
-    space={"rate": tune.uniform(0.0, 1.0)},
-    metric="value",
-    mode="max",
-    trials=4,
-    max_reports=20,
-)
-
-
-@pytest.mark.parametrize("scheduler", ["none", "pbt"])
-def test_a_class_is_tuned_and_a_population_takes_over_its_checkpoints(scheduler: str, tmp_path: Path) -> None:
-    result = tautune.tune(COUNTING, search="random", scheduler=scheduler, output=tmp_path / "out")
-    rows = result.trials
-    assert set(rows["state"]) == {"finished"}
-    assert set(rows["epochs_trained"]) == {20}
-    if scheduler == "none":
-        assert rows["value"].to_list() == pytest.approx((20 * rows["config/rate"]).to_list())
-
-
-def test_a_checkpoint_that_cannot_be_pickled_is_one_failed_trial(tmp_path: Path) -> None:
-    study = replace(COUNTING, train=Unpicklable)
-    with pytest.raises(tautune.RunFailed, match="trials failed"):
-        tautune.tune(study, search="random", scheduler="pbt", output=tmp_path / "out")
-    states = {json.loads(line)["state"] for line in (tmp_path / "out/trials.jsonl").read_text().splitlines()}
-    assert "failed" in states
-
-
-def test_an_interrupted_loop_ends_with_the_rows_of_the_unbroken_one(tmp_path: Path) -> None:
-    """The example of a loop with a delay: the gradients under way are in its checkpoint."""
-    study = find_tuning(str(OWN_LOOP))
-    assert isinstance(study, LoopStudy)
-    whole = tmp_path / "whole"
-    tautune.tune(study, trials=5, max_epochs=9, concurrent=1, output=whole)
-    expected = trajectories(rows_of(whole))
-    for moment in random.Random(0).sample(range(1, len(read_journal(whole))), 2):
-        folder = killed(whole, tmp_path / f"{moment}", moment)
-        resume(folder, study=study)
-        assert trajectories(rows_of(folder)) == expected, f"killed after {moment} events"
-    with pytest.raises(InputError, match="does not say how"):
-        refit(whole)
-    told = replace(study, refit=lambda config, folder: {"test_error": config["l2"]})
-    assert refit(whole, study=told)["test_error"] > 0
-    broken = replace(study, refit=lambda config, folder: {"test_error": math.nan})
-    with pytest.raises(tautune.RunFailed, match="must return a dict of finite numbers"):
-        refit(whole, study=broken, again=True)

@@ -5,6 +5,7 @@ This file knows what Ray Tune keeps to itself about the trainables of functions.
 
 import math
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,20 +43,31 @@ class _Loop(tune.Trainable):
         """Takes the study and the largest number of reports, and begins."""
         self.shared, self.study = shared, shared["study"]
         self._begin()
-        super().setup(self.config)
+        self._told_later(super().setup)
 
     def _begin(self) -> None:
         self.suggested = self.config
         self.start: Config | None = self.suggested.get(CONTINUES)
         self.config = self.study.hyperparameters(self.suggested)
         self.reports, self.last, self.broken = 0, {self.study.metric: self.study.worst}, False
-        self.unsaved = ""
+        self.raised = ""
+        """What it raised between two steps."""
         self.saved = time.monotonic()
 
     def reset_config(self, new_config: Config) -> bool:
         """Begins anew with other hyperparameters; returns whether the user's trainable can."""
         self._begin()
-        return bool(super().reset_config(self.config))
+        return bool(self._told_later(super().reset_config))
+
+    def _told_later(self, begin: Callable[[Config], Any]) -> Any:
+        """Lets the loop begin; what it raises is the result of the first step, since Ray Tune would try it again."""
+        try:
+            return begin(self.config)
+        except (Exception, SystemExit) as error:
+            if is_rays_own(error):
+                raise
+            self.raised = own_traceback(error)
+            return True
 
     def train(self) -> Config:
         """Returns a step's result, with the configuration as the search suggested it."""
@@ -66,8 +78,8 @@ class _Loop(tune.Trainable):
     def step(self) -> Config:
         """Returns what the loop reports next that no earlier process has reported."""
         reported = self.start["epochs"] if self.start else 0
-        if self.unsaved:
-            return self._failed(self.unsaved)
+        if self.raised:
+            return self._failed(self.raised)
         try:
             if self.start:
                 self._continue(self.start["checkpoint"])
@@ -140,7 +152,7 @@ class _Loop(tune.Trainable):
         except (Exception, SystemExit) as error:
             if is_rays_own(error):
                 raise
-            self.unsaved = own_traceback(error)
+            self.raised = own_traceback(error)
             return SimpleNamespace(checkpoint=None, metrics={})  # no checkpoint, as far as Ray Tune looks
         if saved.checkpoint is not None:
             describe(saved.checkpoint, self.reports)
