@@ -59,6 +59,7 @@ def _make_bucket(server: "subprocess.Popen[bytes]") -> None:
     import s3fs
 
     end = time.monotonic() + 60
+    s3fs.S3FileSystem.clear_instance_cache()  # of clients of an earlier server
     files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
     while True:
         try:

@@ -124,7 +124,7 @@ def test_in_a_bucket_too_a_loop_goes_on_from_its_checkpoint(tmp_path: Path, monk
         enough = property(lambda callback: 0.0 if _reports(callback) > 5 else 1.0)
         with monkeypatch.context() as patch:
             patch.setattr(TrialCallback, "seconds_left", enough)
-            tautune.tune(study, search="random", scheduler="none", trials=1, time_budget=9, output=output)
+            tautune.tune(study, search="random", scheduler="none", trials=1, time_budget=300, output=output)
         resume(output, study=study, trust=True)
         (row,) = tautune.load(output).trials.to_dict("records")
     assert row["epochs_trained"] == row["epochs_run"] == 40  # no report twice
