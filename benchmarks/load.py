@@ -26,7 +26,7 @@ from benchmarks.timing import environment
 from tautune.records.journal import FILE
 
 SECONDS = 10.0
-"""Pause in seconds between two looks: a run of 10,000 trials takes half an hour."""
+"""Pause in seconds between two looks: a run of 10,000 trials takes a quarter of an hour."""
 STUDY = """
 from dataclasses import replace
 from torch import nn

@@ -177,12 +177,12 @@ def refit(
     """Train the best configuration on all training images; evaluate it once on the test images."""
     display = _display()
     test = _tuned.refit(folder, again=again, data_dir=data_dir, trust=trust, progress=display)
-    if "test_images" in test:
-        display.say(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images")
-        display.say(f"{folder}: model.pt, test.json")
-    else:
+    if goal_in(read_tuning(folder_at(folder))["configuration"]).is_of_a_loop:
         display.say(", ".join(f"{name} {value:.5g}" for name, value in test.items()))
         display.say(f"{folder}: test.json")
+    else:
+        display.say(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images")
+        display.say(f"{folder}: model.pt, test.json")
 
 
 @tuning_commands.command()

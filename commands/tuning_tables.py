@@ -11,21 +11,21 @@ from tautune.trainables.goal import Goal
 
 def as_score(row: Json, goal: Goal) -> str:
     """Returns a row's metric as it is shown."""
-    return f"{row[goal.metric]:.4f}" if goal.scores else f"{row[goal.metric]:.5g}"
+    return f"{row[goal.metric]:.5g}" if goal.is_of_a_loop else f"{row[goal.metric]:.4f}"
 
 
 def results_table(rows: list[Json], goal: Goal, *, top: int) -> Table:
     """Returns the first `top` configurations, one a row; what all of them share stands below."""
-    loss = ["loss"] if goal.scores else []
+    loss = [] if goal.is_of_a_loop else ["loss"]
     table = Table("trial", goal.words, *loss, goal.unit, "state", "configuration")
     table.title = "best configurations"
     every = [set(map(repr, row["config"].items())) for row in rows]
     shared = set.intersection(*every) if len(every) > 1 else set()
     for row in rows[:top]:
         own = {k: v for k, v in row["config"].items() if repr((k, v)) not in shared}
-        spread = row.get("validation_accuracy_deviation") if goal.scores else 0
+        spread = 0 if goal.is_of_a_loop else row["validation_accuracy_deviation"]
         score = as_score(row, goal) + (f" ± {spread:.4f}" if spread else "")
-        losses = [f"{row['validation_loss']:.4f}"] if goal.scores else []
+        losses = [] if goal.is_of_a_loop else [f"{row['validation_loss']:.4f}"]
         table.add_row(name_of(row), score, *losses, str(row["epochs"]), row["state"], _words(own))
     if shared:
         table.caption = "all: " + _words({k: v for k, v in rows[0]["config"].items() if repr((k, v)) in shared})

@@ -34,7 +34,7 @@ class FoundCheckpoint:
 
 def checkpoints_of(trial: Folder) -> Iterator[FoundCheckpoint]:
     """Yields the whole checkpoints of a trial's folder, the last one first; a warning names each that is damaged."""
-    described = [(_described(folder), folder) for folder in trial.glob("checkpoint_*") if folder.is_dir()]
+    described = [(_described(folder), folder) for folder in trial.glob("checkpoint_*")]
     for description, folder in sorted(
         described, key=lambda pair: (pair[0]["saved"] if pair[0] else 0.0, str(pair[1])), reverse=True
     ):

@@ -9,7 +9,7 @@ from tautune.runners.continued import Unfinished
 from tautune.runners.schedulers import Replayable
 from tautune.runners.suggestions import Suggestions, are_alike, plain
 from tautune.runners.trials import numbered
-from tautune.runners.tuning_journal import Folding
+from tautune.runners.tuning_journal import Folding, seen_by_schedulers
 
 Json = dict[str, Any]
 
@@ -35,7 +35,7 @@ class Replay:
             if "begin" in event:
                 self._begin(event["begin"], event["config"])
             elif "result" in event:
-                self._result(event["result"], event["reported"] | event["reported"].get("scores", {}))
+                self._result(event["result"], seen_by_schedulers(event["reported"]))
             elif "end" in event:
                 self._end(event["end"], event["told"], error=event["error"])
         for trial, reported in list(self.stopped.items()):

@@ -36,7 +36,7 @@ class TensorBoardLog(LoggerCallback):
         """Args: table: the callback that comes before this one and has taken in the same results."""
         self.table = table
         goal = table.trials.goal
-        self.best = BEST if goal.scores else (goal.metric, "epochs")
+        self.best = (goal.metric, "epochs") if goal.is_of_a_loop else BEST
         self.writers: dict[str, SummaryWriter] = {}
         self.endings: dict[str, Any] = {}
 
@@ -64,9 +64,12 @@ class TensorBoardLog(LoggerCallback):
             return
         self.log_trial_start(trial)
         writer = self.writers[trial.trial_id]
-        shown = result["scores"] | {"diverged": result["diverged"]} if "scores" in result else result
-        for name in shown if "scores" in result else SCALARS:
-            writer.add_scalar(name, shown[name], result["epochs"])
+        if self.table.trials.goal.is_of_a_loop:
+            shown = result["scores"] | {"diverged": result["diverged"]}
+        else:
+            shown = {name: result[name] for name in SCALARS}
+        for name, value in shown.items():
+            writer.add_scalar(name, value, result["epochs"])
         self._write_best(trial)
         writer.flush()
 

@@ -148,7 +148,7 @@ def read_findable(folder: Folder, *, has_study: bool, trust: bool) -> Json:
     """
     run = read_tuning(folder)
     kept = run["configuration"]
-    if goal_in(kept).scores is None:
+    if goal_in(kept).is_of_a_loop:
         check_checkpoints_trusted(folder, trust=trust)
     if not has_study:
         check_findable(kept["study"], folder)
@@ -187,7 +187,7 @@ def check_refit(folder: Folder, *, again: bool, has_study: bool, trust: bool) ->
 def check_prediction(folder: Folder, files: list[Path]) -> None:
     """Raises InputError if the folder has no model, or if an image file is not there."""
     path = folder / "model.pt"
-    if (folder / RUN_FILE).is_file() and goal_in(read_tuning(folder)["configuration"]).scores is None:
+    if (folder / RUN_FILE).is_file() and goal_in(read_tuning(folder)["configuration"]).is_of_a_loop:
         raise InputError(f"{folder} is a tuning of a user's own loop; predict with what the study's own refit has kept")
     if not path.is_file():
         raise InputError(f"there is no {path}; make it with `tautune refit {folder}`")

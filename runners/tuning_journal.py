@@ -49,14 +49,7 @@ REPORTED = (*_Reported.__annotations__, "scores")
 
 class _Result(TypedDict):
     result: str
-    reported: _Reported
-    config: NotRequired[Object]
-    hyperparameters: NotRequired[Object]
-
-
-class _LoopResult(TypedDict):
-    result: str
-    reported: _OfALoop
+    reported: Object
     config: NotRequired[Object]
     hyperparameters: NotRequired[Object]
 
@@ -79,8 +72,15 @@ def check_event(event: Event) -> None:
     """Raises Misshapen unless the event has all that its kind must have. One of an unknown kind is left alone."""
     for kind, shape in SHAPES.items():
         if kind in event:
-            reported = event.get("reported")
-            shaped(event, _LoopResult if isinstance(reported, dict) and "scores" in reported else shape)
+            shaped(event, shape)
+    if "result" in event:
+        shaped(event["reported"], _OfALoop if "scores" in event["reported"] else _Reported)
+
+
+def seen_by_schedulers(reported: Json) -> Json:
+    """Returns what was reported as a scheduler sees it: flat."""
+    scores: Json = reported.get("scores", {})
+    return reported | scores
 
 
 class TuningJournal:
@@ -211,7 +211,7 @@ class Folding:
             self.begun[trial] = begin | {"config": event["config"]}
         known = self._hyperparameters[trial] = event.get("hyperparameters") or self._hyperparameters.get(trial, {})
         self.trials.report(trial, begin["number"], known, reported, begin["experiment"])
-        self.last[trial] = reported | reported.get("scores", {})
+        self.last[trial] = seen_by_schedulers(reported)
 
     def end(self, trial: str, *, error: bool = False) -> None:
         """Notes that a trial has ended, unless it was Ray that failed."""

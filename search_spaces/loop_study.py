@@ -8,6 +8,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from tautune.search_spaces.defaults import check_defaults
 from tautune.search_spaces.names import check_name, check_study_name
 from tautune.search_spaces.space import Space, active, check_space
 from tautune.trainables.goal import COLUMNS, Goal, Mode
@@ -59,13 +60,7 @@ class LoopStudy:
         check_study_name(self.name)
         self._check_train()
         self._check_goal()
-        for name in ("search", "scheduler"):
-            if not isinstance(getattr(self, name), str):
-                raise ValueError(f"{name} must be a name, not {getattr(self, name)!r}")
-        for name in ("trials", "max_reports"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
+        check_defaults(self, ("trials", "max_reports"))
         if not isinstance(self.space, dict):
             raise ValueError(f"space must be a dict of hyperparameters, not a {type(self.space).__name__}")
         check_space(self.space)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tautune.search_spaces.catalogue import check_hyperparameters
+from tautune.search_spaces.defaults import check_defaults
 from tautune.search_spaces.names import check_name, check_study_name
 from tautune.search_spaces.space import Space, active, check_space, domain_of, ends
 from tautune.trainables.classifier.data_files import DATA_NAMES
@@ -89,14 +90,7 @@ class TuningStudy:
             raise ValueError(f"space must be a dict of hyperparameters, not {_kind(self.space)}")
 
     def _check_defaults(self) -> None:
-        for name in ("search", "scheduler"):
-            if not isinstance(getattr(self, name), str):
-                raise ValueError(f"{name} must be a name, not {getattr(self, name)!r}")
-        for name in ("trials", "max_epochs", "examples"):
-            value = getattr(self, name)
-            optional = name == "examples" and value is None
-            if not optional and not (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
-                raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
+        check_defaults(self, ("trials", "max_epochs", *(() if self.examples is None else ("examples",))))
         if not isinstance(self.validation_share, Real) or not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must be in (0, 1), not {self.validation_share!r}")
 

@@ -116,7 +116,7 @@ def refit(
     listener, folder = tuning_listener(progress), run_folder(str(path))
     tuning_checks.check_refit(folder, again=again, has_study=study is not None, trust=trust)
     with TuningFolder(folder) as held:
-        if goal_in(held.run["configuration"]).scores is None:
+        if goal_in(held.run["configuration"]).is_of_a_loop:
             return _refit_loop(held, study)
         from tautune.runners.refit import conclude_refit, plan_refit, run_refit
         from tautune.runners.tuning import check_cluster

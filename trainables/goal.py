@@ -25,6 +25,11 @@ class Goal:
     """What is counted while a trial trains."""
 
     @property
+    def is_of_a_loop(self) -> bool:
+        """Returns whether the trials are a user's own loop."""
+        return self.scores is None
+
+    @property
     def words(self) -> str:
         """Returns the metric as it is written in a sentence."""
         return self.metric.replace("_", " ") if self.scores else self.metric

@@ -36,6 +36,11 @@ def faulty_run(cluster: Cluster, name: str, folder: Path, *, cpus: float, gate: 
     return results
 
 
+def has_trials(cluster: Cluster, host: Host) -> bool:
+    """Whether a trial's process runs on a host, under the name that Tune gives to its class."""
+    return bool(cluster.hosts.ssh(host, "pgrep -f ray::ResourceTrainable").stdout)
+
+
 @dataclass
 class WorkerFaults:
     """What befalls a worker of a run, while the tests that need the head alone look at other things."""
@@ -50,8 +55,7 @@ def kill_and_cut_off(cluster: Cluster, worker: Host, folder: Path, may_begin: Ev
     may_begin.wait(60)
     worker.kill()
     worker.start()  # as after a power cut; the autoscaler brings Ray up on it again
-    at_work = "pgrep -f ray::ResourceTrainable"  # what Tune makes of a trial's class
-    wait_until(lambda: cluster.hosts.ssh(worker, at_work).stdout, seconds=120, what="trials on a host that was killed")
+    wait_until(lambda: has_trials(cluster, worker), seconds=120, what="trials on a host that was killed")
     worker.cut()
     time.sleep(40)  # longer than Ray waits for a host, see environment.sh
     worker.restore()
@@ -61,11 +65,17 @@ def kill_and_cut_off(cluster: Cluster, worker: Host, folder: Path, may_begin: Ev
     return results
 
 
-def check_whole(folder: Path) -> None:
-    """Every trial once, to its end, and of none more than a checkpoint's interval done again for each host lost."""
+def check_finished(folder: Path) -> list[dict[str, str]]:
+    """Every trial is there once, and has been trained to its end. Returns the rows."""
     rows = list(csv.DictReader((folder / "trials.csv").open()))
     assert len(rows) == TRIALS == len({row["trial"] for row in rows})
     assert {row["state"] for row in rows} == {"finished"}
     assert {row["epochs_trained"] for row in rows} == {str(EPOCHS)}
+    return rows
+
+
+def check_whole(folder: Path) -> None:
+    """So it is, and of no trial is more than a checkpoint's interval done again for each host lost."""
+    rows = check_finished(folder)
     interval = math.ceil(CHECKPOINT_SECONDS / EPOCH_SECONDS) + 1
     assert all(int(row["epochs_run"]) <= EPOCHS + 2 * interval for row in rows)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.faults import EPOCHS, TRIALS, check_whole, faulty_run, finished
+from tests.cluster.faults import check_finished, check_whole, faulty_run, finished, has_trials
 from tests.cluster.hosts import Host, run, why_not
 from tests.cluster.real_cluster import Cluster, cluster_that_is_up, wait_until
 from tests.cluster.slow_network import slow
@@ -40,16 +40,7 @@ def is_settled(cluster: Cluster) -> None:
 
 def is_at_work(cluster: Cluster, host: Host) -> None:
     """Waits until there are trials on a host that had died: the autoscaler brings Ray up on it for a run that waits."""
-    at_work = "pgrep -f ray::ResourceTrainable"
-    wait_until(lambda: cluster.hosts.ssh(host, at_work).stdout, seconds=240, what=f"trials on {host.name}")
-
-
-def every_row(folder: Path) -> None:
-    """Every trial is there once, and has been trained to its end."""
-    rows = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
-    assert len(rows) == TRIALS == len({row["trial"] for row in rows})
-    assert {row["state"] for row in rows} == {"finished"}
-    assert {row["epochs_trained"] for row in rows} == {EPOCHS}
+    wait_until(lambda: has_trials(cluster, host), seconds=240, what=f"trials on {host.name}")
 
 
 def test_a_slow_network_that_loses_frames_loses_no_trial(cluster: Cluster, tmp_path: Path) -> None:
@@ -57,7 +48,7 @@ def test_a_slow_network_that_loses_frames_loses_no_trial(cluster: Cluster, tmp_p
         folder = faulty_run(cluster, "slow", tmp_path, cpus=0.9)
         job = cluster.wait_for("slow", seconds=600)
     assert job["status"] == "SUCCEEDED", job["message"]
-    every_row(folder)
+    check_finished(folder)
 
 
 def test_an_interruption_notice_of_a_spot_machine_loses_no_trial(cluster: Cluster, tmp_path: Path) -> None:
@@ -90,8 +81,7 @@ def test_eight_jobs_at_once_all_finish(cluster: Cluster, tmp_path: Path) -> None
         assert finished(cluster.storage / name) == 4
 
     def at_work() -> list[str]:
-        hosts = [cluster.head, *cluster.workers]
-        return [host.name for host in hosts if cluster.hosts.ssh(host, "pgrep -f ray::ResourceTrainable").stdout]
+        return [host.name for host in (cluster.head, *cluster.workers) if has_trials(cluster, host)]
 
     wait_until(lambda: not at_work(), seconds=60, what="no trial's process left")
 
@@ -207,7 +197,7 @@ def test_a_full_disk_on_one_host_loses_no_trial(cluster: Cluster, tmp_path: Path
         run("umount", "-l", str(worker.folder / "tmp"))
         worker.start()
     assert job["status"] == "SUCCEEDED", said[-3000:]
-    every_row(folder)
+    check_finished(folder)
 
 
 def test_a_host_that_runs_another_ray_is_told_from_the_others(cluster: Cluster, tmp_path: Path) -> None:
@@ -231,5 +221,5 @@ def test_a_host_that_runs_another_ray_is_told_from_the_others(cluster: Cluster, 
         subprocess.run(["rm", "-r", str(ray)], check=True)
         ray.symlink_to(original)
     assert job["status"] == "SUCCEEDED", job["message"]
-    every_row(folder)
+    check_finished(folder)
     assert worker.name not in {json.loads(line)["host"] for line in (folder / "trials.jsonl").read_text().splitlines()}

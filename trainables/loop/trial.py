@@ -24,8 +24,6 @@ REPEATED = "tautune.repeated"
 """Key of a result that reports nothing new: the loop has returned."""
 UNNAMED = "tautune.unnamed"
 """Key of what a loop reported instead of the metric, which ends the run."""
-
-
 LEFT = "SystemExit: the loop called sys.exit(0), or raised StopIteration"
 """What is said of a loop that ended like this: Ray Tune takes it for one that returned, and then misses its report."""
 
@@ -175,7 +173,7 @@ class _Loop(tune.Trainable):
 
 def can_be_reset(loop: Any) -> bool:
     """Returns whether one process can run one trial of a loop after another."""
-    return not isinstance(loop, type) or vars(tune.Trainable)["reset_config"] is not getattr(loop, "reset_config", None)
+    return getattr(loop, "reset_config", None) is not tune.Trainable.reset_config
 
 
 def loop_trainable(study: Any) -> type[tune.Trainable]:
