@@ -32,12 +32,11 @@ def train(config: dict[str, Any]) -> None:
     model = nn.Sequential(nn.Linear(64, config["width"]), nn.ReLU(), nn.Linear(config["width"], 10))
     optimizer = torch.optim.Adam(model.parameters(), lr=config["learning_rate"])
     for _ in range(REPORTS):
-        for _ in range(5):
-            for batch in torch.randperm(len(images)).split(16):
-                optimizer.zero_grad()
-                loss = nn.functional.cross_entropy(model(images[batch]), digits[batch])
-                loss.backward()
-                optimizer.step()
+        for batch in torch.randperm(len(images)).split(16):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(images[batch]), digits[batch])
+            loss.backward()
+            optimizer.step()
         tune.report({METRIC: loss.item()})
 
 
