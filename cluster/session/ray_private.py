@@ -1,4 +1,4 @@
-"""Everything private in Ray that a session relies on, each with a guard and a public way besides.
+"""Everything private in Ray's core that a session relies on, each with a guard and a public way besides.
 
 Each name here was checked with Ray 2.60. Where one has moved, the session is slower or less tidy, and says so once.
 What keeps others out, the token and the loopback address, has no such second way: it is had, or the session refuses.
@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
-from tautune.cluster.session.keys import keys_in_a_file
 from tautune.cluster.session.signals import interrupt, interrupt_waits
 
 _LOG = logging.getLogger("tautune")
@@ -39,7 +38,7 @@ def _version() -> str:
     return str(getattr(sys.modules.get("ray"), "__version__", "of this version"))
 
 
-def _find(module: str, *names: str) -> Any:
+def find(module: str, *names: str) -> Any:
     """Returns the module, or None if it is missing or lacks one of the names."""
     try:
         found = import_module(module)
@@ -51,13 +50,13 @@ def _find(module: str, *names: str) -> Any:
 def reread_environment() -> set[str]:
     """Lets Ray, which is imported already, read the environment again; returns the variables that it did not read."""
     unread = set()
-    raylet = _find("ray._raylet", "Config", "AuthenticationTokenLoader")
+    raylet = find("ray._raylet", "Config", "AuthenticationTokenLoader")
     try:
         raylet.Config.initialize("")
         raylet.AuthenticationTokenLoader.instance().reset_cache()
     except (AttributeError, TypeError):
         unread |= {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"}
-    constants = _find("ray._private.ray_constants", "ENABLE_RAY_CLUSTER")
+    constants = find("ray._private.ray_constants", "ENABLE_RAY_CLUSTER")
     if constants is None:
         return unread | {OPEN}
     usual = "0" if sys.platform in ("darwin", "win32") else "1"
@@ -67,7 +66,7 @@ def reread_environment() -> set[str]:
 
 def asks_for_a_token() -> bool | None:
     """Returns whether Ray's processes would ask for a token; None where this Ray does not tell."""
-    raylet = _find("ray._raylet", "get_authentication_mode", "AuthenticationMode")
+    raylet = find("ray._raylet", "get_authentication_mode", "AuthenticationMode")
     with suppress(AttributeError, TypeError):
         return bool(raylet.get_authentication_mode() == raylet.AuthenticationMode.TOKEN)
     return None
@@ -79,7 +78,7 @@ def processes_of_their_own() -> Iterator[None]:
 
     They still die with it: Ray asks the kernel for that.
     """
-    services = _find("ray._private.services", "ConsolePopen")
+    services = find("ray._private.services", "ConsolePopen")
     if sys.platform != "linux":  # elsewhere Ray's own reaper needs them in this process's group
         yield
         return
@@ -113,7 +112,7 @@ def sigterm_waits() -> Iterator[None]:
     threads that are started inside inherit the mask: the signal always reaches the main thread. The processes that
     are started inside do not, see `processes_of_their_own`.
     """
-    worker = _find("ray._private.worker", "connect")
+    worker = find("ray._private.worker", "connect")
     if threading.current_thread() is not threading.main_thread() or sys.platform != "linux":
         yield
         return
@@ -149,7 +148,7 @@ def small_node(preloaded: list[str]) -> Iterator[dict[str, Any]]:
     Args:
         preloaded: modules that workers import before there is a trial.
     """
-    module = _find("ray._private.node", "Node")
+    module = find("ray._private.node", "Node")
     if module is None or not all(hasattr(module.Node, name) for name in NODE_METHODS):
         moved("_private.node.Node", "Ray starts more slowly")
         yield {}
@@ -200,34 +199,12 @@ def _small(usual: type[Any], started: list[Any]) -> type[Any]:
     return SmallNode
 
 
-@contextmanager
-def trials_without_environment() -> Iterator[None]:
-    """Keeps Tune from giving trials the driver's AWS keys, which Ray would write into its logs.
-
-    Nor do they get a variable for PyTorch Lightning: either makes Tune start new processes, although some are ready.
-    Where Tune's lists have moved, the keys go into a file, which Tune does not look for.
-    """
-    cache = _find("ray.tune.execution.class_cache", "DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE")
-    if cache is None:
-        moved("tune.execution.class_cache's lists", "trials start more slowly")
-        with keys_in_a_file():
-            yield
-        return
-    usual = {name: getattr(cache, name) for name in ("DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE")}
-    cache.DEFAULT_ENV_VARS, cache.ENV_VARS_TO_PROPAGATE = {}, set()
-    try:
-        yield
-    finally:
-        for name, value in usual.items():
-            setattr(cache, name, value)
-
-
 def address_found_by_ray() -> str | None:
     """Returns HOST:PORT of the cluster that RAY_ADDRESS=auto means; None where this Ray cannot be asked.
 
     Raises ConnectionError if there is none, or more than one.
     """
-    services = _find("ray._private.services", "canonicalize_bootstrap_address_or_die")
+    services = find("ray._private.services", "canonicalize_bootstrap_address_or_die")
     if services is None:
         moved("_private.services.canonicalize_bootstrap_address_or_die", "RAY_ADDRESS=auto may wait for minutes")
         return None

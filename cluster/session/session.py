@@ -70,9 +70,10 @@ def _start(stack: ExitStack, meanwhile: Sequence[str], in_workers: Sequence[str]
 
 def _quiet_tune(stack: ExitStack) -> None:
     """Leaves the trials' environment alone, and what becomes of a lost trial to the run's own words."""
-    from tautune.cluster.session.ray_private import trials_without_environment
+    from tautune.cluster.session.tune_private import staging_of_its_own, trials_without_environment
 
     stack.enter_context(trials_without_environment())
+    stack.enter_context(staging_of_its_own())
     log = logging.getLogger("ray.tune")
     stack.callback(log.setLevel, log.level)
     log.setLevel(logging.CRITICAL)

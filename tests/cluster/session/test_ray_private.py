@@ -15,7 +15,7 @@ MOVED = """
 import json, os, sys
 from pathlib import Path
 from tautune.cluster.session import ray_private
-ray_private._find = lambda *names: None
+ray_private.find = lambda *names: None
 from tautune.cluster.session.session import ray_session
 
 with ray_session(in_workers=["wave"]):
@@ -35,7 +35,7 @@ print(json.dumps({"key": result.metrics["key"], "address": address, "logs": logs
 REFUSED = """
 import ray
 from tautune.cluster.session import ray_private
-ray_private._find = lambda *names: None
+ray_private.find = lambda *names: None
 from tautune.cluster.session.session import ray_session
 try:
     with ray_session():
@@ -58,7 +58,7 @@ def test_a_session_does_without_what_has_moved(tmp_path: Path) -> None:
     assert logs
     assert not [path for path in logs if b"not-to-be-logged" in path.read_bytes()]
     said = [line for line in done.stderr.splitlines() if line.startswith("Ray 2.")]
-    assert len(said) == len(set(said)) == 4
+    assert len(said) == len(set(said)) == 5
     assert not (tmp_path / ".ray").exists()
 
 
