@@ -22,8 +22,8 @@ from rich.console import Console
 
 from benchmarks.record import keep
 from benchmarks.timing import compared, in_turn, run_module
-from tautune.trainables.classifier.data_files import IDX_FILES, MNIST_KINDS, mnist_folder
-from tautune.trainables.classifier.datasets import load
+from tautune.trainables.supervised.data_files import IDX_FILES, MNIST_KINDS, mnist_folder
+from tautune.trainables.supervised.datasets import load
 
 STUDY = "fashion_mnist_grid"
 Accuracies = dict[tuple[float, int], float]

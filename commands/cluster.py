@@ -167,7 +167,7 @@ def doctor(
 
 def _check_data(names: list[str]) -> None:
     from tautune.search_spaces.names import check_name
-    from tautune.trainables.classifier.data_files import DATA_NAMES
+    from tautune.trainables.supervised.data_files import DATA_NAMES
 
     with user_input():
         for name in names:

@@ -9,7 +9,7 @@ import torch
 from tautune.records.errors import InputError
 from tautune.records.files import write_bytes
 from tautune.records.storage import Folder, make, reason, storage_root
-from tautune.trainables.classifier.data_files import cache_folder
+from tautune.trainables.supervised.data_files import cache_folder
 from tautune.trainables.threshold.minimum import Minimum
 
 

@@ -8,8 +8,8 @@ from typing import NotRequired, TypedDict
 
 from tautune.records.storage import Folder
 from tautune.records.typed import Count, Misshapen, NotNegative, decode
-from tautune.trainables.classifier.trial_files import DESCRIPTION, FORMAT, STATE
 from tautune.trainables.loop import checkpoint as of_loops
+from tautune.trainables.supervised.trial_files import DESCRIPTION, FORMAT, STATE
 
 log = logging.getLogger("tautune")
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from tautune.records.errors import InputError, user_input
 from tautune.search_spaces.names import check_name
-from tautune.trainables.classifier.hyperparameters import MUTABLE
+from tautune.trainables.supervised.hyperparameters import MUTABLE
 
 Kind = Literal["range", "integers", "choice", "value"]
 """What a search may do with a hyperparameter: choose a number, an integer, one of a list, or nothing."""

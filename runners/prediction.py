@@ -14,11 +14,11 @@ from tautune.records.errors import InputError
 from tautune.records.storage import Folder
 from tautune.runners.model_file import read_model
 from tautune.runners.tuning_checks import check_prediction
-from tautune.trainables.classifier.datasets import Images
-from tautune.trainables.classifier.hyperparameters import NETWORKS, model_part
-from tautune.trainables.classifier.models import Model, build
-from tautune.trainables.classifier.normalization import Normalization
-from tautune.trainables.classifier.training import outputs_of
+from tautune.trainables.supervised.datasets import Images
+from tautune.trainables.supervised.hyperparameters import NETWORKS, model_part
+from tautune.trainables.supervised.models import Model, build
+from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.training import outputs_of
 
 Json = dict[str, Any]
 

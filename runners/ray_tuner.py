@@ -21,10 +21,10 @@ from tautune.runners.tuning_job import Tuning
 from tautune.runners.tuning_journal import Folding
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.datasets import ImageData
-from tautune.trainables.classifier.splits import Split
-from tautune.trainables.classifier.trial import ClassifierTrial
 from tautune.trainables.loop.trial import can_be_reset, loop_trainable
+from tautune.trainables.supervised.datasets import ImageData
+from tautune.trainables.supervised.splits import Split
+from tautune.trainables.supervised.trial import SupervisedTrial
 
 Json = dict[str, Any]
 CHECKPOINTS = 4
@@ -48,7 +48,7 @@ def make_trainable(tuning: Tuning, data: ImageData, splits: list[Split], **chang
         "threads": max(1, int(tuning.cpus_per_trial)),
         "read": read_bytes,
     }
-    trainable = tune.with_parameters(ClassifierTrial, **shared | changes)
+    trainable = tune.with_parameters(SupervisedTrial, **shared | changes)
     return tune.with_resources(trainable, tuning.resources)
 
 

@@ -25,12 +25,12 @@ from tautune.runners.tuning_job import Tuning, tuning_of
 from tautune.runners.tuning_listener import TuningListener
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.classifier_training import ClassifierTraining
-from tautune.trainables.classifier.datasets import ImageData
-from tautune.trainables.classifier.normalization import are_tokens
-from tautune.trainables.classifier.training import evaluate
-from tautune.trainables.classifier.trial_files import STATE, read_state
 from tautune.trainables.continuing import CONTINUES
+from tautune.trainables.supervised.datasets import ImageData
+from tautune.trainables.supervised.normalization import are_tokens
+from tautune.trainables.supervised.supervised_training import SupervisedTraining
+from tautune.trainables.supervised.training import evaluate
+from tautune.trainables.supervised.trial_files import STATE, read_state
 
 Json = dict[str, Any]
 TRIAL = "refit"
@@ -165,9 +165,9 @@ def conclude_refit(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
     return test
 
 
-def _on_all(plan: RefitPlan) -> ClassifierTraining:
+def _on_all(plan: RefitPlan) -> SupervisedTraining:
     everything, nothing = torch.arange(len(plan.data.train)), torch.arange(0)
-    return ClassifierTraining(
+    return SupervisedTraining(
         plan.study.model,
         plan.best["config"],
         plan.data.train,

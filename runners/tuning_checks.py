@@ -18,9 +18,9 @@ from tautune.runners.tuning_journal import events_of, has_unfinished
 from tautune.search_spaces.catalogue import CATALOGUE, Entry, check_fixed
 from tautune.search_spaces.catalogue import check_study as check_name_or_file
 from tautune.search_spaces.names import check_name
-from tautune.trainables.classifier.data_files import DataError, check_data, is_here
-from tautune.trainables.classifier.hyperparameters import TRAINING_NAMES
 from tautune.trainables.goal import goal_in
+from tautune.trainables.supervised.data_files import DataError, check_data, is_here
+from tautune.trainables.supervised.hyperparameters import TRAINING_NAMES
 
 Json = dict[str, Any]
 NO_TRIALS = "trials must be left out with the search grid, which tries every configuration"

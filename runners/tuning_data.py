@@ -9,11 +9,11 @@ from tautune.records.errors import InputError
 from tautune.runners.tuning_job import Tuning
 from tautune.search_spaces.space import example
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.data_files import DataError
-from tautune.trainables.classifier.datasets import ImageData, load
-from tautune.trainables.classifier.hyperparameters import model_part
-from tautune.trainables.classifier.models import build
-from tautune.trainables.classifier.splits import Split, splits
+from tautune.trainables.supervised.data_files import DataError
+from tautune.trainables.supervised.datasets import ImageData, load
+from tautune.trainables.supervised.hyperparameters import model_part
+from tautune.trainables.supervised.models import build
+from tautune.trainables.supervised.splits import Split, splits
 
 
 def load_data(study: TuningStudy, data_dir: Path | None) -> ImageData:

@@ -16,7 +16,7 @@ from tautune.runners.tuning_checks import NO_TRIALS, Options, check_findable
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.space import as_text, combinations
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.hyperparameters import MUTABLE
+from tautune.trainables.supervised.hyperparameters import MUTABLE
 
 Json = dict[str, Any]
 OPTIONS = (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tautune.search_spaces.names import check_name
-from tautune.trainables.classifier.hyperparameters import (
+from tautune.trainables.supervised.hyperparameters import (
     NETWORKS,
     TRAINING_NAMES,
     check_network_values,

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tautune.search_spaces.stability_study import StabilityStudy
-from tautune.trainables.classifier.datasets import scikit_learns_digits
+from tautune.trainables.supervised.datasets import scikit_learns_digits
 
 
 def data() -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from ray import tune
 
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier.hyperparameters import OPTIMIZER_NAMES
+from tautune.trainables.supervised.hyperparameters import OPTIMIZER_NAMES
 
 STUDY = TuningStudy(
     name="optimizers",

@@ -10,8 +10,9 @@ from tautune.search_spaces.catalogue import check_hyperparameters
 from tautune.search_spaces.defaults import check_defaults
 from tautune.search_spaces.names import check_name, check_study_name
 from tautune.search_spaces.space import Space, active, check_space, domain_of, ends
-from tautune.trainables.classifier.data_files import DATA_NAMES
-from tautune.trainables.classifier.hyperparameters import (
+from tautune.trainables.goal import ACCURACY, Goal
+from tautune.trainables.supervised.data_files import DATA_NAMES
+from tautune.trainables.supervised.hyperparameters import (
     NETWORKS,
     TRAINING_NAMES,
     check_network_values,
@@ -19,11 +20,10 @@ from tautune.trainables.classifier.hyperparameters import (
     names_of,
     per_layer,
 )
-from tautune.trainables.goal import ACCURACY, Goal
 
 if TYPE_CHECKING:
-    from tautune.trainables.classifier.datasets import ImageData
-    from tautune.trainables.classifier.models import Model
+    from tautune.trainables.supervised.datasets import ImageData
+    from tautune.trainables.supervised.models import Model
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from tautune.search_spaces.space import When as When
     from tautune.search_spaces.stability_study import StabilityStudy as StabilityStudy
     from tautune.search_spaces.tuning_study import TuningStudy as TuningStudy
-    from tautune.trainables.classifier.datasets import ImageData as ImageData
-    from tautune.trainables.classifier.datasets import Images as Images
     from tautune.trainables.delay.queue import GradientQueue as GradientQueue
     from tautune.trainables.delay.schedules import RandomDelay as RandomDelay
     from tautune.trainables.delay.shifted_momentum import ShiftedMomentumSGD as ShiftedMomentumSGD
+    from tautune.trainables.supervised.datasets import ImageData as ImageData
+    from tautune.trainables.supervised.datasets import Images as Images
     from tautune.trainables.theory.stability import max_stable_learning_rate as max_stable_learning_rate
     from tautune.trainables.theory.stability import threshold as threshold
     from tautune.trainables.theory.stability import transfer_learning_rate as transfer_learning_rate
@@ -42,8 +42,8 @@ _MODULES = {
     "When": "search_spaces.space",
     "StabilityStudy": "search_spaces.stability_study",
     "TuningStudy": "search_spaces.tuning_study",
-    "ImageData": "trainables.classifier.datasets",
-    "Images": "trainables.classifier.datasets",
+    "ImageData": "trainables.supervised.datasets",
+    "Images": "trainables.supervised.datasets",
     "GradientQueue": "trainables.delay.queue",
     "RandomDelay": "trainables.delay.schedules",
     "ShiftedMomentumSGD": "trainables.delay.shifted_momentum",

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tautune.cluster.remote.token_file import token_mode
-from tautune.trainables.classifier.data_files import is_here
+from tautune.trainables.supervised.data_files import is_here
 
 PACKAGES = ("ray", "torch", "tautune")
 ROOMS = ("analysis", "cluster", "commands", "records", "runners", "search_spaces", "trainables")

@@ -13,7 +13,7 @@ RETRIES = 10
 """Times that a trial is tried again from its last checkpoint after its host or process was lost. Ray does not count a
 host that is given notice, and what a study's own code raises is a result, which is not tried again."""
 
-IN_TUNING = ("tautune.trainables.classifier.trial", "torch._dynamo")
+IN_TUNING = ("tautune.trainables.supervised.trial", "torch._dynamo")
 """What the trials of a tuning import; torch takes the second, its compiler, for any optimizer."""
 
 

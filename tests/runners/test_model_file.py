@@ -13,7 +13,7 @@ from tautune.records.errors import InputError
 from tautune.runners.model_file import read_model, write_model
 from tautune.runners.prediction import predict
 from tautune.search_spaces import digits_mlp
-from tautune.trainables.classifier.models import build
+from tautune.trainables.supervised.models import build
 
 
 def model_of(weights: nn.Module) -> dict[str, Any]:

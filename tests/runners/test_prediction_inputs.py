@@ -12,8 +12,8 @@ from torch import nn
 from tautune.records.errors import InputError
 from tautune.runners.prediction import predict
 from tautune.search_spaces import digits_mlp
-from tautune.trainables.classifier.models import build
-from tautune.trainables.classifier.normalization import Normalization
+from tautune.trainables.supervised.models import build
+from tautune.trainables.supervised.normalization import Normalization
 
 
 class Sentence(nn.Module):

@@ -14,8 +14,8 @@ from tautune.records.errors import InputError
 from tautune.records.files import write_json
 from tautune.runners import prediction
 from tautune.runners.prediction import predict
-from tautune.trainables.classifier import datasets
-from tautune.trainables.classifier.normalization import Normalization
+from tautune.trainables.supervised import datasets
+from tautune.trainables.supervised.normalization import Normalization
 from tests.runners.tunings import SMALL, run
 
 

@@ -18,9 +18,9 @@ from tautune.runners.tensorboard_log import BEST
 from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_job import make_tuning
 from tautune.search_spaces import digits_mlp
-from tautune.trainables.classifier import datasets
-from tautune.trainables.classifier.datasets import ImageData
-from tautune.trainables.classifier.trial import DIVERGED_VALIDATION_LOSS
+from tautune.trainables.supervised import datasets
+from tautune.trainables.supervised.datasets import ImageData
+from tautune.trainables.supervised.trial import DIVERGED_VALIDATION_LOSS
 from tests.runners.tunings import EXPLOSIVE, GRID, SMALL, STEPS, rows_of, run, without_zero_width
 
 COMBINATIONS = [

@@ -90,7 +90,7 @@ def test_bad_input_is_told_without_torch_or_ray(tmp_path: Path) -> None:
 
 
 def test_the_images_of_the_rarest_class_are_those_of_the_data() -> None:
-    from tautune.trainables.classifier.datasets import load
+    from tautune.trainables.supervised.datasets import load
 
     assert int(load("digits").train.targets.bincount().min()) == RAREST["digits"]
 

@@ -13,7 +13,7 @@ from tautune.search_spaces.catalogue import CATALOGUE, MEASURED, TUNED, Entry, c
 from tautune.search_spaces.space import domain_of
 from tautune.search_spaces.stability_study import StabilityStudy
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.classifier import data_files, hyperparameters, models, training
+from tautune.trainables.supervised import data_files, hyperparameters, models, training
 
 HEAVY = ("torch", "ray", "pandas", "sklearn", "scipy", "matplotlib", "hyperopt")
 
@@ -69,7 +69,7 @@ def test_no_heavy_package_is_imported(module: str) -> None:
     program = f"""
 import sys
 import tautune.search_spaces.{module}
-import tautune.trainables.classifier.hyperparameters, tautune.trainables.classifier.data_files
+import tautune.trainables.supervised.hyperparameters, tautune.trainables.supervised.data_files
 print([name for name in {HEAVY} if name in sys.modules])
 """
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

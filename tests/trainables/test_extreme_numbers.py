@@ -7,14 +7,14 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from tautune.trainables.classifier import datasets
-from tautune.trainables.classifier.datasets import Images
-from tautune.trainables.classifier.hyperparameters import TrainingConfig
-from tautune.trainables.classifier.normalization import Normalization
-from tautune.trainables.classifier.training import OPTIMIZERS, make_optimizer, train_epoch
 from tautune.trainables.grid.point import Course, Outcome, Point, Task
 from tautune.trainables.grid.single_training import SingleTraining
 from tautune.trainables.grid.stacked_training import StackedTraining
+from tautune.trainables.supervised import datasets
+from tautune.trainables.supervised.datasets import Images
+from tautune.trainables.supervised.hyperparameters import TrainingConfig
+from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.training import OPTIMIZERS, make_optimizer, train_epoch
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.theory.stability import LARGEST_RATE
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tautune.trainables.classifier.hyperparameters import check_network_values, gathered, names_of
+from tautune.trainables.supervised.hyperparameters import check_network_values, gathered, names_of
 
 Shape = tuple[int, ...]
 """The shape of one input: (C, H, W) for images."""

@@ -1,6 +1,6 @@
 import torch
 
-from tautune.trainables.classifier.augmentation import flip, shift
+from tautune.trainables.supervised.augmentation import flip, shift
 
 IMAGES = torch.randint(1, 256, (200, 3, 5, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

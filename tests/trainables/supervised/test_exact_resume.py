@@ -9,11 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tautune.trainables.classifier.hyperparameters import ACTIVATION_NAMES, OPTIMIZER_NAMES, PRECISIONS
-from tautune.trainables.classifier.schedules import SCHEDULES
-from tautune.trainables.classifier.trial import ClassifierTrial
 from tautune.trainables.continuing import CONTINUES
-from tests.trainables.classifier.test_trial import make_trial, measured
+from tautune.trainables.supervised.hyperparameters import ACTIVATION_NAMES, OPTIMIZER_NAMES, PRECISIONS
+from tautune.trainables.supervised.schedules import SCHEDULES
+from tautune.trainables.supervised.trial import SupervisedTrial
+from tests.trainables.supervised.test_trial import make_trial, measured
 
 EPOCHS = 5
 CONFIGS = st.fixed_dictionaries(
@@ -39,7 +39,7 @@ CONFIGS = st.fixed_dictionaries(
 )
 
 
-def small_trial(config: dict[str, Any], folds: int, **changes: Any) -> ClassifierTrial:
+def small_trial(config: dict[str, Any], folds: int, **changes: Any) -> SupervisedTrial:
     """A trial on 90 images, so that hundreds of trainings take seconds."""
     trial = make_trial(config, folds=folds, max_epochs=EPOCHS, **changes)
     trial.splits = [(training[:60], validation[:30]) for training, validation in trial.splits]
@@ -57,7 +57,7 @@ def alike(one: Any, other: Any) -> bool:
     return bool(one == other) or (isinstance(one, float) and math.isnan(one) and math.isnan(other))
 
 
-def states(trial: ClassifierTrial) -> list[dict[str, Any]]:
+def states(trial: SupervisedTrial) -> list[dict[str, Any]]:
     return [training.state_dict() for training in trial.trainings]
 
 

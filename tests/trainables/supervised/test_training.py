@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from tautune.trainables.classifier import datasets
-from tautune.trainables.classifier.datasets import Images
-from tautune.trainables.classifier.hyperparameters import TrainingConfig
-from tautune.trainables.classifier.models import mlp
-from tautune.trainables.classifier.normalization import Normalization
-from tautune.trainables.classifier.training import (
+from tautune.trainables.delay.queue import GradientQueue
+from tautune.trainables.supervised import datasets
+from tautune.trainables.supervised.datasets import Images
+from tautune.trainables.supervised.hyperparameters import TrainingConfig
+from tautune.trainables.supervised.models import mlp
+from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.training import (
     CHECK_EVERY,
     OPTIMIZERS,
     Epoch,
@@ -21,7 +22,6 @@ from tautune.trainables.classifier.training import (
     penalized,
     train_epoch,
 )
-from tautune.trainables.delay.queue import GradientQueue
 
 DATA = datasets.load("digits").train
 NORMALIZE = Normalization.of(DATA.pixels)

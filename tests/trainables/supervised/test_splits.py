@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tautune.trainables.classifier.splits import splits
+from tautune.trainables.supervised.splits import splits
 
 TARGETS = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)
 

@@ -6,7 +6,7 @@ import pytest
 
 from tautune.runners.checkpoints import checkpoints_of
 from tautune.trainables.continuing import CONTINUES
-from tests.trainables.classifier.test_trial import make_trial, measured
+from tests.trainables.supervised.test_trial import make_trial, measured
 
 
 @pytest.mark.parametrize(("saved", "reported"), [(2, 2), (1, 3), (None, 2)])

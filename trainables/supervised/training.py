@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
-from tautune.trainables.classifier.augmentation import flip, shift
-from tautune.trainables.classifier.datasets import Images
-from tautune.trainables.classifier.hyperparameters import TrainingConfig
-from tautune.trainables.classifier.normalization import Normalization
-from tautune.trainables.classifier.schedules import factor
 from tautune.trainables.delay import GradientQueue, ShiftedMomentumSGD
+from tautune.trainables.supervised.augmentation import flip, shift
+from tautune.trainables.supervised.datasets import Images
+from tautune.trainables.supervised.hyperparameters import TrainingConfig
+from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.schedules import factor
 
 DIVERGED_LOSS = 1e6
 """Loss above which a training has diverged, as it has where the loss is not a number."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tautune.trainables.classifier.data_files import (
+from tautune.trainables.supervised.data_files import (
     CIFAR10_FOLDER,
     MNIST_KINDS,
     DataError,
@@ -22,7 +22,7 @@ from tautune.trainables.classifier.data_files import (
     mnist_arrays,
     search_folders,
 )
-from tautune.trainables.classifier.splits import splits
+from tautune.trainables.supervised.splits import splits
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import torch
 
-from tautune.trainables.classifier.schedules import SCHEDULES, factor
+from tautune.trainables.supervised.schedules import SCHEDULES, factor
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

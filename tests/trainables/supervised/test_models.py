@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tautune.trainables.classifier.models import MODELS, build, cnn, mlp, resnet, vgg11
+from tautune.trainables.supervised.models import MODELS, build, cnn, mlp, resnet, vgg11
 
 
 @pytest.mark.parametrize(

@@ -12,21 +12,21 @@ import numpy as np
 import torch
 from ray import tune
 
-from tautune.trainables.classifier.classifier_training import ClassifierTraining, Config
-from tautune.trainables.classifier.datasets import Images
-from tautune.trainables.classifier.hyperparameters import MUTABLE
-from tautune.trainables.classifier.models import Model
-from tautune.trainables.classifier.splits import Split
-from tautune.trainables.classifier.training import Epoch
-from tautune.trainables.classifier.trial_files import STATE, read_state, write_state
 from tautune.trainables.continuing import CHECKPOINT_SECONDS, CONTINUES
 from tautune.trainables.raised import is_rays_own
+from tautune.trainables.supervised.datasets import Images
+from tautune.trainables.supervised.hyperparameters import MUTABLE
+from tautune.trainables.supervised.models import Model
+from tautune.trainables.supervised.splits import Split
+from tautune.trainables.supervised.supervised_training import Config, SupervisedTraining
+from tautune.trainables.supervised.training import Epoch
+from tautune.trainables.supervised.trial_files import STATE, read_state, write_state
 
 DIVERGED_VALIDATION_LOSS = 1e3
 """Loss that a diverged trial reports: finite, so that schedulers and searches learn from it, and worse than others."""
 
 
-class ClassifierTrial(tune.Trainable):
+class SupervisedTrial(tune.Trainable):
     """Trains an epoch on every split (on every fold, say) in a step, and reports the means over the splits.
 
     If a training diverges, or the model or the optimizer raises, the trial ends at once with a finite penalty:
@@ -53,7 +53,7 @@ class ClassifierTrial(tune.Trainable):
         self.start: Config | None = new_config.get(CONTINUES)
         self.hyperparameters = self.shared["study"].hyperparameters(new_config)
         self.broken = False  # whether its model or optimizer has raised: Tune wants a checkpoint all the same
-        self.trainings: list[ClassifierTraining] = []
+        self.trainings: list[SupervisedTraining] = []
         self.lowest_loss, self.lowest_epoch, self.last_loss = math.inf, 0, DIVERGED_VALIDATION_LOSS
         self.since_checkpoint = 0.0
         return True
@@ -63,7 +63,7 @@ class ClassifierTrial(tune.Trainable):
             s = self.shared
             model: str | Model = s["study"].model
             self.trainings = [
-                ClassifierTraining(
+                SupervisedTraining(
                     model,
                     self.hyperparameters,
                     self.images,
@@ -107,7 +107,7 @@ class ClassifierTrial(tune.Trainable):
         validated = [t.validate() if len(t.validation) else (e.loss, e.accuracy) for t, e in self._zip(epochs)]
         return self._report(epochs, validated, seconds)
 
-    def _zip(self, epochs: list[Epoch]) -> list[tuple[ClassifierTraining, Epoch]]:
+    def _zip(self, epochs: list[Epoch]) -> list[tuple[SupervisedTraining, Epoch]]:
         return list(zip(self.trainings, epochs, strict=True))
 
     def _report(

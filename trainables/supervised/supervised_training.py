@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tautune.trainables.classifier.datasets import Images
-from tautune.trainables.classifier.hyperparameters import MUTABLE, TRAINING_NAMES, TrainingConfig, model_part
-from tautune.trainables.classifier.models import Model, build
-from tautune.trainables.classifier.normalization import Normalization
-from tautune.trainables.classifier.splits import Split
-from tautune.trainables.classifier.training import (
+from tautune.trainables.supervised.datasets import Images
+from tautune.trainables.supervised.hyperparameters import MUTABLE, TRAINING_NAMES, TrainingConfig, model_part
+from tautune.trainables.supervised.models import Model, build
+from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.splits import Split
+from tautune.trainables.supervised.training import (
     Epoch,
     evaluate,
     make_optimizer,
@@ -21,11 +21,11 @@ from tautune.trainables.classifier.training import (
 Config = dict[str, Any]
 
 
-class ClassifierTraining:
+class SupervisedTraining:
     """A model, its optimizer behind a gradient queue, and the normalization by the training images.
 
     Args:
-        model: a name of `tautune.trainables.classifier.models.MODELS`, or a function like those.
+        model: a name of `tautune.trainables.supervised.models.MODELS`, or a function like those.
         config: the hyperparameters of training and of the model together.
         images: all images, on the device to train on.
         split: numbers the images to train on, and those that validate.

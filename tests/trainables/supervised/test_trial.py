@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from tautune.search_spaces import digits_mlp
-from tautune.trainables.classifier import datasets
-from tautune.trainables.classifier import trial as classifier
-from tautune.trainables.classifier.models import mlp
-from tautune.trainables.classifier.splits import splits
-from tautune.trainables.classifier.trial import DIVERGED_VALIDATION_LOSS, ClassifierTrial
+from tautune.trainables.supervised import datasets
+from tautune.trainables.supervised import trial as supervised
+from tautune.trainables.supervised.models import mlp
+from tautune.trainables.supervised.splits import splits
+from tautune.trainables.supervised.trial import DIVERGED_VALIDATION_LOSS, SupervisedTrial
 
 TRAIN = datasets.load("digits").train
 
 
-def make_trial(config: dict[str, Any], model: Any = "mlp", folds: int = 1, **changes: Any) -> ClassifierTrial:
+def make_trial(config: dict[str, Any], model: Any = "mlp", folds: int = 1, **changes: Any) -> SupervisedTrial:
     found = splits(TRAIN.targets, share=0.2, folds=folds)
     shared: dict[str, Any] = {
         "study": replace(digits_mlp.STUDY, model=model, space=config),
@@ -32,7 +32,7 @@ def make_trial(config: dict[str, Any], model: Any = "mlp", folds: int = 1, **cha
         "seed": 0,
         "threads": 1,
     }
-    trial = ClassifierTrial.__new__(ClassifierTrial)
+    trial = SupervisedTrial.__new__(SupervisedTrial)
     trial.setup(config, **shared | changes)
     return trial
 
@@ -41,7 +41,7 @@ def measured(result: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in result.items() if k not in ("epoch_seconds", "examples_per_second")}
 
 
-def run(trial: ClassifierTrial) -> list[dict[str, Any]]:
+def run(trial: SupervisedTrial) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = []
     while not results or not results[-1]["done"]:
         results.append(measured(trial.step()))
@@ -145,7 +145,7 @@ def test_epochs_may_be_a_hyperparameter_and_the_schedule_ends_with_them() -> Non
 def test_checkpoints_are_asked_for_by_the_seconds_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trial = make_trial({})
     assert not trial.step()["should_checkpoint"]
-    monkeypatch.setattr(classifier, "CHECKPOINT_SECONDS", trial.since_checkpoint)
+    monkeypatch.setattr(supervised, "CHECKPOINT_SECONDS", trial.since_checkpoint)
     assert trial.step()["should_checkpoint"]
     trial.save_checkpoint(str(tmp_path))
     assert trial.since_checkpoint == 0

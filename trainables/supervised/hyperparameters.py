@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from tautune.trainables.classifier.schedules import SCHEDULES
+from tautune.trainables.supervised.schedules import SCHEDULES
 from tautune.trainables.theory.momentum import check_momentum
 from tautune.trainables.theory.stability import LARGEST_RATE, check_delay
 
@@ -52,7 +52,7 @@ class TrainingConfig:
     epochs: int | None = None
     """Epochs to train for, where that is fewer than the tuning's --max-epochs."""
     schedule: str = "constant"
-    """One of `tautune.trainables.classifier.schedules.SCHEDULES`, over all of the epochs."""
+    """One of `tautune.trainables.supervised.schedules.SCHEDULES`, over all of the epochs."""
     warmup: float = 0.0
     """Share of the steps in which the learning rate rises to its value."""
     l1: float = 0.0

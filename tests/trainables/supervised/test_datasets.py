@@ -8,10 +8,10 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from tautune.trainables.classifier import data_files, datasets
-from tautune.trainables.classifier.data_files import DataError
-from tautune.trainables.classifier.datasets import ImageData, Images
-from tautune.trainables.classifier.normalization import Normalization
+from tautune.trainables.supervised import data_files, datasets
+from tautune.trainables.supervised.data_files import DataError
+from tautune.trainables.supervised.datasets import ImageData, Images
+from tautune.trainables.supervised.normalization import Normalization
 
 
 def test_digits_are_read_as_scikit_learn_does() -> None:

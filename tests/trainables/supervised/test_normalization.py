@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tautune.trainables.classifier.normalization import Normalization
+from tautune.trainables.supervised.normalization import Normalization
 
 
 def test_normalization_is_of_the_training_images_alone() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from tests.trainables.classifier.test_trial import make_trial
+from tests.trainables.supervised.test_trial import make_trial
 
 
 def test_a_process_that_ray_ends_has_no_result() -> None:
