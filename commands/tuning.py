@@ -1,4 +1,4 @@
-"""The commands of tuning: tune, resume, extend, results, refit, predict."""
+"""The commands of tuning: tune, resume, extend, refit, predict; see `results.py` for what they found."""
 
 import json
 from dataclasses import asdict
@@ -14,12 +14,10 @@ from tautune.commands.checking import checked
 from tautune.commands.options import parameters
 from tautune.commands.started import STARTED
 from tautune.commands.tuning_display import TuningDisplay
-from tautune.commands.tuning_tables import results_table
 from tautune.records.errors import InputError, user_input
 from tautune.records.storage import folder_at
 from tautune.records.tuning_folder import read_tuning
 from tautune.runners.methods import SCHEDULERS, SEARCHES
-from tautune.runners.trial_rows import read_rows, sorted_rows
 from tautune.runners.tuning_checks import Options, check_study
 from tautune.search_spaces.names import check_name
 from tautune.trainables.goal import goal_in
@@ -141,30 +139,6 @@ def extend(
 ) -> None:
     """Try more configurations, with what the search has learned."""
     _tuned.extend(folder, trials, trust=trust, progress=_display())
-
-
-@tuning_commands.command()
-def results(
-    folder: Folder,
-    top: Annotated[int, typer.Option(min=1, help="Configurations to show.")] = 10,
-    sort: Annotated[
-        str | None,
-        typer.Option(help="A column of trials.csv or a hyperparameter; -NAME for descending.", show_default="the best"),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> None:
-    """Show the best configurations that were found."""
-    path = folder_at(folder)
-    goal = goal_in(read_tuning(path)["configuration"])
-    rows = read_rows(path, goal)
-    rows = sorted_rows(rows, sort, goal) if sort else rows
-    if not rows:
-        raise InputError(f"{path} has no trials to show: trials.jsonl is missing or empty")
-    if as_json:
-        for row in rows[:top]:
-            print(json.dumps(row))
-    else:
-        Console().print(results_table(rows, goal, top=top))
 
 
 @tuning_commands.command()

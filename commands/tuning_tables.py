@@ -1,12 +1,16 @@
-"""The table of a tuning's configurations."""
+"""The tables of a tuning: its configurations, and how much each hyperparameter mattered."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
 
 from tautune.runners.trials import Json, name_of
 from tautune.trainables.goal import Goal
+
+if TYPE_CHECKING:
+    from tautune.analysis.importance import Importance
 
 
 def as_score(row: Json, goal: Goal) -> str:
@@ -35,3 +39,24 @@ def results_table(rows: list[Json], goal: Goal, *, top: int) -> Table:
 def _words(config: dict[str, Any]) -> str:
     words = (f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in config.items())
     return escape(", ".join(words))
+
+
+def importance_table(found: "Importance", goal: Goal) -> Table:
+    """Returns the importances, one hyperparameter a row, the most important one first."""
+    table = Table("hyperparameter", "PED-ANOVA", "fANOVA")
+    table.title = f"importance for {goal.words}"
+    for name, share in found.pedanova.items():
+        by_variance = found.fanova.get(name)
+        table.add_row(escape(name), f"{share:.3f}", "" if by_variance is None else f"{by_variance:.3f}")
+    return table
+
+
+def importance_notes(found: "Importance") -> Iterator[str]:
+    """Yields what has to be known to read the importances, in lines."""
+    diverged = f"; {found.diverged} diverged, and count as the worst of the others" if found.diverged else ""
+    yield (
+        f"PED-ANOVA: for being among the best {found.best} of {found.trials} trials; "
+        f"fANOVA: for the variance among all{diverged}"
+    )
+    for name, why in found.left_out.items():
+        yield f"left out: {name}: {why}"

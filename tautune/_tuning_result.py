@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder, folder_at
 from tautune.records.tuning_folder import read_best, read_tuning
+from tautune.runners.trial_rows import read_rows
+from tautune.trainables.goal import goal_in
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from tautune.analysis.importance import Importance
 
 Place = str | Folder
 """A folder on this machine, or s3://…, gs://…"""
@@ -44,6 +48,18 @@ class TuningResult:
         if not file.is_file():
             raise InputError(f"{file} is missing: no trial has reported a result; `tautune resume {self.path}` goes on")
         return pandas.read_csv(io.StringIO(file.read_text()))
+
+    def importance(self) -> "Importance":
+        """Returns how much each hyperparameter mattered, by Optuna's evaluators: `pedanova`, `fanova`, `left_out`.
+
+        Raises:
+            InputError: Optuna is not installed, or the trials are fewer than ten, or do not differ.
+        """
+        from tautune.analysis.importance import importance
+
+        configuration = read_tuning(self.path)["configuration"]
+        goal = goal_in(configuration)
+        return importance(read_rows(self.path, goal), configuration["space"], goal)
 
 
 def tuning_result(path: Place) -> TuningResult:
