@@ -12,7 +12,11 @@ Kind = Literal["range", "integers", "choice", "value"]
 """What a search may do with a hyperparameter: choose a number, an integer, one of a list, or nothing."""
 
 OPTUNA = ("optuna-tpe", "gp", "cmaes")
-SEARCHES = ("grid", "random", "hyperopt", *OPTUNA)
+NEVERGRAD = ("pso", "de")
+"""Particle swarm and differential evolution."""
+SEARCHES = ("grid", "random", "hyperopt", *OPTUNA, *NEVERGRAD)
+EXTRAS = {"optuna": OPTUNA, "nevergrad": NEVERGRAD}
+"""The extras of the package, each with the searches that need it."""
 POPULATION = ("pbt", "pb2")
 EARLY = ("asha", "hyperband", "median")
 """Those that end a trial before its epochs are done."""
@@ -39,10 +43,12 @@ def _check_search(search: str, kinds: Mapping[str, Kind]) -> None:
         raise InputError(f"search grid needs choices, and {ranges[0]} is a range; use random or hyperopt")
     if search == "cmaes" and len(ranges) < 2:
         raise InputError("search cmaes adapts ranges, and needs at least two of them in the space; use optuna-tpe")
-    missing = [package for package in ("optuna", "cmaes") if search in OPTUNA and find_spec(package) is None]
-    if missing:
-        hint = "install them with pip install 'tautune[optuna]'"
-        raise InputError(f"search {search} needs the packages optuna and cmaes, and {missing[0]} is missing; {hint}")
+    if search in NEVERGRAD and not ranges:
+        raise InputError(f"search {search} moves through ranges, and the space has none; use hyperopt or grid")
+    for extra, packages in {"optuna": ("optuna", "cmaes"), "nevergrad": ("nevergrad",)}.items():
+        if search in EXTRAS[extra] and (missing := [package for package in packages if find_spec(package) is None]):
+            needs, how = " and ".join(packages), f"install it with pip install 'tautune[{extra}]'"
+            raise InputError(f"search {search} needs {needs}, and {missing[0]} is missing; {how}")
 
 
 def _check_population(scheduler: str, search: str, kinds: Mapping[str, Kind], mutable: Collection[str]) -> None:

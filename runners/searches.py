@@ -12,7 +12,7 @@ from ray.tune.search.sample import Categorical, Domain, Integer, LogUniform, Qua
 
 from tautune.records.errors import InputError
 from tautune.runners.drawn import grid_search, random_search
-from tautune.runners.methods import OPTUNA, Kind
+from tautune.runners.methods import NEVERGRAD, OPTUNA, Kind
 from tautune.runners.no_repeats import DistinctHyperOpt, DistinctOptuna
 from tautune.runners.optuna_internals import suggest
 from tautune.search_spaces.space import Space, When, domain_of, is_active, settled
@@ -45,7 +45,8 @@ def make_search(name: str, space: Space, goal: Goal, *, seed: int, trials: int =
 
     Args:
         goal: what it compares trials by.
-        trials: in all; HyperOpt draws a third of them at random first, but at most 20, as is its own default.
+        trials: in all; HyperOpt draws a third of them at random first, but at most 20, as is its own default. A
+            population of pso and de is an eighth of them, from 5 to 30.
     """
     space = settled(space)
     if name == "grid":
@@ -57,6 +58,10 @@ def make_search(name: str, space: Space, goal: Goal, *, seed: int, trials: int =
         return DistinctHyperOpt(
             tree, metric=goal.metric, mode=goal.mode, random_state_seed=seed, n_initial_points=at_random
         )
+    if name in NEVERGRAD:
+        from tautune.runners.nevergrad_search import nevergrad_search
+
+        return nevergrad_search(name, space, goal, seed=seed, trials=trials)
     assert name in OPTUNA
     return _optuna_search(name, space, goal, seed)
 

@@ -39,7 +39,7 @@ def rows_of(count: int, *, diverged: bool = False) -> list[Row]:
     draw, rows = np.random.default_rng(0), []
     for _ in range(count):
         rate, layers = 10 ** draw.uniform(-4, 0), int(draw.integers(1, 3))
-        config = {"learning_rate": rate, "momentum": draw.uniform(0, 0.9), "steps": int(draw.integers(1, 5))}
+        config: Row = {"learning_rate": rate, "momentum": draw.uniform(0, 0.9), "steps": int(draw.integers(1, 5))}
         config |= {"layers": layers, "epochs": 20, "optimizer": "sgd"}
         config |= {"units_2": [8]} if layers == 2 and draw.random() < 0.5 else {"units_2": [16]} if layers == 2 else {}
         bad = diverged and rate > 0.5
@@ -106,7 +106,7 @@ def folder(tmp_path: Path) -> Path:
     configuration = TUNING | {"space": KEPT, "metric": "loss", "mode": "min"}
     run = {"configuration": configuration, "runs": [{"experiment": "trials", "trials": 30}]}
     (tmp_path / "run.json").write_text(json.dumps(run))
-    own = {"trial": "a", "experiment": "trials", "epochs_trained": 1, "epochs_run": 1, "diverged_step": None}
+    own: Row = {"trial": "a", "experiment": "trials", "epochs_trained": 1, "epochs_run": 1, "diverged_step": None}
     own |= {"seconds": 1.0, "host": "here"}
     lines = [json.dumps(row | own | {"number": n}) for n, row in enumerate(rows_of(30, diverged=True))]
     (tmp_path / "trials.jsonl").write_text("\n".join(lines))

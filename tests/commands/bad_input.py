@@ -63,6 +63,8 @@ BAD = {
     "tune digits_mlp --search grid": "search grid needs choices, and learning_rate is a range",
     "tune digits_mlp --scheduler pbt": "scheduler pbt moves configurations itself; use it with search random",
     "tune digits_mlp --search random --scheduler pb2": "batch_size is none; fix its value, or use pbt",
+    "tune optimizers --search de": "search de moves through ranges, and the space has none; use hyperopt or grid",
+    "tune digits_mlp --search psi": "search 'psi' is unknown; did you mean pso",
     "tune digits_mlp --set delya=8": "hyperparameter 'delya' is unknown; did you mean delay",
     "tune digits_mlp --set delay=-8": "delay must be an integer ≥ 0 (optimizer steps), not -8",
     "tune digits_mlp --set delay": "--set takes NAME=VALUE, as in --set delay=8, not 'delay'",

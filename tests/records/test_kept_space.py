@@ -14,7 +14,7 @@ def test_a_domain_is_read_as_it_is(name: str) -> None:
     found = searched({name: text})[name]
     domain = domain_of(entry)
     if name in ("randn", "qrandn", "functions", "objects"):
-        assert found.low is found.high is found.choices is None
+        assert (found.low, found.high, found.choices) == (None, None, None)
         assert found.condition == ("choice in [1]" if name == "objects" else None)
     elif isinstance(domain, Categorical):
         assert found == Searched("categorical", choices=tuple(domain.categories))

@@ -44,6 +44,8 @@ def killed(whole: Path, folder: Path, events: int) -> Path:
         ("random", "none", 2),
         ("gp", "asha", 1),
         ("cmaes", "median", 1),
+        ("pso", "asha", 1),
+        ("de", "none", 1),
         ("grid", "asha", 1),
     ],
 )

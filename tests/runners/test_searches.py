@@ -20,7 +20,7 @@ STEPPED: Space = {
 }
 
 
-@pytest.mark.parametrize("search", ["random", "hyperopt", "optuna-tpe"])
+@pytest.mark.parametrize("search", ["random", "hyperopt", "optuna-tpe", "pso", "de"])
 def test_ranges_in_steps_are_drawn_on_their_steps_and_in_their_bounds(search: str) -> None:
     check_domains(search, STEPPED)
     searcher = make_search(search, STEPPED, ACCURACY, seed=0)
@@ -46,6 +46,9 @@ def test_a_normal_distribution_is_drawn_from_or_refused_in_one_line() -> None:
         check_domains(search, space)
     for search in ("optuna-tpe", "cmaes", "gp"):
         with pytest.raises(InputError, match=f"search {search} cannot search this space: Optuna search does not"):
+            check_domains(search, space)
+    for search in ("pso", "de"):
+        with pytest.raises(InputError, match=f"search {search} cannot .*: learning_rate is a normal distribution"):
             check_domains(search, space)
 
 

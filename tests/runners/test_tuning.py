@@ -32,6 +32,7 @@ COMBINATIONS = [
     ("optuna-tpe", "hyperband"),
     ("gp", "none"),
     ("cmaes", "asha"),
+    ("pso", "asha"),
 ]
 HALF_DIVERGE = {"l2": tune.loguniform(1e-14, 1e14)}
 

@@ -21,6 +21,7 @@ BAD = {
     "tune digits_mlp --scheduler pbt": "use it with search random",
     "tune digits_mlp --search random --scheduler pb2": "batch_size is none; fix its value, or use pbt",
     "tune digits_mlp --search cmaes --set l2=0 --set dropout=0 --set momentum=0": "needs at least two of them",
+    "tune optimizers --search pso": "search pso moves through ranges, and the space has none",
     "tune digits_mlp --set delya=8": "hyperparameter 'delya' is unknown; did you mean delay",
     "tune digits_mlp --set dropout=2": "dropout must be in [0, 1], not 2",
     "tune digits_mlp --folds 500": "folds must be at most 139, the images of the rarest class",

@@ -1,0 +1,82 @@
+"""Particle swarms and differential evolution: Ray Tune's Nevergrad searcher, in the form in which it takes a space."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from ray.tune.search.nevergrad import NevergradSearch
+from ray.tune.search.sample import Categorical, Domain, Float, Integer, LogUniform, Normal, Quantized
+
+from tautune.search_spaces.space import Space, domain_of, ends
+from tautune.trainables.goal import Goal
+
+SMALLEST, LARGEST = 5, 30
+"""Bounds of a population: fewer cannot be recombined, and 30 is Nevergrad's own for differential evolution."""
+GENERATIONS = 8
+"""Generations that the trials make at least, where that leaves enough for a population."""
+
+
+class FlatNevergrad(NevergradSearch):
+    """Ray Tune's Nevergrad, which knows ranges and choices alone: what is fixed is added to its suggestions.
+
+    Conditions are none of its notions either. It draws every hyperparameter, and those that do not exist in a
+    configuration are dropped from it later, by `active`: they move through the swarm without a meaning.
+    """
+
+    def __init__(self, space: Space, seed: int, **options: Any) -> None:
+        domains = {name: domain_of(entry) for name, entry in space.items()}
+        self.fixed = {name: value for name, value in domains.items() if not _is_searched(value)}
+        self.fixed = {name: ends(d)[0] if isinstance(d, Domain) else d for name, d in self.fixed.items()}
+        searched = {name: _without_steps(name, d) for name, d in domains.items() if name not in self.fixed}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of ranges on a log scale that are narrow
+            parameters = self.convert_search_space(searched)
+            parameters.random_state = np.random.RandomState(seed)
+            super().__init__(space=parameters, **options)
+
+    def suggest(self, trial_id: str) -> Any:
+        """Returns the next configuration."""
+        return super().suggest(trial_id) | self.fixed
+
+
+def nevergrad_search(name: str, space: Space, goal: Goal, *, seed: int, trials: int) -> FlatNevergrad:
+    """Returns the search `pso` or `de`.
+
+    Nevergrad's populations of 30 and 40 would be drawn at random for all of a tuning's twenty trials. Here a population
+    is an eighth of the trials, so that it moves. A swarm moves on a scale of standard deviations: on Nevergrad's other
+    one, `arctan`, its first speeds send it to the bounds of the space.
+
+    Raises:
+        ValueError: Nevergrad cannot draw from a domain of the space.
+    """
+    from nevergrad.optimization.differentialevolution import DifferentialEvolution
+    from nevergrad.optimization.optimizerlib import ConfPSO
+
+    population = min(LARGEST, max(SMALLEST, trials // GENERATIONS))
+    if name == "pso":
+        optimizer = ConfPSO(transform="gaussian", popsize=population)
+    else:
+        optimizer = DifferentialEvolution(popsize=population)
+    return FlatNevergrad(space, seed, optimizer=optimizer, metric=goal.metric, mode=goal.mode)
+
+
+def _is_searched(domain: Any) -> bool:
+    """Returns whether there is something to choose: Nevergrad has no range of one integer."""
+    if isinstance(domain, Categorical):
+        return len(domain.categories) > 1
+    return isinstance(domain, Domain) and not (isinstance(domain, Integer) and len(set(ends(domain))) == 1)
+
+
+def _without_steps(name: str, domain: Any) -> Domain:
+    """Returns the domain without its steps, which Nevergrad does not have: `active` rounds to them."""
+    if not isinstance(domain, Float | Integer):
+        return domain
+    sampler = domain.get_sampler()
+    plain = sampler.sampler if isinstance(sampler, Quantized) else sampler
+    if isinstance(plain, Normal):
+        raise ValueError(f"{name} is a normal distribution, and Nevergrad's searches need bounds")
+    if not isinstance(sampler, Quantized):
+        return domain
+    above = 1 if isinstance(domain, Integer) else 0  # without steps, Ray's integers end before their upper bound
+    bare = type(domain)(domain.lower, domain.upper + above)
+    return bare.loguniform() if isinstance(plain, LogUniform) else bare.uniform()
