@@ -25,6 +25,9 @@ NETWORKS: dict[str, tuple[str, ...]] = {
     "cnn": ("layers", "channels", "units", "activation", "initialization", "dropout", "batch_norm"),
     "vgg11": ("dropout", "batch_norm"),
     "resnet": ("depth", "channels"),
+    "lstm": ("layers", "units", "dropout", "highway"),
+    "transformer": ("vocabulary", "layers", "width", "heads", "dropout"),
+    "causal_transformer": ("layers", "width", "heads", "dropout"),
 }
 """The built-in networks, each with its own hyperparameters."""
 
@@ -120,6 +123,10 @@ _NETWORK_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "dropout": (lambda v: isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1, "in [0, 1]"),
     "batch_norm": (lambda v: isinstance(v, bool), "true or false"),
+    "highway": (lambda v: _is_integer(v) and v >= 0, "an integer of at least 0"),
+    "width": (_is_width, "an integer of at least 1"),
+    "heads": (_is_width, "an integer of at least 1"),
+    "vocabulary": (_is_width, "an integer of at least 1"),
 }
 
 

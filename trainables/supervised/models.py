@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from tautune.trainables.supervised.hyperparameters import check_network_values, gathered, names_of
+from tautune.trainables.supervised.sequence_models import causal_transformer, lstm, transformer
 
 Shape = tuple[int, ...]
 """The shape of one input: (C, H, W) for images."""
@@ -156,7 +157,10 @@ def _image(shape: Shape) -> tuple[int, int, int]:
     return channels, height, width
 
 
-MODELS: dict[str, Model] = {"mlp": mlp, "cnn": cnn, "vgg11": vgg11, "resnet": resnet}
+MODELS: dict[str, Model] = {
+    **{"mlp": mlp, "cnn": cnn, "vgg11": vgg11, "resnet": resnet},
+    **{"lstm": lstm, "transformer": transformer, "causal_transformer": causal_transformer},
+}
 
 
 def build(model: str | Model, shape: Shape, classes: int, hyperparameters: dict[str, Any]) -> nn.Module:
