@@ -25,8 +25,9 @@ CUTS, CUT_SECONDS = 30, 25.0
 """Number of times that a host loses its network, and for how long in seconds: a run once hung after such a cut."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A new one for each test: the autoscaler never asks again for a host that it has given up."""
     with cluster_that_is_up(tmp_path_factory.mktemp("cluster")) as made:
         is_settled(made)
         yield made
@@ -141,7 +142,9 @@ def test_after_the_heads_death_the_same_commands_finish_a_sweep_and_a_grid(clust
         job = cluster.wait_for(f"{name}-again", seconds=500)
         assert job["status"] == "SUCCEEDED", cluster.tautune("logs", f"{name}-again", "--cluster", str(cluster.file))
     found = json.loads((folders["sweep"] / "thresholds.json").read_text())
-    assert len(found["thresholds"]) == 9
+    assert len(found["points"]) == 9
+    trials = {path.name.partition("=")[0] for path in (folders["sweep"] / "trials").iterdir() if path.is_dir()}
+    assert trials == {"minimum", "delay"}
     assert (folders["grid"] / "points.csv").read_bytes().count(b"\n") == 2001
 
 
@@ -165,9 +168,6 @@ def test_a_host_whose_clock_is_an_hour_ahead_is_as_good_as_another(cluster: Clus
         examined = cluster.tautune("doctor", "--cluster", str(cluster.file), "--json")
     finally:
         (cluster.storage / "gate").touch()
-        shell.unlink()
-        worker.kill()
-        worker.start()
     assert job["status"] == "SUCCEEDED", job["message"]
     check_whole(folder)
     rows = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
@@ -184,7 +184,6 @@ def test_a_full_disk_on_one_host_loses_no_trial(cluster: Cluster, tmp_path: Path
     run("mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(worker.folder / "tmp"))
     try:
         worker.start()
-        (cluster.storage / "gate").unlink(missing_ok=True)
         folder = faulty_run(cluster, "full", tmp_path, cpus=0.9, gate="/mnt/tautune/gate")
         is_at_work(cluster, worker)
         cluster.hosts.ssh(worker, "cat /dev/zero > /tmp/fill; true")
@@ -214,12 +213,30 @@ def test_a_host_that_runs_another_ray_is_told_from_the_others(cluster: Cluster, 
     worker.kill()
     worker.start()
     cluster.hosts.wait_for(worker)
-    try:
-        folder = faulty_run(cluster, "other", tmp_path, cpus=0.6)
-        job = cluster.wait_for("other", seconds=300)
-    finally:
-        subprocess.run(["rm", "-r", str(ray)], check=True)
-        ray.symlink_to(original)
+    folder = faulty_run(cluster, "other", tmp_path, cpus=0.6)
+    job = cluster.wait_for("other", seconds=300)
     assert job["status"] == "SUCCEEDED", job["message"]
     check_finished(folder)
     assert worker.name not in {json.loads(line)["host"] for line in (folder / "trials.jsonl").read_text().splitlines()}
+
+
+def test_a_host_that_the_autoscaler_has_given_up_comes_back_with_up_update(cluster: Cluster, tmp_path: Path) -> None:
+    worker = cluster.workers[0]
+    ray = worker.folder / "home/.tautune-venv/bin/ray"
+    ray.rename(ray.with_name("moved"))
+    worker.kill()
+    worker.start()
+    folder = faulty_run(cluster, "given-up", tmp_path, cpus=0.9, gate="/mnt/tautune/gate")
+    failed = "grep -c 'New status.*update-failed' /tmp/ray/session_latest/logs/monitor.out"
+    wait_until(lambda: int(cluster.hosts.ssh(cluster.head, failed).stdout or 0) >= 1, seconds=200, what="a failure")
+    ray.with_name("moved").rename(ray)
+    time.sleep(20)
+    assert not has_trials(cluster, worker)
+    up = cluster.tautune("up", "--update", str(cluster.file))
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert "3 of 3 machines" in up.stdout
+    is_at_work(cluster, worker)
+    (cluster.storage / "gate").touch()
+    job = cluster.wait_for("given-up", seconds=300)
+    assert job["status"] == "SUCCEEDED", job["message"]
+    check_whole(folder)
