@@ -20,9 +20,19 @@ if TYPE_CHECKING:
     from tautune.search_spaces.space import When as When
     from tautune.search_spaces.stability_study import StabilityStudy as StabilityStudy
     from tautune.search_spaces.tuning_study import TuningStudy as TuningStudy
+    from tautune.trainables.delay.pipeline import pipeline_delays as pipeline_delays
     from tautune.trainables.delay.queue import GradientQueue as GradientQueue
+    from tautune.trainables.delay.remedies.delay_adaptive import DelayAdaptive as DelayAdaptive
+    from tautune.trainables.delay.remedies.delay_compensation import DelayCompensation as DelayCompensation
+    from tautune.trainables.delay.remedies.discard_stale import DiscardStale as DiscardStale
+    from tautune.trainables.delay.remedies.gap_aware import GapAware as GapAware
+    from tautune.trainables.delay.remedies.pipemare import PipeMareRescheduling as PipeMareRescheduling
+    from tautune.trainables.delay.remedies.staleness_aware import StalenessAware as StalenessAware
+    from tautune.trainables.delay.remedies.weight_prediction import WeightPrediction as WeightPrediction
     from tautune.trainables.delay.schedules import RandomDelay as RandomDelay
     from tautune.trainables.delay.shifted_momentum import ShiftedMomentumSGD as ShiftedMomentumSGD
+    from tautune.trainables.delay.spike_compensation import SpikeCompensatedSGD as SpikeCompensatedSGD
+    from tautune.trainables.delay.weight_stashing import WeightStashing as WeightStashing
     from tautune.trainables.supervised.datasets import ImageData as ImageData
     from tautune.trainables.supervised.datasets import Images as Images
     from tautune.trainables.theory.stability import max_stable_learning_rate as max_stable_learning_rate
@@ -44,9 +54,19 @@ _MODULES = {
     "TuningStudy": "search_spaces.tuning_study",
     "ImageData": "trainables.supervised.datasets",
     "Images": "trainables.supervised.datasets",
+    "pipeline_delays": "trainables.delay.pipeline",
     "GradientQueue": "trainables.delay.queue",
+    "DelayAdaptive": "trainables.delay.remedies.delay_adaptive",
+    "DelayCompensation": "trainables.delay.remedies.delay_compensation",
+    "DiscardStale": "trainables.delay.remedies.discard_stale",
+    "GapAware": "trainables.delay.remedies.gap_aware",
+    "PipeMareRescheduling": "trainables.delay.remedies.pipemare",
+    "StalenessAware": "trainables.delay.remedies.staleness_aware",
+    "WeightPrediction": "trainables.delay.remedies.weight_prediction",
     "RandomDelay": "trainables.delay.schedules",
     "ShiftedMomentumSGD": "trainables.delay.shifted_momentum",
+    "SpikeCompensatedSGD": "trainables.delay.spike_compensation",
+    "WeightStashing": "trainables.delay.weight_stashing",
     "max_stable_learning_rate": "trainables.theory.stability",
     "threshold": "trainables.theory.stability",
     "transfer_learning_rate": "trainables.theory.stability",

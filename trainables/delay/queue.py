@@ -7,8 +7,7 @@ weights for each worker pays for a copy at every step.
 """
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -16,9 +15,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from tautune.trainables.delay.closures import EvaluatedClosure, check_no_closure_needed
+from tautune.trainables.delay.delayed import DelayedOptimizer
 from tautune.trainables.delay.gradients import Gradients, give, take
-from tautune.trainables.delay.queue_state import check_stored, padded, placed, split
-from tautune.trainables.delay.schedules import Schedule, as_schedule
+from tautune.trainables.delay.lanes import Lanes, OneDelay
+from tautune.trainables.delay.queue_state import check_stored, copies_of, placed, split
+from tautune.trainables.delay.schedules import Schedule
 from tautune.trainables.delay.witness import Witness
 from tautune.trainables.delay.wrapper import OptimizerWrapper
 
@@ -26,7 +27,7 @@ WATCHED = 100
 """Steps after the first update for which a CPU's gradients are watched for overwriting; a GPU's always are."""
 
 
-class GradientQueue(OptimizerWrapper):
+class GradientQueue(DelayedOptimizer):
     """An optimizer whose gradients arrive τ steps late: it wraps another one, and stores what `backward()` computes.
 
         optimizer = GradientQueue(torch.optim.Adam(model.parameters()), delay=8)
@@ -56,7 +57,8 @@ class GradientQueue(OptimizerWrapper):
 
     Args:
         optimizer: any `torch.optim` optimizer that does not need to evaluate a closure.
-        delay: τ ≥ 0, a `RandomDelay`, or the delays of a recorded run in order (a list or a `RecordedDelay`).
+        delay: τ ≥ 0, a `RandomDelay`, or the delays of a recorded run in order (a list or a `RecordedDelay`); or one of
+            these for each parameter group, by the group's key `name`.
         storage: dtype of the stored gradients (torch.bfloat16 halves or quarters their memory); None keeps theirs.
         copy: whether every gradient is copied and `.grad` is always left as it was.
 
@@ -68,26 +70,26 @@ class GradientQueue(OptimizerWrapper):
     def __init__(
         self,
         optimizer: Optimizer,
-        delay: int | Sequence[int] | Schedule,
+        delay: OneDelay | Mapping[str, OneDelay],
         *,
         storage: torch.dtype | None = None,
         copy: bool = False,
     ) -> None:
-        if not isinstance(optimizer, Optimizer) or isinstance(optimizer, GradientQueue):
+        if not isinstance(optimizer, Optimizer) or isinstance(optimizer, OptimizerWrapper):
             raise ValueError(
                 f"optimizer must be a torch.optim.Optimizer without a delay, not {type(optimizer).__name__}"
             )
         if storage is not None and not storage.is_floating_point:
             raise ValueError(f"storage must be a floating-point dtype, not {storage}")
-        schedule = as_schedule(delay)
-        if schedule.maximum > 0:
+        self._lanes = Lanes(delay, optimizer.param_groups)
+        if self._lanes.longest > 0:
             check_no_closure_needed(optimizer)
-        self.schedule, self.storage, self.copy = schedule, storage, copy
+        self.storage, self.copy = storage, copy
         self._restart(0)
         super().__init__(optimizer)
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("optimizer", "schedule", "storage", "copy", "time", "_emptied", "_stored")
+        own = ("optimizer", "storage", "copy", "time", "_emptied", "_lanes")
         return {name: self.__dict__[name] for name in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -97,9 +99,29 @@ class GradientQueue(OptimizerWrapper):
     def __repr__(self) -> str:
         return f"{type(self).__name__} ({self._settings()}, of {self.optimizer!r})"
 
+    @property
+    def schedule(self) -> Schedule | dict[str, Schedule]:
+        """The delay of all parameters, or that of each parameter group."""
+        return self._lanes.schedule
+
+    @property
+    def longest_delays(self) -> tuple[int, ...]:
+        """Each parameter group's longest delay, in steps."""
+        return self._lanes.for_groups([lane.schedule.maximum for lane in self._lanes], self.param_groups)
+
+    @property
+    def shortest_delays(self) -> tuple[int, ...]:
+        """Each parameter group's shortest delay, in steps."""
+        return self._lanes.for_groups([lane.schedule.minimum for lane in self._lanes], self.param_groups)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds a parameter group to the wrapped optimizer. Raises ValueError if it needs a delay and has none."""
+        self._lanes.check_new(param_group, len(self.param_groups))
+        super().add_param_group(param_group)
+
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Stores the gradients in `.grad` and makes the update that is due."""
-        longest = self.schedule.maximum
+        longest = self._lanes.longest
         if longest == 0:
             self.time += 1
             return self.optimizer.step(closure)
@@ -107,27 +129,43 @@ class GradientQueue(OptimizerWrapper):
         if closure is not None:
             with torch.enable_grad():
                 value = closure()
-        parameters = self._parameters()
         if self._witness is not None:
             self._witness.check()
-        fresh, borrowed = take(parameters, dtype=self.storage, copy=self.copy)
-        self._stored.append(fresh)
-        age = self.schedule.at(self.time)
-        due = self._stored[-1 - age] if age < len(self._stored) else []
-        made = age < len(self._stored)
-        if len(self._stored) > longest:
-            self._stored.popleft()
-        # kept for a later step too, which must not see what is done to it now
-        give(parameters, due, fresh=fresh, copy=age < len(self._stored))
-        if made:
-            self.optimizer.step(None if closure is None else EvaluatedClosure(value, parameters, self.optimizer))
+        ages, late, stored, borrowed = self._exchange()
+        if any(age is not None for age in ages):
+            everything = [parameter for own in self._parameters() for parameter in own]
+            evaluated = None if closure is None else lambda: EvaluatedClosure(value, everything, self.optimizer)
+            self._update(self.time, self._lanes.for_groups(ages, self.param_groups), evaluated)
         for parameter, gradient in borrowed:
             parameter.grad = gradient
         self._witness = None
-        if not borrowed and (self.time < self._emptied + longest + WATCHED or parameters[0].is_cuda):
-            self._witness = Witness.of(parameters, fresh)
+        if not borrowed and (self.time < self._emptied + longest + WATCHED or late[0].is_cuda):
+            self._witness = Witness.of(late, stored)
         self.time += 1
         return value
+
+    def _exchange(self) -> tuple[list[int | None], list[Tensor], Gradients, list[tuple[Tensor, Tensor]]]:
+        """Stores the gradients in `.grad` and puts those that are due there.
+
+        Returns each lane's age, the parameters whose gradients are late, what was stored of them, and those whose
+        gradient was borrowed, with that gradient.
+        """
+        ages: list[int | None] = []
+        late: list[Tensor] = []
+        stored: Gradients = []
+        borrowed = []
+        for lane, parameters in zip(self._lanes, self._parameters(), strict=True):
+            if lane.schedule.maximum == 0:
+                ages.append(0)
+                continue
+            fresh, others = take(parameters, dtype=self.storage, copy=self.copy)
+            age, due, kept = lane.pass_on(fresh, self.time)
+            give(parameters, due, fresh=fresh, copy=kept)  # what is kept must not see what is done to `.grad` now
+            ages.append(age)
+            late += parameters
+            stored += fresh
+            borrowed += others
+        return ages, late, stored, borrowed
 
     def flush(self) -> None:
         """Applies the gradients that are still to come, in order, an update each. The queue is empty afterwards.
@@ -136,40 +174,30 @@ class GradientQueue(OptimizerWrapper):
         delay's number of steps), so time goes on by τ. `.grad` and learning rates are left as they are.
         """
         parameters = self._parameters()
-        held = [parameter.grad for parameter in parameters]
-        by_hand = not any(parameter.requires_grad for parameter in parameters)  # then none of them is frozen
-        varies = self.schedule.minimum < self.schedule.maximum
-        begin, end = self.time - len(self._stored), self.time + self.schedule.maximum
-        for time in range(max(self.time, begin + self.schedule.minimum), end):
-            source = time - self.schedule.at(time) - begin
-            if 0 <= source < len(self._stored):
-                fresh = parameters if by_hand else [None] * len(parameters)
-                give(parameters, self._stored[source], fresh=fresh, copy=varies)
-                self.optimizer.step()
-        for parameter, gradient in zip(parameters, held, strict=True):
+        everything = [parameter for own in parameters for parameter in own]
+        held = [parameter.grad for parameter in everything]
+        by_hand = not any(parameter.requires_grad for parameter in everything)  # then none of them is frozen
+        end = self.time + self._lanes.longest
+        for now in range(self._lanes.first_due(self.time), end):
+            ages = []
+            for lane, own in zip(self._lanes, parameters, strict=True):
+                age, due = lane.due_without_new(now, end=self.time)
+                varies = lane.schedule.minimum < lane.schedule.maximum
+                give(own, due, fresh=own if by_hand else [None] * len(own), copy=varies)
+                ages.append(age)
+            if any(age is not None for age in ages):
+                self._update(now, self._lanes.for_groups(ages, self.param_groups))
+        for parameter, gradient in zip(everything, held, strict=True):
             parameter.grad = gradient
         self._restart(end)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Returns everything that a run needs to continue bit for bit; `torch.load` reads it with `weights_only=True`.
-
-        It is the wrapped optimizer's state dict with a few more entries, so the bare optimizer loads it too. The stored
-        gradients in it are copies: training on does not change them.
-        """
-        for before in self._optimizer_state_dict_pre_hooks.values():
-            before(self)
-        count = len(self._parameters())
-        state = {
-            **self.optimizer.state_dict(),
+    def _own_state(self) -> dict[str, Any]:
+        return {
             "settings": self._settings(),
             "time": self.time,
             "emptied": self._emptied,
-            "stored": [padded(gradients, count) for gradients in self._stored],
+            "stored": [copies_of(gradients) for gradients in self._lanes.steps(self.param_groups)],
         }
-        for after in self._optimizer_state_dict_post_hooks.values():
-            changed = after(self, state)
-            state = state if changed is None else changed
-        return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continues from a saved state. From a bare optimizer's state it continues with an empty queue, at time 0.
@@ -178,27 +206,25 @@ class GradientQueue(OptimizerWrapper):
             ValueError: the state was saved under another delay or storage, or its gradients are not those that this
                 queue would hold: another number of them, other shapes, other dtypes. Nothing is loaded then.
         """
-        for before in self._optimizer_load_state_dict_pre_hooks.values():
-            changed = before(self, state_dict := dict(state_dict))
-            state_dict = state_dict if changed is None else changed
-        of_optimizer, own = split(state_dict)
+        super().load_state_dict(state_dict)
+
+    def _load(self, state: dict[str, Any]) -> None:
+        of_optimizer, own = split(state)
         own = own or {"settings": self._settings(), "time": 0, "emptied": 0, "stored": []}
         if own["settings"] != self._settings():
             raise ValueError(f"delay and storage must be the saved run's, {own['settings']}, not {self._settings()}")
-        parameters = self._parameters()
-        count = min(own["time"] - own["emptied"], self.schedule.maximum)
+        parameters = [parameter for lane in self._parameters() for parameter in lane]
+        count = min(own["time"] - own["emptied"], self._lanes.longest)
         check_stored(own["stored"], parameters, first=own["time"] - count, count=count, storage=self.storage)
         self.optimizer.load_state_dict(of_optimizer)
         self._restart(own["time"])
         self._emptied = own["emptied"]
-        self._stored.extend(placed(gradients, parameters) for gradients in own["stored"])
-        for done in self._optimizer_load_state_dict_post_hooks.values():
-            done(self)
+        self._lanes.fill([placed(gradients, parameters) for gradients in own["stored"]], self.param_groups)
 
     def _restart(self, time: int) -> None:
         """Empties the queue at `time`."""
         self.time = self._emptied = time
-        self._stored: deque[Gradients] = deque()  # the gradients of times time-len … time-1
+        self._lanes.clear()
         self._witness = None
 
     def _settings(self) -> str:
@@ -208,5 +234,6 @@ class GradientQueue(OptimizerWrapper):
             schedule = f"{len(schedule)} characters, SHA-256 {hashlib.sha256(schedule.encode()).hexdigest()}"
         return f"{schedule}, storage {self.storage}"
 
-    def _parameters(self) -> list[Tensor]:
-        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+    def _parameters(self) -> list[list[Tensor]]:
+        """Returns each lane's parameters."""
+        return self._lanes.parameters(self.param_groups)

@@ -41,10 +41,9 @@ def _with_groups_added_later(stored: Sequence[Gradients], groups: Sequence[dict[
     return [g + [None] * (sizes[-1] - len(g)) if len(g) in sizes else g for g in stored]
 
 
-def padded(gradients: Gradients, length: int) -> Gradients:
-    """Returns copies of the gradients, with None for the parameters that were added after them."""
-    copies: Gradients = [None if gradient is None else gradient.clone() for gradient in gradients]
-    return copies + [None] * (length - len(copies))
+def copies_of(gradients: Gradients) -> Gradients:
+    """Returns copies of the gradients."""
+    return [None if gradient is None else gradient.clone() for gradient in gradients]
 
 
 def placed(gradients: Gradients, parameters: Sequence[Tensor]) -> Gradients:

@@ -53,7 +53,7 @@ def test_training_and_saving_go_on_after_a_flush() -> None:
     queue.flush()
     assert all(p.grad is g for p, g in zip(model.parameters(), held, strict=True))
     train(model, queue, range(5, 7))
-    assert len(queue._stored) == 2
+    assert len(queue._lanes.lanes[0].stored) == 2
     state, weights = queue.state_dict(), {k: v.clone() for k, v in model.state_dict().items()}
     other_model, other = make_queue()
     other_model.load_state_dict(weights)

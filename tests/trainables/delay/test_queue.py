@@ -107,10 +107,10 @@ def test_stored_gradients_are_never_edited(delay: Any, set_to_none: bool) -> Non
         for parameter in model.parameters():
             if parameter.grad is not None:
                 parameter.grad.mul_(100)
-        for gradients in queue._stored:
+        for gradients in queue._lanes.lanes[0].stored:
             kept.setdefault(id(gradients), (gradients, copy.deepcopy(gradients)))
         for gradients, copies in kept.values():
-            if any(gradients is stored for stored in queue._stored):
+            if any(gradients is stored for stored in queue._lanes.lanes[0].stored):
                 for g, c in zip(gradients, copies, strict=True):
                     assert g is not None
                     assert c is not None
@@ -125,8 +125,8 @@ def test_memory_is_tau_gradients_held_by_reference() -> None:
         backward(model, t)
         fresh = [p.grad.data_ptr() for p in model.parameters() if p.grad is not None]
         queue.step()
-        assert len(queue._stored) == min(t + 1, 5)
-        assert [g.data_ptr() for g in queue._stored[-1] if g is not None] == fresh
+        assert len(queue._lanes.lanes[0].stored) == min(t + 1, 5)
+        assert [g.data_ptr() for g in queue._lanes.lanes[0].stored[-1] if g is not None] == fresh
 
 
 def test_bfloat16_storage_costs_precision_and_nothing_else() -> None:
@@ -134,7 +134,9 @@ def test_bfloat16_storage_costs_precision_and_nothing_else() -> None:
     queue = GradientQueue(torch.optim.SGD(rounded.parameters(), 0.1), 3, storage=torch.bfloat16)
     expected = run(exact, GradientQueue(torch.optim.SGD(exact.parameters(), 0.1), 3), range(30))[-1]
     result = run(rounded, queue, range(30))[-1]
-    assert all(g is not None and g.dtype == torch.bfloat16 for gradients in queue._stored for g in gradients)
+    assert all(
+        g is not None and g.dtype == torch.bfloat16 for gradients in queue._lanes.lanes[0].stored for g in gradients
+    )
     difference = float((result - expected).norm() / expected.norm())
     assert 0 < difference < 2**-8
 
@@ -164,7 +166,7 @@ def test_parameters_on_cuda_agree_with_the_cpu() -> None:
         inputs, targets = batch(t)
         cross_entropy(cuda(inputs.cuda()), targets.cuda()).backward()
         queue.step()
-        assert all(g is not None and g.is_cuda for gradients in queue._stored for g in gradients)
+        assert all(g is not None and g.is_cuda for gradients in queue._lanes.lanes[0].stored for g in gradients)
     torch.testing.assert_close(parameters_to_vector(cuda.parameters()).cpu(), expected)
 
 
@@ -174,7 +176,7 @@ def test_an_applied_gradient_is_copied_only_where_it_is_kept() -> None:
     for t in range(6):
         queue.zero_grad()
         backward(model, t)
-        oldest = queue._stored[0] if len(queue._stored) == 2 else None
+        oldest = queue._lanes.lanes[0].stored[0] if len(queue._lanes.lanes[0].stored) == 2 else None
         queue.step()
         if oldest is not None:
             assert all(p.grad is g for p, g in zip(model.parameters(), oldest, strict=True))

@@ -204,7 +204,7 @@ def test_networks_keep_their_gradients_by_reference_and_agree_with_cloned_gradie
             nn.utils.clip_grad_norm_(model.parameters(), 0.5)
             optimizer.step()
             if isinstance(optimizer, GradientQueue):
-                assert [g.data_ptr() for g in optimizer._stored[-1] if g is not None] == fresh
+                assert [g.data_ptr() for g in optimizer._lanes.lanes[0].stored[-1] if g is not None] == fresh
         paths.append(nn.utils.parameters_to_vector(model.parameters()).detach().clone())
     assert torch.equal(paths[0], paths[1])
 
@@ -229,4 +229,4 @@ def test_a_graph_behind_a_gradient_is_not_kept() -> None:
     queue = GradientQueue(torch.optim.SGD(model.parameters(), 0.1), 3)
     loss_at(model, 0).backward(create_graph=True)
     queue.step()
-    assert all(g is not None and g.grad_fn is None for g in queue._stored[0])
+    assert all(g is not None and g.grad_fn is None for g in queue._lanes.lanes[0].stored[0])
