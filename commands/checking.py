@@ -9,6 +9,11 @@ import typer
 _only: ContextVar[bool] = ContextVar("_only", default=False)
 
 
+def is_only_checked() -> bool:
+    """Returns whether a command runs to be checked alone: what only the cluster can reach is not here."""
+    return _only.get()
+
+
 def checked() -> None:
     """Ends a command here, once all that can be told without Ray has been checked, if no more is wanted of it."""
     if _only.get():

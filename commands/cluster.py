@@ -58,11 +58,12 @@ def submit(
     """Run a tautune command on the cluster."""
     from tautune.cluster.remote.cluster_file import read_cluster_file
     from tautune.cluster.remote.jobs import submit as submit_job
-    from tautune.commands.submitted import check_command
+    from tautune.commands.submitted import check_command, with_points
 
     folder = working_dir.resolve()
     if not folder.is_dir():
         raise InputError(f"--working-dir: there is no folder {folder}")
+    arguments = with_points(arguments, folder)
     check_command(context.find_root().command, arguments, folder)
     submit_job(
         read_cluster_file(cluster),

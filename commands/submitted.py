@@ -1,6 +1,7 @@
 """A command for the cluster, checked here as far as it can be: the job would take half a minute to say the same."""
 
 import difflib
+import json
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,41 @@ import typer
 from tautune.cluster.remote.jobs import SENT
 from tautune.commands.checking import only_checking
 from tautune.records.errors import InputError
+from tautune.records.storage import folder_at
+from tautune.runners.earlier_run import points_of
 
+LONGEST = 100_000
+"""Length in characters of a job's command at most: Linux takes 131,072 bytes of one argument."""
 CHECK_THEMSELVES = ("sweep", "grid", "tune")
 """The commands that call `checked` once all that can be told without Ray has been checked."""
+
+
+def with_points(arguments: list[str], working_dir: Path) -> list[str]:
+    """Returns the arguments with the configurations themselves instead of a folder of this machine to start from.
+
+    A folder that is not here, or in a bucket, is left to the job.
+
+    Raises:
+        InputError: the configurations are too many for a command line.
+    """
+    options = {"--start-from": "", "--start-points": "best"}
+    rest, words = [], iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in options:
+            options[name] = value if equals else next(words, "")
+        else:
+            rest.append(word)
+    start = options["--start-from"]
+    with chdir(working_dir):
+        here = bool(start) and "://" not in start and folder_at(start).is_dir()
+        points = points_of(start, options["--start-points"]) if here else ()
+    if not here:
+        return arguments
+    added = [word for point in points for word in ("--point", json.dumps(point))]
+    if sum(len(word) + 3 for word in added) > LONGEST:
+        raise InputError(f"--start-points: the {len(points)} configurations of {start} are too many to send; give best")
+    return [*rest, *added]
 
 
 def check_command(group: Any, arguments: list[str], working_dir: Path) -> None:

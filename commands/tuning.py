@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune import _tune, _tuned
-from tautune.commands.checking import checked
+from tautune.commands.checking import checked, is_only_checked
 from tautune.commands.options import parameters
 from tautune.commands.started import STARTED
 from tautune.commands.tuning_display import TuningDisplay
@@ -18,7 +18,7 @@ from tautune.records.errors import InputError, user_input
 from tautune.records.storage import folder_at
 from tautune.records.tuning_folder import read_tuning
 from tautune.runners.methods import SCHEDULERS, SEARCHES
-from tautune.runners.tuning_checks import Options, check_study
+from tautune.runners.tuning_checks import Options, check_study, options_among
 from tautune.search_spaces.names import check_name
 from tautune.trainables.goal import goal_in
 
@@ -68,6 +68,21 @@ SplitSeed = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Run the study's file that DIR names, even where DIR may be somebody else's.")
 ]
+StartFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="Try first what an earlier run of this space, or of a related one, found.",
+        show_default=False,
+    ),
+]
+StartPoints = Annotated[str, typer.Option(metavar="best|all", help="Which of its configurations.")]
+Points = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--point", metavar="JSON", help="""Try this first: --point '{"learning_rate": 0.1}'. May be repeated."""
+    ),
+]
 Output = Annotated[
     str | None, typer.Option(help="New folder for the results, or s3://…, gs://…", show_default="results/STUDY")
 ]
@@ -91,28 +106,23 @@ def tune(
     seed: Seed = 0,
     split_seed: SplitSeed = 0,
     data_dir: DataDir = None,
+    start_from: StartFrom = None,
+    start_points: StartPoints = "best",
+    point: Points = None,
     output: Output = None,
 ) -> None:
     """Search STUDY's space for the configuration of the best validation accuracy, or of a loop's best metric."""
+    given = locals()
+    points = (*_earlier(start_from, start_points), *map(parse_point, point or []))
     with parameters(InputError):
-        asked = Options(
-            search=search,
-            scheduler=scheduler,
-            trials=trials,
-            max_epochs=max_epochs,
-            fixed=_parse_set(set_ or []),
-            folds=folds,
-            repeats=repeats,
-            examples=examples,
-            concurrent=concurrent,
-            time_budget=time_budget,
-            cpus_per_trial=cpus_per_trial,
-            gpus_per_trial=gpus_per_trial,
-            seed=seed,
-            split_seed=split_seed,
-            data_dir=data_dir,
-        )
+        asked = options_among(given, fixed=_parse_set(set_ or []), points_to_evaluate=points)
     _run(study, asked, output)
+
+
+def _earlier(start_from: str | None, which: str) -> tuple[dict[str, Any], ...]:
+    """Returns the configurations of an earlier run; those of one on the cluster are left to the job that is sent."""
+    left_to_the_job = start_from and is_only_checked() and not folder_at(start_from).is_dir()
+    return _tune.starting_points(None if left_to_the_job else start_from, which)
 
 
 def _run(study: str, asked: Options, output: str | None) -> None:
@@ -180,8 +190,19 @@ def predict(
     Console().print(table)
 
 
+def parse_point(text: str) -> dict[str, Any]:
+    """Returns a configuration, or a part of one, from JSON."""
+    try:
+        point = json.loads(text, parse_constant=_no_number)
+    except (json.JSONDecodeError, RecursionError):
+        point = None
+    if not isinstance(point, dict) or not point:
+        raise InputError(f"""--point takes a configuration as JSON, such as {{"learning_rate": 0.1}}, not {text!r}""")
+    return point
+
+
 def _no_number(text: str) -> None:
-    raise InputError(f"--set takes finite numbers, not {text}")
+    raise InputError(f"--set and --point take finite numbers, not {text}")
 
 
 def _parse_set(texts: list[str]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class _Configuration(TypedDict):
     seed: int
     split_seed: int
     data_dir: str | None
+    points: NotRequired[list[Object]]
     metric: NotRequired[str]
     mode: NotRequired[Literal["max", "min"]]
     penalty: NotRequired[NotNegative]

@@ -1,12 +1,14 @@
 """Random and grid search as searchers that draw one configuration after another, whatever the trials do."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from ray.tune.search import Searcher
+from ray.tune.search.sample import Domain
 from ray.tune.search.variant_generator import generate_variants
 
 from tautune.search_spaces.space import COMBINATION, Space, combinations, domain_of
@@ -35,9 +37,15 @@ class Drawn(Searcher):
         """Learns nothing."""
 
 
-def random_search(space: Space, seed: int) -> Drawn:
-    """Returns a search that draws every hyperparameter from its domain."""
-    return Drawn(_draws({name: domain_of(entry) for name, entry in space.items()}, np.random.RandomState(seed)))
+def random_search(space: Space, seed: int, points: Iterable[Config] = ()) -> Drawn:
+    """Returns a search that draws every hyperparameter from its domain.
+
+    Args:
+        points: what it suggests first, with what is fixed in the space.
+    """
+    domains = {name: domain_of(entry) for name, entry in space.items()}
+    fixed = {name: value for name, value in domains.items() if not isinstance(value, Domain)}
+    return Drawn(chain((fixed | point for point in points), _draws(domains, np.random.RandomState(seed))))
 
 
 def grid_search(space: Space) -> Drawn:

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from ray.tune.search.hyperopt import HyperOptSearch
+
 log = logging.getLogger("tautune")
+POINTS = "hyperopt may not begin with the points to start from: this Ray keeps its points elsewhere"
 REPEATS = "hyperopt may propose a configuration twice: this Ray keeps HyperOpt's algorithm elsewhere"
 
 
@@ -25,6 +28,29 @@ def candidates(searcher: Any, count: int) -> Iterator[bool]:
         yield True
     finally:
         searcher.algo = algorithm
+
+
+def complete_points(searcher: Any) -> bool:
+    """Completes the points that a searcher is to try first.
+
+    HyperOpt's model wants each hyperparameter in each of them: an empty list for one that does not exist there. And Ray
+    looks a choice up among the values in HyperOpt's tree, and does not find a branch of it. So the points come with the
+    places of their choices, and `DistinctHyperOpt` leaves out the looking up, `_convert_categories_to_indices`.
+
+    Returns:
+        Whether that was possible.
+    """
+    trials, domain = getattr(searcher, "_hpopt_trials", None), getattr(searcher, "domain", None)
+    if trials is None or domain is None or not hasattr(HyperOptSearch, "_convert_categories_to_indices"):
+        if POINTS not in _said:
+            log.warning(POINTS)
+        _said.add(POINTS)
+        return False
+    for misc in trials.miscs:
+        for label in domain.params:
+            misc["idxs"].setdefault(label, [])
+            misc["vals"].setdefault(label, [])
+    return True
 
 
 _said: set[str] = set()

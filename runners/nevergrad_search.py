@@ -23,7 +23,7 @@ class FlatNevergrad(NevergradSearch):
     configuration are dropped from it later, by `active`: they move through the swarm without a meaning.
     """
 
-    def __init__(self, space: Space, seed: int, **options: Any) -> None:
+    def __init__(self, space: Space, seed: int, points: list[Space], **options: Any) -> None:
         domains = {name: domain_of(entry) for name, entry in space.items()}
         self.fixed = {name: value for name, value in domains.items() if not _is_searched(value)}
         self.fixed = {name: ends(d)[0] if isinstance(d, Domain) else d for name, d in self.fixed.items()}
@@ -32,14 +32,21 @@ class FlatNevergrad(NevergradSearch):
             warnings.simplefilter("ignore")  # of ranges on a log scale that are narrow
             parameters = self.convert_search_space(searched)
             parameters.random_state = np.random.RandomState(seed)
-            super().__init__(space=parameters, **options)
+            whole = [parameters.value | self._own(point, searched) for point in points]
+            super().__init__(space=parameters, points_to_evaluate=whole or None, **options)
+
+    @staticmethod
+    def _own(point: Space, searched: Space) -> Space:
+        return {name: value for name, value in point.items() if name in searched}
 
     def suggest(self, trial_id: str) -> Any:
         """Returns the next configuration."""
         return super().suggest(trial_id) | self.fixed
 
 
-def nevergrad_search(name: str, space: Space, goal: Goal, *, seed: int, trials: int) -> FlatNevergrad:
+def nevergrad_search(
+    name: str, space: Space, goal: Goal, *, seed: int, trials: int, points: list[Space]
+) -> FlatNevergrad:
     """Returns the search `pso` or `de`.
 
     Nevergrad's populations of 30 and 40 would be drawn at random for all of a tuning's twenty trials. Here a population
@@ -57,7 +64,7 @@ def nevergrad_search(name: str, space: Space, goal: Goal, *, seed: int, trials: 
         optimizer = ConfPSO(transform="gaussian", popsize=population)
     else:
         optimizer = DifferentialEvolution(popsize=population)
-    return FlatNevergrad(space, seed, optimizer=optimizer, metric=goal.metric, mode=goal.mode)
+    return FlatNevergrad(space, seed, points, optimizer=optimizer, metric=goal.metric, mode=goal.mode)
 
 
 def _is_searched(domain: Any) -> bool:

@@ -66,6 +66,9 @@ def candidates(repeated: int) -> int:
 class DistinctHyperOpt(Distinct, HyperOptSearch):
     """Ray Tune's HyperOpt without repetitions."""
 
+    def _convert_categories_to_indices(self, config: dict[str, Any]) -> None:
+        """Leaves the points to start from as they are: see `hyperopt_internals`."""
+
     def propose(self, name: str, repeated: int) -> Any:
         with hyperopt_internals.candidates(self, candidates(repeated)):
             return super().propose(name, repeated)

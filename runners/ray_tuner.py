@@ -72,7 +72,7 @@ def make_tuner(
     if isinstance(study, TuningStudy):
         searched = scheduling.at_full_length(searched, tuning.search, tuning.scheduler)
     first = folder.run["runs"][0]["trials"]  # an extension goes on with the search that its first run began
-    search = searching.make_search(tuning.search, searched, goal, seed=tuning.seed, trials=first)
+    search = searching.make_search(tuning.search, searched, goal, seed=tuning.seed, trials=first, points=tuning.points)
     suggestions = Suggestions(search, callback.trials, callback.journal, callback.identities)
     moved = {name: study.space[name] for name in tuning.moved}
     scheduler = scheduling.make_scheduler(tuning.scheduler, moved, tuning.max_epochs, goal, callback.identities)

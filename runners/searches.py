@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 from hyperopt import hp
@@ -11,10 +12,12 @@ from ray.tune.search.optuna import OptunaSearch
 from ray.tune.search.sample import Categorical, Domain, Integer, LogUniform, Quantized
 
 from tautune.records.errors import InputError
+from tautune.runners import hyperopt_internals
 from tautune.runners.drawn import grid_search, random_search
 from tautune.runners.methods import NEVERGRAD, OPTUNA, Kind
 from tautune.runners.no_repeats import DistinctHyperOpt, DistinctOptuna
 from tautune.runners.optuna_internals import suggest
+from tautune.runners.starting_points import searched_part
 from tautune.search_spaces.space import Space, When, domain_of, is_active, settled
 from tautune.trainables.goal import ACCURACY, Goal
 
@@ -40,30 +43,50 @@ def check_domains(search: str, space: Space) -> None:
         raise InputError(f"search {search} cannot search this space: {error}") from None
 
 
-def make_search(name: str, space: Space, goal: Goal, *, seed: int, trials: int = 20) -> Searcher:
+def make_search(
+    name: str, space: Space, goal: Goal, *, seed: int, trials: int = 20, points: Iterable[Space] = ()
+) -> Searcher:
     """Returns the search.
 
     Args:
         goal: what it compares trials by.
         trials: in all; HyperOpt draws a third of them at random first, but at most 20, as is its own default. A
             population of pso and de is an eighth of them, from 5 to 30.
+        points: configurations that it suggests first.
     """
     space = settled(space)
+    first = [searched_part(space, point) for point in points]
     if name == "grid":
         return grid_search(space)
     if name == "random":
-        return random_search(space, seed)
+        return random_search(space, seed, first)
     if name == "hyperopt":
         tree, at_random = hyperopt_space(space), min(20, max(5, trials // 3))
-        return DistinctHyperOpt(
-            tree, metric=goal.metric, mode=goal.mode, random_state_seed=seed, n_initial_points=at_random
+        search = DistinctHyperOpt(
+            tree,
+            metric=goal.metric,
+            mode=goal.mode,
+            random_state_seed=seed,
+            n_initial_points=at_random,
+            points_to_evaluate=[_as_indices(space, point) for point in first] or None,
         )
+        hyperopt_internals.complete_points(search)
+        return search
     if name in NEVERGRAD:
         from tautune.runners.nevergrad_search import nevergrad_search
 
-        return nevergrad_search(name, space, goal, seed=seed, trials=trials)
+        return nevergrad_search(name, space, goal, seed=seed, trials=trials, points=first)
     assert name in OPTUNA
-    return _optuna_search(name, space, goal, seed)
+    return _optuna_search(name, space, goal, seed, first)
+
+
+def _as_indices(space: Space, point: Space) -> Space:
+    """Returns the point as HyperOpt has it: the places of choices, since a branch of its tree is no value."""
+    domains = {name: domain_of(space[name]) for name in point}
+    return {
+        name: domains[name].categories.index(value) if isinstance(domains[name], Categorical) else value
+        for name, value in point.items()
+    }
 
 
 def hyperopt_space(space: Space) -> dict[str, Any]:
@@ -124,7 +147,7 @@ def _without_steps(domain: Any) -> Domain:
     return plain
 
 
-def _optuna_search(name: str, space: Space, goal: Goal, seed: int) -> Searcher:
+def _optuna_search(name: str, space: Space, goal: Goal, seed: int, points: list[Space]) -> Searcher:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -141,4 +164,6 @@ def _optuna_search(name: str, space: Space, goal: Goal, seed: int) -> Searcher:
             sampler = samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
     # gp's proposals are dear, and cmaes does not repeat itself: it adapts ranges
     kind = DistinctOptuna if name == "optuna-tpe" else OptunaSearch
-    return kind(OptunaSpace(space), metric=goal.metric, mode=goal.mode, sampler=sampler)
+    return kind(
+        OptunaSpace(space), metric=goal.metric, mode=goal.mode, sampler=sampler, points_to_evaluate=points or None
+    )

@@ -107,6 +107,8 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     trainable = plan.trainable()
     folder.begin(experiment=plan.experiment, started=now(), trials=tuning.trials, resumed=plan.resumed, **provenance())
     results: Any = []
+    for line in tuning.misfits:
+        listener.say(f"points to start from: {line}")
     with callback, many_pending(tuning.search):
         tuner = make_tuner(tuning, trainable, folder, plan.experiment, callback)
         try:

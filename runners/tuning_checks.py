@@ -1,7 +1,8 @@
 """What can be said of a tuning before anything heavy is imported: neither torch, nor Ray Tune, nor Ray."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
@@ -17,6 +18,7 @@ from tautune.runners.trust import check_checkpoints_trusted, check_trusted
 from tautune.runners.tuning_journal import events_of, has_unfinished
 from tautune.search_spaces.catalogue import CATALOGUE, Entry, check_fixed
 from tautune.search_spaces.catalogue import check_study as check_name_or_file
+from tautune.search_spaces.defaults import check_points
 from tautune.search_spaces.names import check_name
 from tautune.trainables.goal import goal_in
 from tautune.trainables.supervised.data_files import DataError, check_data, is_here
@@ -53,6 +55,8 @@ class Options:
     seed: int = 0
     split_seed: int = 0
     data_dir: Path | None = None
+    points_to_evaluate: tuple[Json, ...] = ()
+    """Configurations to try first, or parts of them."""
 
     def __post_init__(self) -> None:
         whole = ("trials", "max_epochs", "folds", "repeats", "examples", "concurrent", "seed", "split_seed")
@@ -69,8 +73,15 @@ class Options:
         with user_input():
             check_name("search", self.search or "grid", SEARCHES)
             check_name("scheduler", self.scheduler or "none", SCHEDULERS)
+        with user_input():
+            check_points(self.points_to_evaluate)
         if self.trials is not None and self.search == "grid":
             raise InputError(NO_TRIALS)
+
+
+def options_among(given: Mapping[str, Any], **own: Any) -> Options:
+    """Returns the options that are among a function's arguments, which have the same names, beside some of its own."""
+    return Options(**{field.name: given[field.name] for field in fields(Options) if field.name in given} | own)
 
 
 def check_study(study: object, options: Options) -> None:
@@ -90,7 +101,16 @@ def check_study(study: object, options: Options) -> None:
     if options.trials is not None and search == "grid":
         raise InputError(NO_TRIALS)
     check_methods(search, scheduler, _kinds(entry, options.fixed))
+    check_starts(search, options.points_to_evaluate)
     _check_division(study, entry.data or "", options)
+
+
+def check_starts(search: str, points: object) -> None:
+    """Raises InputError if there are points to start from, and the search takes none."""
+    if points and search == "grid":
+        raise InputError(
+            "search grid tries every configuration, and in its own order: it takes no points to start from"
+        )
 
 
 def check_built_in_data(study: str, data_dir: Path | None) -> None:
@@ -124,7 +144,7 @@ def is_built_in(study: object) -> bool:
 
 def is_sure(study: object, options: Options) -> bool:
     """Returns whether all that can be refused was checked, so that Ray may start at once."""
-    if not isinstance(study, str) or not is_built_in(study):
+    if not isinstance(study, str) or not is_built_in(study) or options.points_to_evaluate:
         return False
     return is_here(CATALOGUE[study].data or "", options.data_dir) and set(options.fixed) <= set(TRAINING_NAMES)
 

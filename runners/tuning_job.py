@@ -12,7 +12,8 @@ from tautune.records.storage import Folder
 from tautune.records.tuning_folder import FORMAT
 from tautune.runners.methods import check_methods
 from tautune.runners.searches import check_domains, kinds_of
-from tautune.runners.tuning_checks import NO_TRIALS, Options, check_findable
+from tautune.runners.starting_points import fitted
+from tautune.runners.tuning_checks import NO_TRIALS, Options, check_findable, check_starts
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.space import as_text, combinations
 from tautune.search_spaces.tuning_study import TuningStudy
@@ -63,6 +64,10 @@ class Tuning:
     split_seed: int = 0
     """Seed of the splits, which has its own: runs of several seeds are compared on the same images."""
     data_dir: Path | None = None
+    points: tuple[Json, ...] = ()
+    """Whole configurations to try first."""
+    misfits: tuple[str, ...] = field(default=(), compare=False)
+    """What of those that were asked for did not fit into the space, in lines."""
     fixed: Json = field(default_factory=dict)
     """What --set fixed in the study's space, which has these values already."""
 
@@ -70,6 +75,7 @@ class Tuning:
         if isinstance(self.study, LoopStudy):
             self._check_loop()
         check_methods(self.search, self.scheduler, kinds_of(self.study.space), self.mutable)
+        check_starts(self.search, self.points)
         check_domains(self.search, self.study.space)
 
     def _check_loop(self) -> None:
@@ -117,6 +123,7 @@ class Tuning:
             **{name: getattr(self, name) for name in OPTIONS},
             "data_dir": str(self.data_dir) if self.data_dir else None,
             "set": self.fixed,
+            "points": list(self.points),
         }
 
 
@@ -136,10 +143,16 @@ def make_tuning(study: TuningStudy | LoopStudy | str, options: Options) -> Tunin
     search = options.search or study.search
     if options.trials is not None and search == "grid":
         raise InputError(NO_TRIALS)
+    asked = (*options.points_to_evaluate, *study.points_to_evaluate)
+    points, misfits = fitted(study.space, asked, options.seed)
+    if asked and not points:
+        raise InputError(f"none of the points to start from fits into the space of {study.name}: {misfits[0]}")
     given = {name: getattr(options, name) for name in OPTIONS}
     defaults = {name: given[name] or getattr(study, name) for name in ("scheduler", "trials", "max_epochs", "examples")}
     return Tuning(
         study=study,
+        points=tuple(points),
+        misfits=tuple(misfits),
         fixed=options.fixed,
         data_dir=options.data_dir.resolve() if options.data_dir else None,
         **given | defaults | {"search": search},
@@ -164,6 +177,7 @@ def tuning_of(run: Json, folder: Folder, study: TuningStudy | LoopStudy | None =
     tuning = Tuning(
         study=found,
         fixed=kept["set"],
+        points=tuple(kept.get("points", ())),
         data_dir=Path(kept["data_dir"]) if kept["data_dir"] else None,
         **{name: kept[name] for name in OPTIONS},
     )

@@ -8,7 +8,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from tautune.search_spaces.defaults import check_defaults
+from tautune.search_spaces.defaults import check_defaults, check_points
 from tautune.search_spaces.names import check_name, check_study_name
 from tautune.search_spaces.space import Space, active, check_space
 from tautune.trainables.goal import COLUMNS, Goal, Mode
@@ -53,6 +53,8 @@ class LoopStudy:
     refit: Callable[[Config, str], dict[str, float]] | None = None
     """A function (configuration, results folder) for `tautune refit`, which trains the best configuration once more and
     returns numbers for test.json; what else it keeps, it writes into the folder."""
+    points_to_evaluate: tuple[dict[str, Any], ...] | list[dict[str, Any]] = ()
+    """Configurations to try first, or parts of some: what is missing is drawn at random."""
     source: Path | None = None
     """The file of a user's own study."""
 
@@ -64,6 +66,7 @@ class LoopStudy:
         if not isinstance(self.space, dict):
             raise ValueError(f"space must be a dict of hyperparameters, not a {type(self.space).__name__}")
         check_space(self.space)
+        check_points(self.points_to_evaluate, self.space)
         for name in self.mutable or ():
             check_name("mutable", name, tuple(self.space))
         if self.refit is not None and not callable(self.refit):

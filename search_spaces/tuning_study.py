@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tautune.search_spaces.catalogue import check_hyperparameters
-from tautune.search_spaces.defaults import check_defaults
+from tautune.search_spaces.defaults import check_defaults, check_points
 from tautune.search_spaces.names import check_name, check_study_name
 from tautune.search_spaces.space import Space, active, check_space, domain_of, ends
 from tautune.trainables.goal import ACCURACY, Goal
@@ -57,6 +57,8 @@ class TuningStudy:
     """Training examples at most, a fixed stratified part; without it, all that are not held out."""
     normalize: bool = True
     """Whether inputs are brought to mean 0 and standard deviation 1; integers other than bytes never are."""
+    points_to_evaluate: tuple[dict[str, Any], ...] | list[dict[str, Any]] = ()
+    """Configurations to try first, or parts of some: what is missing is drawn at random."""
     source: Path | None = None
     """The file of a user's own study."""
 
@@ -66,6 +68,7 @@ class TuningStudy:
         self._check_defaults()
         own = names_of(self.model)
         check_space(self.space)
+        check_points(self.points_to_evaluate, self.space)
         check_hyperparameters(own, self.space)
         for name, entry in self.space.items():
             for value in ends(domain_of(entry)):

@@ -1,18 +1,23 @@
 """`tautune.tune`: searches a study's space for the best configuration on Ray, and keeps the results in a folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tautune._tuning_result import Place
 from tautune._tuning_result import TuningResult as TuningResult
 from tautune._tuning_result import tuning_result as tuning_result
 from tautune.cluster.session.session import IN_TUNING, ray_session
+from tautune.records.errors import user_input
 from tautune.records.storage import Folder, output_folder
 from tautune.records.tuning_folder import TuningFolder, check_new, make_folder
 from tautune.runners import tuning_checks
+from tautune.runners.earlier_run import WHICH, points_of
 from tautune.runners.early_ray import early_ray
-from tautune.runners.tuning_checks import Options
+from tautune.runners.tuning_checks import Options, options_among
 from tautune.runners.tuning_listener import TuningListener
+from tautune.search_spaces.defaults import check_points
+from tautune.search_spaces.names import check_name
 
 if TYPE_CHECKING:
     from tautune.search_spaces.loop_study import LoopStudy
@@ -40,6 +45,9 @@ def tune(
     seed: int = 0,
     split_seed: int = 0,
     data_dir: str | Path | None = None,
+    points_to_evaluate: Sequence[dict[str, Any]] = (),
+    start_from: Place | None = None,
+    start_points: Literal["best", "all"] = "best",
     output: Place | None = None,
     progress: bool | TuningListener = False,
 ) -> TuningResult:
@@ -64,6 +72,10 @@ def tune(
         seed: seed of the search and of the initial weights.
         split_seed: seed of the splits, which do not depend on `seed`.
         data_dir: folder in which data sets are looked for first.
+        points_to_evaluate: configurations to try first, or parts of some, before those of the study.
+        start_from: folder of an earlier tuning, of this space or a related one, whose configurations are tried first:
+            a value that does not fit is left out, and what is missing is drawn at random.
+        start_points: best for the best one of them, or all.
         output: a new folder for the results; None means results/NAME, with the name of the
             study or of its file.
         progress: whether to show progress on the terminal.
@@ -72,24 +84,22 @@ def tune(
         ValueError: an argument, the study or its data cannot be used.
         RuntimeError: a trial failed, every trial diverged, or the run was stopped; the folder keeps the results so far.
     """
-    asked = Options(
-        search=search,
-        scheduler=scheduler,
-        trials=trials,
-        max_epochs=max_epochs,
-        fixed=fixed or {},
-        folds=folds,
-        repeats=repeats,
-        examples=examples,
-        concurrent=concurrent,
-        time_budget=time_budget,
-        cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-        seed=seed,
-        split_seed=split_seed,
-        data_dir=None if data_dir is None else Path(data_dir),
-    )
+    given = locals()
+    with user_input():
+        check_points(points_to_evaluate)
+    own = {"fixed": fixed or {}, "data_dir": None if data_dir is None else Path(data_dir)}
+    points = (*starting_points(start_from, start_points), *points_to_evaluate)
+    asked = options_among(given, points_to_evaluate=points, **own)
     return carry_out(study, asked, output, tuning_listener(progress))
+
+
+def starting_points(start_from: Place | None, which: str) -> tuple[dict[str, Any], ...]:
+    """Returns the configurations of an earlier run. Raises InputError if there are none."""
+    if start_from is None:
+        with user_input():
+            check_name("start_points", which, WHICH)
+        return ()
+    return points_of(str(start_from), which)
 
 
 def carry_out(
