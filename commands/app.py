@@ -21,6 +21,7 @@ from tautune.commands import started  # noqa: F401 - records the start time
 from tautune.commands.cluster import cluster_commands
 from tautune.commands.grid import grid_command
 from tautune.commands.options import MomentumOption, Shifted
+from tautune.commands.prediction import prediction_command
 from tautune.commands.results import results_command
 from tautune.commands.sweep import sweep_command
 from tautune.commands.tuning import tuning_commands
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (sweep_command, grid_command, tuning_commands, results_command, cluster_commands):
+for commands in (sweep_command, grid_command, tuning_commands, results_command, prediction_command, cluster_commands):
     app.add_typer(commands)
 
 

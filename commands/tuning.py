@@ -1,13 +1,11 @@
 """The commands of tuning: tune, resume, extend, refit, predict; see `results.py` for what they found."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from tautune import _tune, _tuned
 from tautune.commands.checking import checked, is_only_checked
@@ -20,11 +18,10 @@ from tautune.records.tuning_folder import read_tuning
 from tautune.runners.methods import SCHEDULERS, SEARCHES
 from tautune.runners.tuning_checks import Options, check_study, options_among
 from tautune.search_spaces.names import check_name
-from tautune.trainables.goal import goal_in
+from tautune.trainables.goal import ACCURACY, goal_in
 
 tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
-INPUTS = "Pictures, or inputs as .npy in the shape and scale of the training data: of the built-in images, 0 to 255."
 DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.", show_default=False)]
 
 
@@ -56,7 +53,7 @@ Fixed = Annotated[
 ]
 Folds = Annotated[int, typer.Option(min=1, help="Cross-validate each configuration on so many folds.")]
 Repeats = Annotated[int, typer.Option(min=1, help="Splits, or divisions into folds, to average over.")]
-Examples = Annotated[int | None, _from_study("Training images at most, a fixed stratified part.", min=1)]
+Examples = Annotated[int | None, _from_study("Training examples at most, a fixed part of them.", min=1)]
 Concurrent = Annotated[int | None, typer.Option(min=1, help="Trials at once at most.")]
 TimeBudget = Annotated[float | None, typer.Option(help="Seconds after which no trial goes on.")]
 Cpus = Annotated[float, typer.Option(help="CPU cores that a trial takes.")]
@@ -154,40 +151,24 @@ def extend(
 @tuning_commands.command()
 def refit(
     folder: Folder,
-    again: Annotated[bool, typer.Option("--again", help="Do so although the test images were used before.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Do so although the test examples were used before.")] = False,
     data_dir: DataDir = None,
     trust: Trust = False,
 ) -> None:
-    """Train the best configuration on all training images; evaluate it once on the test images."""
+    """Train the best configuration on all that is not for the test; evaluate it once on the test examples."""
     display = _display()
     test = _tuned.refit(folder, again=again, data_dir=data_dir, trust=trust, progress=display)
-    if goal_in(read_tuning(folder_at(folder))["configuration"]).is_of_a_loop:
+    goal = goal_in(read_tuning(folder_at(folder))["configuration"])
+    if goal.is_of_a_loop:
         display.say(", ".join(f"{name} {value:.5g}" for name, value in test.items()))
         display.say(f"{folder}: test.json")
+    elif goal != ACCURACY:
+        name = goal.metric.replace("validation_", "test_")
+        display.say(f"{name.replace('_', ' ')} {test[name]:.5g} on {test['test_examples']} examples")
+        display.say(f"{folder}: model.pt, test.json")
     else:
         display.say(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images")
         display.say(f"{folder}: model.pt, test.json")
-
-
-@tuning_commands.command()
-def predict(
-    folder: Folder,
-    images: Annotated[list[Path], typer.Argument(help=INPUTS)],
-    study: Annotated[
-        str | None, typer.Option(help="The file of the model's study, if it is not a built-in one; its code runs.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> None:
-    """Say which class each image is of, by the model that `tautune refit` trained."""
-    predictions = _tuned.predict(folder, images, study=study)
-    if as_json:
-        for prediction in predictions:
-            print(json.dumps(asdict(prediction)))
-        return
-    table = Table("file", "class", "probability")
-    for prediction in predictions:
-        table.add_row(prediction.file, prediction.label, f"{prediction.probability:.3f}")
-    Console().print(table)
 
 
 def parse_point(text: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tautune.runners.trials import Json, name_of
-from tautune.trainables.goal import Goal
+from tautune.trainables.goal import ACCURACY, Goal
 
 if TYPE_CHECKING:
     from tautune.analysis.importance import Importance
@@ -15,21 +15,22 @@ if TYPE_CHECKING:
 
 def as_score(row: Json, goal: Goal) -> str:
     """Returns a row's metric as it is shown."""
-    return f"{row[goal.metric]:.5g}" if goal.is_of_a_loop else f"{row[goal.metric]:.4f}"
+    return f"{row[goal.metric]:.4f}" if goal == ACCURACY else f"{row[goal.metric]:.5g}"
 
 
 def results_table(rows: list[Json], goal: Goal, *, top: int) -> Table:
     """Returns the first `top` configurations, one a row; what all of them share stands below."""
-    loss = [] if goal.is_of_a_loop else ["loss"]
+    loss = ["loss"] if "validation_loss" in goal.ties else []
     table = Table("trial", goal.words, *loss, goal.unit, "state", "configuration")
     table.title = "best configurations"
     every = [set(map(repr, row["config"].items())) for row in rows]
     shared = set.intersection(*every) if len(every) > 1 else set()
     for row in rows[:top]:
         own = {k: v for k, v in row["config"].items() if repr((k, v)) not in shared}
-        spread = 0 if goal.is_of_a_loop else row["validation_accuracy_deviation"]
-        score = as_score(row, goal) + (f" ± {spread:.4f}" if spread else "")
-        losses = [] if goal.is_of_a_loop else [f"{row['validation_loss']:.4f}"]
+        spread = row.get(f"{goal.metric}_deviation", 0) if goal.scores else 0
+        shown = f"{spread:.4f}" if goal == ACCURACY else f"{spread:.2g}"
+        score = as_score(row, goal) + (f" ± {shown}" if spread else "")
+        losses = [f"{row['validation_loss']:.4f}"] if loss else []
         table.add_row(name_of(row), score, *losses, str(row["epochs"]), row["state"], _words(own))
     if shared:
         table.caption = "all: " + _words({k: v for k, v in rows[0]["config"].items() if repr((k, v)) in shared})

@@ -14,6 +14,13 @@ FORMAT = 2
 """Version of run.json and trials.jsonl; it is raised when older folders can no longer be read."""
 
 
+class _Task(TypedDict):
+    name: str
+    metric: str
+    mode: Literal["max", "min"]
+    metrics: list[str]
+
+
 class _Configuration(TypedDict):
     study: str
     space: Object
@@ -36,6 +43,7 @@ class _Configuration(TypedDict):
     metric: NotRequired[str]
     mode: NotRequired[Literal["max", "min"]]
     penalty: NotRequired[NotNegative]
+    task: NotRequired[_Task]
 
 
 class _Command(TypedDict):

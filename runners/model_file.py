@@ -3,7 +3,7 @@
 import io
 import json
 from hashlib import sha256
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from torch import Tensor
@@ -11,12 +11,26 @@ from torch import Tensor
 from tautune.records.errors import InputError
 from tautune.records.files import write_bytes
 from tautune.records.storage import Folder, reading
+from tautune.records.typed import Count, shaped
 from tautune.runners.tuning_checks import damaged
 
 Json = dict[str, Any]
 NAMES = {"configuration", "config", "shape", "classes", "class_names", "tokens", "training"}
+OPTIONAL = {"digest", "task", "vocabulary"}
+"""What a classification of images has not, nor a file of an earlier version."""
 LARGEST_INPUT = 10**9
 """Largest number of values of one input: a network is built for it before its weights are looked at."""
+
+
+class _Task(TypedDict):
+    """What predicting needs to know of a task other than the classification of images."""
+
+    name: str
+    columns: NotRequired[list[str]]
+    target_names: NotRequired[list[str]]
+    target_shape: NotRequired[list[Count]]
+    horizon: NotRequired[Count]
+    symbols: NotRequired[str]
 
 
 def write_model(path: Folder, model: Json) -> None:
@@ -37,7 +51,7 @@ def read_model(path: Folder) -> Json:
     try:
         model: Json = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
         names = set(model)
-        if names not in (NAMES | {"digest"}, NAMES, NAMES - {"tokens"}):
+        if names - OPTIONAL not in (NAMES, NAMES - {"tokens"}):
             raise ValueError
         if "digest" in names and model.pop("digest") != _digest(model):
             raise ValueError
@@ -50,9 +64,11 @@ def read_model(path: Folder) -> Json:
 def _check_fields(model: Json) -> None:
     """Raises an exception of some kind unless the fields are of the types that they must have."""
     tuple(model["shape"]), model["config"].items(), model["class_names"]
+    if "task" in model:
+        shaped(model["task"], _Task)
     model["training"]["mean"] + model["training"]["deviation"], model["configuration"]["study"] + ""
     size = 1
-    for length in (*model["shape"], model["classes"]):
+    for length in (*model["shape"], model["classes"], model.get("vocabulary", 1)):
         size *= length
         if isinstance(length, bool) or not isinstance(length, int) or not 0 < size <= LARGEST_INPUT:
             raise ValueError

@@ -3,7 +3,6 @@
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,14 +12,13 @@ from torch import Tensor
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder
 from tautune.runners.model_file import read_model
+from tautune.runners.refitted import Refitted
+from tautune.runners.tables import read_array
 from tautune.runners.tuning_checks import check_prediction
-from tautune.trainables.supervised.datasets import Images
-from tautune.trainables.supervised.hyperparameters import NETWORKS, model_part
-from tautune.trainables.supervised.models import Model, build
-from tautune.trainables.supervised.normalization import Normalization
-from tautune.trainables.supervised.training import outputs_of
+from tautune.trainables.supervised.models import Model
 
-Json = dict[str, Any]
+BATCH = 500
+"""Images that the model takes at once."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +47,8 @@ def predict(folder: Folder, files: list[Path], *, model: str | Model | None = No
     check_prediction(folder, files)
     kept = read_model(folder / "model.pt")
     shape = tuple(kept["shape"])
-    inputs = torch.cat([_read(file, shape, tokens=kept.get("tokens", False)) for file in files])
-    try:
-        network = build(model or _model_of(kept, folder), shape, kept["classes"], model_part(kept["config"]))
-        network.load_state_dict(kept["training"]["model"])
-    except InputError:
-        raise
-    except (Exception, SystemExit) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        trained = kept["configuration"]["study"]
-        raise InputError(
-            f"{folder / 'model.pt'} does not fit the model of the study: {reason}; it was trained with {trained}"
-        ) from None
-    normalize = Normalization(kept["training"]["mean"], kept["training"]["deviation"])
-    images = Images(inputs, torch.zeros(len(inputs), dtype=torch.int64))
-    probabilities = outputs_of(network, images, normalize).softmax(dim=1)
+    inputs = [_read(file, shape, tokens=kept.get("tokens", False)) for file in files]
+    probabilities = Refitted.of(folder, kept, model=model).outputs(torch.cat(inputs).split(BATCH)).softmax(dim=1)
     if not probabilities.isfinite().all():
         wrong = files[int((~probabilities.isfinite().all(dim=1)).nonzero()[0])]
         raise InputError(
@@ -75,18 +60,6 @@ def predict(folder: Folder, files: list[Path], *, model: str | Model | None = No
         Prediction(str(file), names[label], probability)
         for file, label, probability in zip(files, best.indices.tolist(), best.values.tolist(), strict=True)
     ]
-
-
-def _model_of(kept: Json, folder: Folder) -> str | Model:
-    study, model = kept["configuration"]["study"], kept["configuration"]["model"]
-    if model in NETWORKS:
-        return str(model)
-    if study.endswith(".py"):
-        raise InputError(
-            f"the model in {folder} belongs to the study {study}, whose code runs only when you name it: "
-            f"--study {study} (in Python: study=…)"
-        )
-    raise InputError(f"{folder} has a model of the study {study!r}, which came from Python; give study=…")
 
 
 def _read(file: Path, shape: tuple[int, ...], *, tokens: bool = False) -> Tensor:
@@ -123,12 +96,7 @@ def _eight_bits(image: Image.Image, file: Path) -> Image.Image:
 
 
 def _read_array(file: Path, shape: tuple[int, ...], *, tokens: bool) -> Tensor:
-    try:
-        array = np.load(file, allow_pickle=False)
-    except Exception as error:  # numpy's reader raises many kinds for what is no .npy
-        raise InputError(f"{file} is no array that can be read: {error}") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or not np.isfinite(array).all():
-        raise InputError(f"{file} must hold one array of finite numbers")
+    array = read_array(file)
     if array.shape != shape:
         raise InputError(f"{file} has shape {array.shape}, and the model takes {shape}")
     if tokens and array.dtype.kind not in "iu":

@@ -20,10 +20,12 @@ from tautune.runners.trial_callback import TrialCallback, name_folder
 from tautune.runners.tuning_job import Tuning
 from tautune.runners.tuning_journal import Folding
 from tautune.search_spaces.loop_study import LoopStudy
+from tautune.search_spaces.task_data import AnyData, outputs_for
 from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.loop.trial import can_be_reset, loop_trainable
-from tautune.trainables.supervised.datasets import ImageData
+from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.splits import Split
+from tautune.trainables.supervised.steps import Steps
 from tautune.trainables.supervised.trial import SupervisedTrial
 
 Json = dict[str, Any]
@@ -31,17 +33,18 @@ CHECKPOINTS = 4
 """Number of checkpoints kept of each trial: if the last one is damaged, one before it is used."""
 
 
-def make_trainable(tuning: Tuning, data: ImageData, splits: list[Split], **changes: Any) -> Any:
+def make_trainable(tuning: Tuning, data: AnyData, splits: list[Split], **changes: Any) -> Any:
     """Returns the trainable with what every trial is given through the object store, once a node.
 
-    Of the data, these are the training images alone.
+    Of the data, these are the training examples alone. What is no tensor is not given: each process loads it itself.
     """
+    assert isinstance(tuning.study, TuningStudy)
     shared: Json = {
         "study": tuning.study,
-        "pixels": data.train.pixels.numpy(),
-        "targets": data.train.targets.numpy(),
+        **_arrays(data.train),
         "splits": [(training.numpy(), validation.numpy()) for training, validation in splits],
-        "classes": data.classes,
+        "classes": outputs_for(tuning.study.of_task, data),
+        "vocabulary": data.vocabulary,
         "max_epochs": tuning.max_epochs,
         "device": tuning.device,
         "seed": tuning.seed,
@@ -50,6 +53,14 @@ def make_trainable(tuning: Tuning, data: ImageData, splits: list[Split], **chang
     }
     trainable = tune.with_parameters(SupervisedTrial, **shared | changes)
     return tune.with_resources(trainable, tuning.resources)
+
+
+def _arrays(examples: Any) -> Json:
+    if isinstance(examples, Images):
+        return {"pixels": examples.pixels.numpy(), "targets": examples.targets.numpy()}
+    if isinstance(examples, Steps):
+        return {"steps": examples.values.numpy(), "window": examples.window, "horizon": examples.horizon}
+    return {}
 
 
 def make_loop(tuning: Tuning) -> Any:

@@ -1,5 +1,6 @@
-"""The best configuration of a tuning, trained on all training images and evaluated once on the test images."""
+"""The best configuration of a tuning, trained on all training examples and evaluated once on the test examples."""
 
+import math
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,11 @@ from tautune.runners.tuning_data import load_data
 from tautune.runners.tuning_job import Tuning, tuning_of
 from tautune.runners.tuning_listener import TuningListener
 from tautune.search_spaces.loop_study import LoopStudy
+from tautune.search_spaces.task_data import AnyData, outputs_for, told_by
 from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.continuing import CONTINUES
-from tautune.trainables.supervised.datasets import ImageData
-from tautune.trainables.supervised.normalization import are_tokens
+from tautune.trainables.supervised.hyperparameters import WINDOW
+from tautune.trainables.supervised.sources import Source, source_of, source_of_test
 from tautune.trainables.supervised.supervised_training import SupervisedTraining
 from tautune.trainables.supervised.training import evaluate
 from tautune.trainables.supervised.trial_files import STATE, read_state
@@ -45,7 +47,7 @@ class RefitPlan:
     study: TuningStudy
     best: Json
     """The row of the best trial, as best.json has it."""
-    data: ImageData
+    data: AnyData
 
 
 def plan_refit(
@@ -60,7 +62,7 @@ def plan_refit(
         InputError: there is no best configuration, or the study is another one now.
     """
     best = read_best(folder.path)
-    best["config"].pop("patience", None)  # there are no validation images to be patient about
+    best["config"].pop("patience", None)  # there are no validation examples to be patient about
     tuning = tuning_of(folder.run, folder.path, study)
     assert isinstance(tuning.study, TuningStudy)
     return RefitPlan(tuning, tuning.study, best, load_data(tuning.study, data_dir or tuning.data_dir))
@@ -101,7 +103,7 @@ def run_refit(plan: RefitPlan, folder: TuningFolder, listener: TuningListener) -
     if metrics.get("failure"):
         raise RunFailed(f"{metrics['failure'].rstrip()}\ntautune: the refit failed; above is its traceback")
     if metrics.get("diverged"):
-        raise RunFailed(f"the best configuration diverged on all training images, in epoch {metrics['epochs']}")
+        raise RunFailed(f"the best configuration diverged on all training examples, in epoch {metrics['epochs']}")
     if metrics.get("epochs") != best["epochs"] or result.checkpoint is None:
         raise _stopped()
     with result.checkpoint.as_directory() as checkpoint:
@@ -118,7 +120,7 @@ def _training(content: bytes) -> Json:
 
 
 def _make_tuner(best: Json, config: Json, trainable: Any, state: Folder) -> tune.Tuner:
-    """Returns the tuner of one trial, without validation images."""
+    """Returns the tuner of one trial, without validation examples."""
     return tune.Tuner(
         trainable,
         param_space=config,
@@ -136,46 +138,63 @@ def _make_tuner(best: Json, config: Json, trainable: Any, state: Folder) -> tune
 
 
 def conclude_refit(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
-    """Uses the test images, this once, and writes model.pt and test.json. Returns the latter."""
+    """Uses the test examples, this once, and writes model.pt and test.json. Returns the latter."""
     training = _on_all(plan)
     training.load_state_dict(state)
-    loss, accuracy = evaluate(training.model, plan.data.test, training.normalize)
+    of_task, tested = plan.study.of_task, source_of_test(plan.data, window=plan.best["config"].get(WINDOW))
+    found = evaluate(training.model, tested.validation(), training.normalize, of_task, training.scale)
+    kind = "examples" if of_task.described() else "images"
     test = {
-        "test_accuracy": accuracy,
-        "test_loss": loss,
-        "test_images": len(plan.data.test),
-        "training_images": len(plan.data.train),
+        **{f"test_{name}": value for name, value in found.metrics.items() if math.isfinite(value)},
+        "test_loss": found.loss,
+        f"test_{kind}": len(plan.data.held_out),
+        f"training_{kind}": len(plan.data.train),
         "epochs": training.epochs,
         "config": plan.best["config"],
         "history": training.history,
         **provenance(),
     }
-    configuration = folder.run["configuration"]
-    model = {
-        "configuration": {k: configuration[k] for k in ("study", "data", "model")},
-        "config": plan.best["config"],
-        "shape": list(plan.data.train.shape),
-        "classes": plan.data.classes,
-        "class_names": list(plan.data.class_names),
-        "tokens": are_tokens(plan.data.train.pixels),
-        "training": {k: state[k] for k in ("model", "epochs", "mean", "deviation")},
-    }
-    write_model(folder.path / "model.pt", model)
+    write_model(folder.path / "model.pt", _model(plan, folder, state))
     write_json(folder.path / "test.json", test)
     return test
 
 
+def _model(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
+    """Returns what model.pt holds."""
+    configuration, data, task = folder.run["configuration"], plan.data, plan.study.of_task
+    kept = ("model", "epochs", "mean", "deviation", *(("target_mean", "target_deviation") if task.standardize else ()))
+    more: Json = {} if data.vocabulary is None else {"vocabulary": data.vocabulary}
+    if task.described():
+        more["task"] = {"name": task.name, **told_by(data)}
+    return {
+        "configuration": {k: configuration[k] for k in ("study", "data", "model")},
+        "config": plan.best["config"],
+        "shape": list(source_of_all(data, plan.best["config"]).shape),
+        "classes": outputs_for(task, data),
+        "class_names": list(getattr(data, "class_names", ())),
+        "tokens": data.vocabulary is not None,
+        "training": {k: state[k] for k in kept},
+        **more,
+    }
+
+
+def source_of_all(data: AnyData, config: Json) -> Source:
+    """Returns all that is not for the test, to train on."""
+    everything = torch.arange(len(data.train)), torch.arange(0)
+    return source_of(data.train, everything, window=config.get(WINDOW))
+
+
 def _on_all(plan: RefitPlan) -> SupervisedTraining:
-    everything, nothing = torch.arange(len(plan.data.train)), torch.arange(0)
     return SupervisedTraining(
         plan.study.model,
         plan.best["config"],
-        plan.data.train,
-        (everything, nothing),
-        classes=plan.data.classes,
+        source_of_all(plan.data, plan.best["config"]),
+        outputs=outputs_for(plan.study.of_task, plan.data),
         horizon=plan.tuning.max_epochs,
         seed=plan.tuning.seed,
+        task=plan.study.of_task,
         normalize=plan.study.normalize,
+        vocabulary=plan.data.vocabulary,
     )
 
 

@@ -7,22 +7,12 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from tautune.runners.trial_callback import TrialCallback, _current
+from tautune.runners.trials import scores_in
 from tautune.trainables.loop.trial import REPEATED
 
 Json = dict[str, Any]
-SCALARS = (
-    "training_loss",
-    "training_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "validation_accuracy_deviation",
-    "learning_rate",
-    "epoch_seconds",
-    "examples_per_second",
-    "diverged",
-)
-BEST = ("validation_accuracy", "validation_loss", "training_loss", "epochs")
-"""The columns of a trial's row, at its best epoch, that HParams shows of a classifier."""
+OF_TRAINING = ("learning_rate", "epoch_seconds", "examples_per_second", "diverged")
+"""What is shown of an epoch of the built-in loop beside its scores."""
 
 
 class TensorBoardLog(LoggerCallback):
@@ -36,7 +26,8 @@ class TensorBoardLog(LoggerCallback):
         """Args: table: the callback that comes before this one and has taken in the same results."""
         self.table = table
         goal = table.trials.goal
-        self.best = (goal.metric, "epochs") if goal.is_of_a_loop else BEST
+        own = () if goal.is_of_a_loop else (*goal.ties, "training_loss")
+        self.best = (goal.metric, *own, "epochs")
         self.writers: dict[str, SummaryWriter] = {}
         self.endings: dict[str, Any] = {}
 
@@ -64,10 +55,9 @@ class TensorBoardLog(LoggerCallback):
             return
         self.log_trial_start(trial)
         writer = self.writers[trial.trial_id]
-        if self.table.trials.goal.is_of_a_loop:
-            shown = result["scores"] | {"diverged": result["diverged"]}
-        else:
-            shown = {name: result[name] for name in SCALARS}
+        goal = self.table.trials.goal
+        beside = ("diverged",) if goal.is_of_a_loop else OF_TRAINING
+        shown = scores_in(result, goal) | {name: result[name] for name in beside}
         for name, value in shown.items():
             writer.add_scalar(name, value, result["epochs"])
         self._write_best(trial)

@@ -63,12 +63,13 @@ def read_rows(folder: Folder, goal: Goal = ACCURACY) -> list[Json]:
 
 
 def _row(line: bytes, goal: Goal) -> Json:
-    if goal.scores:
+    if goal == ACCURACY:
         return cast("Json", decode(line, Row))
     row = cast("Json", decode(line, LoopRow))
     shaped({name: value for name, value in row.items() if name not in COLUMNS}, dict[str, float])
-    if goal.metric not in row:
-        raise Misshapen(f"it has no {goal.metric}")
+    for needed in (goal.metric, *goal.ties):
+        if needed not in row:
+            raise Misshapen(f"it has no {needed}")
     return row
 
 

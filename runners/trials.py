@@ -151,7 +151,7 @@ class Trials:
 
 def scores_in(result: Json, goal: Goal) -> Json:
     """Returns how good a trial is at an epoch, by what it reported."""
-    return dict(result["scores"]) if goal.scores is None else {name: result[name] for name in goal.scores}
+    return dict(result["scores"]) if "scores" in result else {name: result[name] for name in goal.scores or ()}
 
 
 def score_columns(rows: Iterable[Json], goal: Goal) -> list[str]:

@@ -12,6 +12,7 @@ from tautune.search_spaces.names import check_name
 from tautune.trainables.supervised.hyperparameters import (
     NETWORKS,
     TRAINING_NAMES,
+    WINDOW,
     check_network_values,
     check_training_value,
     per_layer,
@@ -180,4 +181,4 @@ def check_hyperparameters(own: tuple[str, ...], names: Mapping[str, Any]) -> Non
     """Raises ValueError for names that are neither the training's nor among the model's `own`."""
     if "**" not in own:
         for name in names:
-            check_name("hyperparameter", per_layer(name, own)[0], (*TRAINING_NAMES, *own))
+            check_name("hyperparameter", per_layer(name, own)[0], (*TRAINING_NAMES, WINDOW, *own))

@@ -1,4 +1,4 @@
-"""A tuning study: a classifier, and the space in which its hyperparameters are searched."""
+"""A tuning study: a network with its data and task, and the space in which its hyperparameters are searched."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from tautune.search_spaces.catalogue import check_hyperparameters
 from tautune.search_spaces.defaults import check_defaults, check_points
 from tautune.search_spaces.names import check_name, check_study_name
 from tautune.search_spaces.space import Space, active, check_space, domain_of, ends
-from tautune.trainables.goal import ACCURACY, Goal
+from tautune.trainables.goal import Goal
 from tautune.trainables.supervised.data_files import DATA_NAMES
 from tautune.trainables.supervised.hyperparameters import (
     NETWORKS,
@@ -20,15 +20,16 @@ from tautune.trainables.supervised.hyperparameters import (
     names_of,
     per_layer,
 )
+from tautune.trainables.supervised.tasks import TASKS, Task
 
 if TYPE_CHECKING:
-    from tautune.trainables.supervised.datasets import ImageData
+    from tautune.search_spaces.task_data import AnyData
     from tautune.trainables.supervised.models import Model
 
 
 @dataclass(frozen=True, kw_only=True)
 class TuningStudy:
-    """A classifier to tune: which hyperparameters, within which bounds, and how long by default.
+    """A network to tune: which hyperparameters, within which bounds, and how long by default.
 
     Raises:
         ValueError: data or model are unknown, neither the training nor the model has such a hyperparameter, or it
@@ -37,12 +38,16 @@ class TuningStudy:
 
     name: str
     description: str
-    data: "str | Callable[[], ImageData]"
-    """cifar10, digits, fashion_mnist or mnist, or a function that returns the data."""
+    data: "str | Callable[[], AnyData]"
+    """cifar10, digits, fashion_mnist or mnist, or a function that returns an ImageData, a Data, a Series or a Text."""
     model: "str | Model"
-    """mlp, cnn, vgg11 or resnet, or a function (shape, classes, **hyperparameters) → network."""
+    """A name (mlp, cnn …), or a function (shape, outputs, **hyperparameters) → network: `shape` is that of one input,
+    `outputs` the number of classes, of numbers in a target, of numbers in a forecast or of tokens. A parameter
+    `vocabulary` of the function is told how many token ids there are."""
     space: Space
     """Hyperparameter → a Ray Tune domain (`tune.loguniform`, `tune.randint`, `tune.choice` …), a `When` or a value."""
+    task: str | Task = "classification"
+    """classification, regression, forecasting or language, or a Task of your own."""
     search: str = "hyperopt"
     """The search that is used unless the command names another."""
     scheduler: str = "asha"
@@ -56,7 +61,8 @@ class TuningStudy:
     examples: int | None = None
     """Training examples at most, a fixed stratified part; without it, all that are not held out."""
     normalize: bool = True
-    """Whether inputs are brought to mean 0 and standard deviation 1; integers other than bytes never are."""
+    """Whether inputs are brought to mean 0 and standard deviation 1; integers other than bytes never are, nor is what
+    a Dataset or an iterable reads."""
     points_to_evaluate: tuple[dict[str, Any], ...] | list[dict[str, Any]] = ()
     """Configurations to try first, or parts of some: what is missing is drawn at random."""
     source: Path | None = None
@@ -78,6 +84,12 @@ class TuningStudy:
                     check_network_values(**{per_layer(name, own)[0]: value})
 
     def _check_kinds(self) -> None:
+        if isinstance(self.task, str):
+            check_name("task", self.task, tuple(TASKS))
+        elif not isinstance(self.task, Task):
+            raise ValueError(f"task must be a tautune.Task, or one of {', '.join(TASKS)}, not {_kind(self.task)}")
+        elif self.task.name == "classification" and self.task is not TASKS["classification"]:
+            raise ValueError("task must not be called classification, as the built-in one is; give it another name")
         if isinstance(self.data, str):
             check_name("data", self.data, DATA_NAMES)
         elif not callable(self.data):
@@ -86,7 +98,7 @@ class TuningStudy:
             check_name("model", self.model, NETWORKS)
         elif not callable(self.model) or hasattr(self.model, "parameters") and not isinstance(self.model, type):
             raise ValueError(
-                "model must be a function (shape, classes, **hyperparameters) that returns a network, or a name, "
+                "model must be a function (shape, outputs, **hyperparameters) that returns a network, or a name, "
                 f"not {_kind(self.model)}"
             )
         if not isinstance(self.space, dict):
@@ -98,9 +110,14 @@ class TuningStudy:
             raise ValueError(f"validation_share must be in (0, 1), not {self.validation_share!r}")
 
     @property
+    def of_task(self) -> Task:
+        """Returns its task."""
+        return TASKS[self.task] if isinstance(self.task, str) else self.task
+
+    @property
     def goal(self) -> Goal:
         """Returns what its trials are compared by."""
-        return ACCURACY
+        return self.of_task.goal
 
     def described(self) -> dict[str, Any]:
         """Returns what two runs of the same study must have in common beside the space, as plain JSON."""
@@ -109,6 +126,7 @@ class TuningStudy:
             "model": self.model if isinstance(self.model, str) else "the study's own",
             "validation_share": self.validation_share,
             "normalize": self.normalize,
+            **self.of_task.described(),
         }
 
     def hyperparameters(self, config: dict[str, Any]) -> dict[str, Any]:

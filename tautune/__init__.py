@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from tautune.records.errors import InputError as InputError
     from tautune.records.errors import Interrupted as Interrupted
     from tautune.records.errors import RunFailed as RunFailed
+    from tautune.search_spaces.data import Data as Data
     from tautune.search_spaces.loop_study import LoopStudy as LoopStudy
+    from tautune.search_spaces.sequences import Series as Series
+    from tautune.search_spaces.sequences import Text as Text
     from tautune.search_spaces.space import When as When
     from tautune.search_spaces.stability_study import StabilityStudy as StabilityStudy
     from tautune.search_spaces.tuning_study import TuningStudy as TuningStudy
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from tautune.trainables.delay.weight_stashing import WeightStashing as WeightStashing
     from tautune.trainables.supervised.datasets import ImageData as ImageData
     from tautune.trainables.supervised.datasets import Images as Images
+    from tautune.trainables.supervised.tasks import Task as Task
     from tautune.trainables.theory.stability import max_stable_learning_rate as max_stable_learning_rate
     from tautune.trainables.theory.stability import threshold as threshold
     from tautune.trainables.theory.stability import transfer_learning_rate as transfer_learning_rate
@@ -52,9 +56,13 @@ _MODULES = {
     "When": "search_spaces.space",
     "StabilityStudy": "search_spaces.stability_study",
     "TuningStudy": "search_spaces.tuning_study",
+    "Data": "search_spaces.data",
     "ImageData": "trainables.supervised.datasets",
     "Images": "trainables.supervised.datasets",
     "pipeline_delays": "trainables.delay.pipeline",
+    "Series": "search_spaces.sequences",
+    "Text": "search_spaces.sequences",
+    "Task": "trainables.supervised.tasks",
     "GradientQueue": "trainables.delay.queue",
     "DelayAdaptive": "trainables.delay.remedies.delay_adaptive",
     "DelayCompensation": "trainables.delay.remedies.delay_compensation",

@@ -16,6 +16,7 @@ from tautune.trainables.goal import goal_in
 
 if TYPE_CHECKING:
     from tautune.runners.prediction import Prediction
+    from tautune.runners.tables import Table
     from tautune.runners.tuning import Plan
     from tautune.search_spaces.loop_study import LoopStudy
     from tautune.search_spaces.tuning_study import TuningStudy
@@ -99,16 +100,16 @@ def refit(
     trust: bool = False,
     progress: bool | TuningListener = False,
 ) -> dict[str, Any]:
-    """Trains the best configuration on all training images and evaluates it once on the test images.
+    """Trains the best configuration on all that is not for the test, and evaluates it once on the test examples.
 
     Args:
-        again: whether to refit even if the test images have been used before.
+        again: whether to refit even if the test examples have been used before.
         data_dir: folder in which data sets are looked for first.
         study, trust: as in `resume`.
 
     Returns:
-        The content of test.json: `test_accuracy`, `test_loss` and so on. The model is in model.pt, next to it.
-        Of a loop, they are the numbers that the study's own `refit` returns.
+        The content of test.json: `test_loss` and the task's metrics, such as `test_accuracy` or `test_rmse`. The model
+        is in model.pt, next to it. Of a loop, they are the numbers that the study's own `refit` returns.
 
     Raises:
         ValueError, RuntimeError: as in `tune`.
@@ -138,18 +139,37 @@ def _refit_loop(held: TuningFolder, study: "TuningStudy | LoopStudy | None") -> 
         return refit_loop(tuning, held)
 
 
-def predict(path: Place, images: list[Path], *, study: "TuningStudy | str | Path | None" = None) -> "list[Prediction]":
-    """Returns the class of each image, predicted by the refitted model of a tuning with its normalization.
+def predict(
+    path: Place,
+    files: list[Path] | None = None,
+    *,
+    text: str | None = None,
+    length: int = 200,
+    seed: int = 0,
+    temperature: float = 1.0,
+    study: "TuningStudy | str | Path | None" = None,
+) -> "list[Prediction] | Table | str":
+    """Returns what the refitted model of a tuning says, with its normalization.
 
     Args:
-        images: image files, or .npy arrays of the model's input shape.
+        files: of a classification, images, or .npy arrays of the model's input shape, or one CSV with a row for each
+            input; of a regression, one CSV, or a .npy array (rows, *shape); of a forecast, the series until now; of a
+            language model, a text that it continues.
+        text: the text itself.
+        length: number of tokens that a language model writes.
+        seed: seed of the draws of these tokens.
+        temperature: number by which logits are divided before a token is drawn; 0 takes the most probable one.
         study: the study that was tuned, or its file, unless it is a built-in one: no code that the folder names runs.
 
+    Returns:
+        A prediction for each image; the `columns` and `rows` of a table; or the text that follows.
+
     Raises:
-        InputError: there is no model or no such image, or the model's outputs are not finite.
+        InputError: there is no model or no such file, a file is not what the task takes, or the model's outputs are
+            not finite.
     """
     folder = folder_at(str(path))
-    tuning_checks.check_prediction(folder, images)
+    tuning_checks.check_prediction(folder, files or [])
     if isinstance(study, str | Path):
         from tautune import search_spaces
         from tautune.search_spaces.tuning_study import TuningStudy
@@ -157,6 +177,7 @@ def predict(path: Place, images: list[Path], *, study: "TuningStudy | str | Path
         with user_input():
             found = search_spaces.find_tuning(str(study))
         study = found if isinstance(found, TuningStudy) else None
-    from tautune.runners.prediction import predict as run_predict
+    from tautune.runners.predicting import Continuation, predict_by_task
 
-    return run_predict(folder, images, model=study.model if study else None)
+    continuation = Continuation(text=text, length=length, seed=seed, temperature=temperature)
+    return predict_by_task(folder, files or [], continuation, study)

@@ -1,5 +1,6 @@
 """What the trials of a study are compared by."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,8 +41,23 @@ class Goal:
         return (-value if self.mode == "max" else value, *(row[name] for name in self.ties), row["epochs"])
 
 
+def task_goal(metric: str, mode: Mode, measured: Iterable[str]) -> Goal:
+    """Returns the goal of a task that is compared by one of what is measured, `loss` among it."""
+    name = f"validation_{metric}"
+    others = [f"validation_{other}" for other in measured if other not in (metric, "loss")]
+    losses = [loss for loss in ("validation_loss", "training_loss") if loss != name]
+    return Goal(
+        metric=name,
+        mode=mode,
+        ties=() if metric == "loss" else ("validation_loss",),
+        scores=(name, f"{name}_deviation", *others, *losses),
+    )
+
+
 def goal_in(configuration: dict[str, Any]) -> Goal:
     """Returns the goal of the tuning that has this configuration in its run.json."""
+    if task := configuration.get("task"):
+        return task_goal(task["metric"], task["mode"], task["metrics"])
     if "metric" in configuration:
         return Goal(configuration["metric"], configuration["mode"], unit="reports")
     return ACCURACY

@@ -14,7 +14,6 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tautune._tuned import extend
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.journal import FILE
-from tautune.runners.tensorboard_log import BEST
 from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_job import make_tuning
 from tautune.search_spaces import digits_mlp
@@ -88,7 +87,8 @@ def test_tensorboard_has_every_trial_whole_though_most_were_stopped(tmp_path: Pa
         accuracies = events.Scalars("validation_accuracy")
         assert [event.step for event in accuracies] == list(range(1, int(row["epochs_trained"]) + 1))
         assert max(event.value for event in accuracies) == pytest.approx(float(row["validation_accuracy"]))
-        for name in BEST:  # of which HParams shows the last
+        best = ("validation_accuracy", "validation_loss", "training_loss", "epochs")
+        for name in best:  # of which HParams shows the last
             assert events.Scalars(f"best/{name}")[-1].value == pytest.approx(float(row[name]))
         assert len(events.Scalars("learning_rate")) == len(accuracies)
         content = events.summary_metadata
@@ -97,7 +97,7 @@ def test_tensorboard_has_every_trial_whole_though_most_were_stopped(tmp_path: Pa
         assert hyperparameters["learning_rate"].number_value == pytest.approx(float(row["config/learning_rate"]))
         assert hyperparameters["optimizer"].string_value == "nesterov"
         shown = HParamsPluginData.FromString(content["_hparams_/experiment"].plugin_data.content).experiment
-        assert {metric.name.tag for metric in shown.metric_infos} == {*(f"best/{name}" for name in BEST), "diverged"}
+        assert {metric.name.tag for metric in shown.metric_infos} == {*(f"best/{name}" for name in best), "diverged"}
         assert "_hparams_/session_end_info" in content
 
 

@@ -14,6 +14,7 @@ from tautune.trainables.supervised import datasets
 from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.hyperparameters import TrainingConfig
 from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.sources import Pass, source_of
 from tautune.trainables.supervised.training import OPTIMIZERS, make_optimizer, train_epoch
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.theory.stability import LARGEST_RATE
@@ -75,6 +76,11 @@ def test_a_grids_loss_that_jumps_after_ten_thousand_quiet_steps() -> None:
         assert math.isfinite(outcome.loss)
 
 
+def pass_over(data: Images, number: int, config: TrainingConfig) -> Pass:
+    source = source_of(data, (torch.arange(number), torch.arange(0)))
+    return source.training_pass(config.batch_size, torch.Generator().manual_seed(0), epoch=0, drop_single=False)
+
+
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_epoch_at_extreme_rates(name: str, rate: float) -> None:
@@ -84,8 +90,7 @@ def test_an_epoch_at_extreme_rates(name: str, rate: float) -> None:
     epoch = train_epoch(
         model,
         make_optimizer(model.parameters(), config),
-        data,
-        torch.arange(200),
+        pass_over(data, 200, config),
         Normalization.of(data.pixels),
         config,
         generator=torch.Generator().manual_seed(0),
@@ -109,8 +114,7 @@ def test_an_epoch_whose_loss_jumps_late_says_when(precision: str) -> None:
     epoch = train_epoch(
         model,
         make_optimizer(model.parameters(), config),
-        data,
-        torch.arange(len(pixels)),
+        pass_over(data, len(pixels), config),
         Normalization.of(data.pixels[order[:100]]),
         config,
         generator=torch.Generator().manual_seed(0),

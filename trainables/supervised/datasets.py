@@ -3,6 +3,7 @@
 Shapes: N examples of any shape; for images C channels, H × W pixels. Pixels stay bytes until a batch of them is used.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tautune.trainables.supervised.data_files import (
     mnist_arrays,
     search_folders,
 )
+from tautune.trainables.supervised.normalization import Normalization, are_tokens
 from tautune.trainables.supervised.splits import splits
 
 
@@ -64,6 +66,19 @@ class Images:
         """Returns the same examples on another device."""
         return Images(self.pixels.to(device), self.targets.to(device))
 
+    def parts(self, batches: Iterable[Tensor]) -> "Iterator[Images]":
+        """Yields the examples of each batch of numbers."""
+        return (self[batch.to(self.targets.device)] for batch in batches)
+
+    def normalization(self, numbers: Tensor, *, wanted: bool) -> Normalization:
+        """Returns that of the inputs, by the numbered examples."""
+        return Normalization.of(self.pixels[numbers.to(self.pixels.device)], wanted=wanted)
+
+    def scale(self, numbers: Tensor) -> Normalization:
+        """Returns that of the targets, by the numbered examples; each number of a target has its own."""
+        targets = self.targets[numbers.to(self.targets.device)]
+        return Normalization.of(targets.unsqueeze(1) if targets.ndim == 1 else targets)
+
 
 @dataclass(frozen=True)
 class ImageData:
@@ -102,6 +117,21 @@ class ImageData:
     def classes(self) -> int:
         """Returns how many classes there are."""
         return int(self.train.targets.max()) + 1
+
+    @property
+    def held_out(self) -> Images:
+        """Returns the examples of the test."""
+        return self.test
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Returns how many token ids there are, or None for inputs that are no tokens."""
+        return vocabulary_of(self.train, self.test)
+
+
+def vocabulary_of(*parts: Images) -> int | None:
+    """Returns how many token ids there are in some inputs, or None if they are no tokens."""
+    return max(int(part.pixels.max()) for part in parts) + 1 if are_tokens(parts[0].pixels) else None
 
 
 def load(name: str, data_dir: Path | None = None) -> ImageData:

@@ -30,6 +30,8 @@ NETWORKS: dict[str, tuple[str, ...]] = {
     "causal_transformer": ("layers", "width", "heads", "dropout"),
 }
 """The built-in networks, each with its own hyperparameters."""
+WINDOW = "window"
+"""The hyperparameter of a sequence: how many steps of it the model sees, which its `shape` tells it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +129,7 @@ _NETWORK_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "width": (_is_width, "an integer of at least 1"),
     "heads": (_is_width, "an integer of at least 1"),
     "vocabulary": (_is_width, "an integer of at least 1"),
+    WINDOW: (_is_width, "an integer of at least 1"),
 }
 
 

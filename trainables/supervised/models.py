@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tautune.trainables.supervised.hyperparameters import check_network_values, gathered, names_of
+from tautune.trainables.supervised.hyperparameters import WINDOW, check_network_values, gathered, names_of
 from tautune.trainables.supervised.sequence_models import causal_transformer, lstm, transformer
 
 Shape = tuple[int, ...]
@@ -163,13 +163,26 @@ MODELS: dict[str, Model] = {
 }
 
 
-def build(model: str | Model, shape: Shape, classes: int, hyperparameters: dict[str, Any]) -> nn.Module:
+def build(
+    model: str | Model,
+    shape: Shape,
+    outputs: int,
+    hyperparameters: dict[str, Any],
+    *,
+    vocabulary: int | None = None,
+) -> nn.Module:
     """Builds the network of that name, or the one that a user's function returns.
 
-    The hyperparameters units_1, units_2 … are the entries of one, units, which has a value for each layer.
+    The hyperparameters units_1, units_2 … are the entries of one, units, which has a value for each layer. A function
+    that has a parameter `vocabulary` is told how many token ids there are, where it is not among the hyperparameters.
 
     Raises:
         ValueError: a built-in network cannot have these hyperparameters.
     """
     function = MODELS[model] if isinstance(model, str) else model
-    return function(shape, classes, **gathered(hyperparameters, names_of(function)))
+    names = names_of(function)
+    if vocabulary is not None and "vocabulary" in names:
+        hyperparameters = {"vocabulary": vocabulary} | hyperparameters
+    if not {WINDOW, "**"} & set(names):
+        hyperparameters = {name: value for name, value in hyperparameters.items() if name != WINDOW}
+    return function(shape, outputs, **gathered(hyperparameters, names))

@@ -1,7 +1,7 @@
 """Inputs brought to mean 0 and standard deviation 1, by the training images alone."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,6 +26,13 @@ class Normalization:
     """float32 [C], of pixels as bytes; empty where inputs are left alone."""
     deviation: Tensor
     """float32 [C]; 1 where a channel is constant; empty as the mean is."""
+    last: bool = False
+    """Whether the channels are the last dimension, as in a series [n, steps, C]."""
+
+    @classmethod
+    def none(cls) -> "Normalization":
+        """Returns the one that leaves everything alone, but makes amounts float32."""
+        return cls(torch.empty(0), torch.empty(0))
 
     @classmethod
     def of(cls, pixels: Tensor, *, wanted: bool = True) -> "Normalization":
@@ -34,7 +41,7 @@ class Normalization:
         Bytes are summed as integers, so that neither their number nor their order rounds anything.
         """
         if are_tokens(pixels) or not wanted:
-            return cls(torch.empty(0), torch.empty(0))
+            return cls.none()
         if pixels.dtype == torch.uint8:
             sums = torch.zeros(2, pixels.shape[1], dtype=torch.int64, device=pixels.device)
             for some in pixels.split(CHUNK):
@@ -53,9 +60,21 @@ class Normalization:
         """Returns float32 [n, C, …] for pixels [n, C, …]; tokens as they are where they were so in training."""
         if not self.mean.numel():
             return pixels if are_tokens(pixels) else pixels.float()
-        shape = (1, -1) + (1,) * (pixels.ndim - 2)
+        shape = self._shape(pixels)
         return (pixels.float() - self.mean.view(shape)) / self.deviation.view(shape)
+
+    def undone(self, values: Tensor) -> Tensor:
+        """Returns x for (x - mean) / standard deviation."""
+        if not self.mean.numel():
+            return values
+        shape = self._shape(values)
+        return values * self.deviation.view(shape) + self.mean.view(shape)
+
+    def _shape(self, values: Tensor) -> tuple[int, ...]:
+        """Returns the shape in which the channels' numbers meet the values; those of one dimension have one channel."""
+        channels = values.ndim - 1 if self.last else min(1, values.ndim - 1)
+        return tuple(-1 if dimension == channels else 1 for dimension in range(values.ndim))
 
     def to(self, device: torch.device | str) -> "Normalization":
         """Returns the same normalization on another device."""
-        return Normalization(self.mean.to(device), self.deviation.to(device))
+        return replace(self, mean=self.mean.to(device), deviation=self.deviation.to(device))

@@ -1,4 +1,4 @@
-"""A classifier in training, which tuning and refitting share; it works without Ray."""
+"""A network in training, which tuning and refitting share; it works without Ray."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,15 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.hyperparameters import MUTABLE, TRAINING_NAMES, TrainingConfig, model_part
 from tautune.trainables.supervised.models import Model, build
 from tautune.trainables.supervised.normalization import Normalization
-from tautune.trainables.supervised.splits import Split
+from tautune.trainables.supervised.sources import Source
+from tautune.trainables.supervised.tasks import CLASSIFICATION, Task
 from tautune.trainables.supervised.training import (
     Epoch,
+    Evaluation,
     evaluate,
     make_optimizer,
+    normalizes_batches,
     train_epoch,
 )
 
@@ -22,38 +24,42 @@ Config = dict[str, Any]
 
 
 class SupervisedTraining:
-    """A model, its optimizer behind a gradient queue, and the normalization by the training images.
+    """A model, its optimizer behind a gradient queue, and the normalization by the training examples.
 
     Args:
         model: a name of `tautune.trainables.supervised.models.MODELS`, or a function like those.
         config: the hyperparameters of training and of the model together.
-        images: all images, on the device to train on.
-        split: numbers the images to train on, and those that validate.
-        classes: how many classes there are.
+        source: the batches to train on, and those that validate.
+        outputs: how many outputs the model has: classes, for one.
         horizon: epochs of the whole training, over which the learning-rate schedule goes.
-        seed: of the initial weights, of dropout and of the order of the images.
+        seed: of the initial weights, of dropout and of the order of the examples.
+        device: where to train.
+        task: what the model is trained for.
         normalize: whether inputs are normalized; tokens never are.
+        vocabulary: how many token ids there are, which a model's function is told that asks for it.
     """
 
     def __init__(
         self,
         model: str | Model,
         config: Config,
-        images: Images,
-        split: Split,
+        source: Source,
         *,
-        classes: int,
+        outputs: int,
         horizon: int,
         seed: int,
+        device: torch.device | str = "cpu",
+        task: Task = CLASSIFICATION,
         normalize: bool = True,
+        vocabulary: int | None = None,
     ) -> None:
         torch.manual_seed(seed)
-        device = images.targets.device
+        self.device = torch.device(device)
         self.config = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
-        self.images, (self.indices, validation) = images, split
-        self.validation = images[validation.to(device)]
-        self.normalize = Normalization.of(images.pixels[self.indices.to(device)], wanted=normalize).to(device)
-        self.model = build(model, images.shape, classes, model_part(config)).to(device)
+        self.source, self.task = source, task
+        self.normalize = source.normalization(wanted=normalize).to(device)
+        self.scale = (source.scale() if task.standardize else Normalization.none()).to(device)
+        self.model = build(model, source.shape, outputs, model_part(config), vocabulary=vocabulary).to(device)
         self.order = torch.Generator().manual_seed(seed)
         self.optimizer = make_optimizer(self.model.parameters(), self.config)
         self.horizon = min(horizon, self.config.epochs or horizon)
@@ -66,16 +72,21 @@ class SupervisedTraining:
         now = {name: getattr(self.config, name) for name in MUTABLE}
         if not self.history or any(self.history[-1][name] != now[name] for name in MUTABLE):
             self.history.append({"epoch": self.epochs} | now)
+        self.model.train()
+        batches = self.source.training_pass(
+            self.config.batch_size, self.order, epoch=self.epochs, drop_single=normalizes_batches(self.model)
+        )
         epoch = train_epoch(
             self.model,
             self.optimizer,
-            self.images,
-            self.indices,
+            batches,
             self.normalize,
             self.config,
             generator=self.order,
             done=self.epochs / self.horizon,
             share=1 / self.horizon,
+            task=self.task,
+            scale=self.scale,
         )
         self.epochs += 1
         self.steps += epoch.steps
@@ -88,23 +99,30 @@ class SupervisedTraining:
         for group, settings in zip(self.optimizer.param_groups, fresh.param_groups, strict=True):
             group.update({name: value for name, value in settings.items() if name != "params"})
 
-    def validate(self) -> tuple[float, float]:
-        """Returns (mean loss, accuracy) of the validation images."""
-        return evaluate(self.model, self.validation, self.normalize)
+    def validate(self) -> Evaluation:
+        """Returns how good the model is on the validation examples."""
+        return evaluate(self.model, self.source.validation(), self.normalize, self.task, self.scale)
+
+    @property
+    def worst(self) -> float:
+        """Returns the task's metric of a training that diverged, in the targets' unit."""
+        unit = float(self.scale.deviation.mean()) if self.scale.deviation.numel() else 1.0
+        return self.task.worst * unit
 
     def state_dict(self) -> dict[str, Any]:
         """Returns all that a training needs to continue bit for bit, the state of torch's generators included."""
-        device = self.normalize.mean.device
+        target = {"target_mean": self.scale.mean, "target_deviation": self.scale.deviation}
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "order": self.order.get_state(),
-            "dropout": _generators(device),
+            "dropout": _generators(self.device),
             "epochs": self.epochs,
             "steps": self.steps,
             "history": self.history,
             "mean": self.normalize.mean,
             "deviation": self.normalize.deviation,
+            **(target if self.task.standardize else {}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -119,12 +137,14 @@ class SupervisedTraining:
             group.update(settings)
         self.order.set_state(state["order"].cpu())
         torch.set_rng_state(state["dropout"][0].cpu())
-        device = self.normalize.mean.device
-        if device.type == "cuda" and len(state["dropout"]) > 1:
-            torch.cuda.set_rng_state(state["dropout"][1].cpu(), device)
+        if self.device.type == "cuda" and len(state["dropout"]) > 1:
+            torch.cuda.set_rng_state(state["dropout"][1].cpu(), self.device)
         self.epochs, self.steps = state["epochs"], state["steps"]
         self.history = [dict(entry) for entry in state["history"]]
-        self.normalize = Normalization(state["mean"], state["deviation"]).to(device)
+        self.normalize = replace(self.normalize, mean=state["mean"], deviation=state["deviation"]).to(self.device)
+        if "target_mean" in state:
+            scale = replace(self.scale, mean=state["target_mean"], deviation=state["target_deviation"])
+            self.scale = scale.to(self.device)
 
 
 def _generators(device: torch.device) -> list[Tensor]:

@@ -1,16 +1,15 @@
-"""Training a classifier: the optimizers by name, one epoch, and the evaluation.
+"""Training a network: the optimizers by name, one epoch, and the evaluation.
 
 Batch, on-line and mini-batch training are one loop with different batch sizes.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from tautune.trainables.delay import GradientQueue, ShiftedMomentumSGD
@@ -19,6 +18,8 @@ from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.hyperparameters import TrainingConfig
 from tautune.trainables.supervised.normalization import Normalization
 from tautune.trainables.supervised.schedules import factor
+from tautune.trainables.supervised.sources import Pass
+from tautune.trainables.supervised.tasks import CLASSIFICATION, Task
 
 DIVERGED_LOSS = 1e6
 """Loss above which a training has diverged, as it has where the loss is not a number."""
@@ -52,70 +53,85 @@ class Epoch:
     """The outcome of one pass over the training images."""
 
     loss: float
-    """Mean over the images up to a divergence, without the penalties."""
+    """Mean over the examples up to a divergence, without the penalties."""
     accuracy: float
-    """Share of the same images whose class was right, as the model was when it saw them."""
+    """Share of the same examples whose class was right, as the model was when it saw them; 0 where none can be."""
     steps: int
     """Steps with a finite loss."""
     diverged: bool
     """Whether the loss of the step after these was above `DIVERGED_LOSS` or not a number."""
     learning_rate: float
     """Learning rate of the last step."""
+    examples: int
+    """Examples that were seen, those of the step that diverged included."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a model is."""
+
+    loss: float
+    """Mean over the examples; may be inf."""
+    metrics: dict[str, float]
+    """The task's metrics, which may be infinite or not a number."""
 
 
 def train_epoch(
     model: nn.Module,
     optimizer: GradientQueue,
-    images: Images,
-    indices: Tensor,
+    examples: Pass,
     normalize: Normalization,
     config: TrainingConfig,
     *,
     generator: torch.Generator,
     done: float,
     share: float,
+    task: Task = CLASSIFICATION,
+    scale: Normalization | None = None,
 ) -> Epoch:
-    """Trains on images[indices] once, in a new order, and ends early if the loss diverges.
+    """Trains on the batches of one pass, and ends early if the loss diverges.
 
     Args:
         model: the network, which is trained in place.
         optimizer: its optimizer, behind a gradient queue.
-        images: the images that `indices` [n] number; they stay on their device.
-        indices: the images to train on.
-        normalize: what is done to them before the network sees them.
+        examples: the batches; where their number is not known, the learning rate changes only between two passes.
+        normalize: what is done to inputs before the network sees them.
         config: the hyperparameters of training.
-        generator: draws the order of the images and their changes.
+        generator: draws the changes of images.
         done: share of the whole training that is done before this epoch.
         share: share of the whole training that this epoch is.
+        task: has the loss.
+        scale: what is done to targets.
     """
     model.train()
     weights = penalized(model)
-    batches = indices[torch.randperm(len(indices), generator=generator)].split(config.batch_size)
-    if len(batches) > 1 and len(batches[-1]) == 1 < config.batch_size and _normalizes_batches(model):
-        batches = batches[:-1]
-    losses: list[Tensor] = []
-    right: list[Tensor] = []
+    scaled = scale or Normalization.none()
+    losses, right, sizes = list[Tensor](), list[Tensor](), list[int]()
     rate = config.learning_rate
-    for step, batch in enumerate(batches):
-        now = done + share * step / len(batches)
-        rate = config.learning_rate * factor(config.schedule, now, warmup=config.warmup, step=share / len(batches))
+    for step, part in enumerate(examples.batches):
+        now = done + share * step / (examples.number or math.inf)
+        one = share / (examples.number or 1)
+        rate = config.learning_rate * factor(config.schedule, now, warmup=config.warmup, step=one)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        part = images[batch.to(images.targets.device)]
         optimizer.zero_grad()
         with torch.autocast(part.pixels.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
             outputs = model(normalize(_augment(part.pixels, config, generator)))
-        error = cross_entropy(outputs.float(), part.targets)
+        error = task.loss(task.shaped(outputs.float(), part.targets), scaled(part.targets))
         (error + _penalty(weights, config)).backward()
         optimizer.step()
         losses.append(error.detach())
-        right.append((outputs.argmax(dim=1) == part.targets).sum())
+        sizes.append(len(part))
+        if task.hits:
+            right.append(task.hits(outputs, part.targets))
         if (step + 1) % CHECK_EVERY == 0 and _first_diverged(losses[-CHECK_EVERY:]) is not None:
             break
-    return _conclude(losses, right, [len(batch) for batch in batches], rate)
+    if not losses:
+        raise ValueError("every batch has one example, which batch normalization cannot take")
+    return _conclude(losses, right, sizes, rate)
 
 
-def _normalizes_batches(model: nn.Module) -> bool:
+def normalizes_batches(model: nn.Module) -> bool:
     """Returns whether a layer needs two examples, since one alone has no variance."""
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in model.modules())
 
@@ -136,8 +152,8 @@ def _conclude(losses: list[Tensor], right: list[Tensor], sizes: list[int], learn
         if steps
         else 0.0
     )
-    hits = int(torch.stack(right[:steps]).sum()) if steps else 0
-    return Epoch(loss / seen, hits / seen, steps, diverged_at is not None, learning_rate)
+    hits = int(torch.stack(right[:steps]).sum()) if right[:steps] else 0
+    return Epoch(loss / seen, hits / seen, steps, diverged_at is not None, learning_rate, sum(sizes))
 
 
 def _first_diverged(losses: list[Tensor]) -> int | None:
@@ -161,15 +177,36 @@ def _penalty(weights: Sequence[Tensor], config: TrainingConfig) -> Tensor | floa
 
 
 @torch.no_grad()
-def outputs_of(model: nn.Module, images: Images, normalize: Normalization, *, batch_size: int = 500) -> Tensor:
-    """Returns logits [N, classes], without dropout and with batch normalization's running estimates."""
+def outputs_of(model: nn.Module, parts: Iterable[Images], normalize: Normalization) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields (outputs, targets) of each batch, without dropout, by batch normalization's running estimates."""
     model.eval()
-    return torch.cat([model(normalize(pixels)).float() for pixels in images.pixels.split(batch_size)])
+    for part in parts:
+        yield model(normalize(part.pixels)).float(), part.targets
 
 
-def evaluate(model: nn.Module, images: Images, normalize: Normalization) -> tuple[float, float]:
-    """Returns (mean loss, accuracy); the loss may be inf."""
-    outputs = outputs_of(model, images, normalize)
-    loss = cross_entropy(outputs, images.targets).item()
-    accuracy = (outputs.argmax(dim=1) == images.targets).double().mean().item()
-    return (loss if math.isfinite(loss) else math.inf), accuracy
+@torch.no_grad()
+def evaluate(
+    model: nn.Module,
+    parts: Iterable[Images],
+    normalize: Normalization,
+    task: Task = CLASSIFICATION,
+    scale: Normalization | None = None,
+) -> Evaluation:
+    """Returns how good the model is on all examples together; of a task without metrics, on batch after batch."""
+    scaled, batches = scale or Normalization.none(), outputs_of(model, parts, normalize)
+    if not task.metrics:
+        total, seen = 0.0, 0
+        for outputs, targets in batches:
+            total += task.loss(task.shaped(outputs, targets), scaled(targets)).item() * len(targets)
+            seen += len(targets)
+        return _evaluation(task, total / max(seen, 1), None, None)
+    pairs = list(batches)
+    targets = torch.cat([targets for _, targets in pairs])
+    outputs = task.shaped(torch.cat([outputs for outputs, _ in pairs]), targets)
+    loss = task.loss(outputs, scaled(targets)).item()
+    predictions = task.predict(scaled.undone(outputs))
+    return _evaluation(task, loss, predictions.cpu(), targets.cpu())
+
+
+def _evaluation(task: Task, loss: float, predictions: Tensor | None, targets: Tensor | None) -> Evaluation:
+    return Evaluation(loss if math.isfinite(loss) else math.inf, task.measured(loss, predictions, targets))

@@ -15,11 +15,15 @@ from ray import tune
 from tautune.trainables.continuing import CHECKPOINT_SECONDS, CONTINUES
 from tautune.trainables.raised import is_rays_own
 from tautune.trainables.supervised.datasets import Images
-from tautune.trainables.supervised.hyperparameters import MUTABLE
+from tautune.trainables.supervised.hyperparameters import MUTABLE, WINDOW
 from tautune.trainables.supervised.models import Model
+from tautune.trainables.supervised.scores import scores_of
+from tautune.trainables.supervised.sources import source_of
 from tautune.trainables.supervised.splits import Split
+from tautune.trainables.supervised.steps import Steps
 from tautune.trainables.supervised.supervised_training import Config, SupervisedTraining
-from tautune.trainables.supervised.training import Epoch
+from tautune.trainables.supervised.tasks import CLASSIFICATION
+from tautune.trainables.supervised.training import Epoch, Evaluation
 from tautune.trainables.supervised.trial_files import STATE, read_state, write_state
 
 DIVERGED_VALIDATION_LOSS = 1e3
@@ -33,18 +37,18 @@ class SupervisedTrial(tune.Trainable):
     `diverged` or `failed` is 1, `failure` holds the traceback, and searches and schedulers learn that it was bad.
 
     The config holds the hyperparameters, as the search gives them. All else is the same for every trial and comes
-    through `tune.with_parameters`: study (whose `hyperparameters`, `model` and `normalize` are used), pixels and
-    targets (numpy arrays of the training images alone, which all trials of a node share), splits, classes,
-    max_epochs, device, seed, threads, read (a function that returns a file's bytes) and, for a refit, replay: the
-    `history` of a training, which is followed.
+    through `tune.with_parameters`: study (whose `hyperparameters`, `model`, `task` and `normalize` are used), the
+    training examples alone (numpy arrays, which all trials of a node share: pixels and targets, or the steps of a
+    sequence with its window and horizon; without either, the study's own function loads them here), splits, classes
+    (the number of outputs), vocabulary, max_epochs, device, seed, threads, read (a function that returns a file's
+    bytes) and, for a refit, replay: the `history` of a training, which is followed.
     """
 
     def setup(self, config: Config, **shared: Any) -> None:
         """Takes the data, which stay for all configurations of this process."""
         self.shared = shared
         torch.set_num_threads(shared["threads"])
-        images = Images(_as_tensor(shared["pixels"]), _as_tensor(shared["targets"]))
-        self.images = Images(images.pixels.to(shared["device"]), images.targets.to(shared["device"]))
+        self.examples: Any = None
         self.splits: list[Split] = [(_as_tensor(a), _as_tensor(b)) for a, b in shared["splits"]]
         self.reset_config(config)
 
@@ -61,17 +65,21 @@ class SupervisedTrial(tune.Trainable):
     def _build(self) -> None:
         if not self.trainings:
             s = self.shared
+            if self.examples is None:
+                self.examples = _examples(s).to(s["device"])
             model: str | Model = s["study"].model
             self.trainings = [
                 SupervisedTraining(
                     model,
                     self.hyperparameters,
-                    self.images,
-                    split,
-                    classes=s["classes"],
+                    source_of(self.examples, split, window=self.hyperparameters.get(WINDOW)),
+                    outputs=s["classes"],
                     horizon=s["max_epochs"],
                     seed=s["seed"] + number,
+                    device=s["device"],
+                    task=s["study"].of_task,
                     normalize=s["study"].normalize,
+                    vocabulary=s.get("vocabulary"),
                 )
                 for number, split in enumerate(self.splits)
             ]
@@ -104,21 +112,17 @@ class SupervisedTrial(tune.Trainable):
         begun = time.perf_counter()
         epochs = [training.train_epoch() for training in self.trainings]
         seconds = time.perf_counter() - begun
-        validated = [t.validate() if len(t.validation) else (e.loss, e.accuracy) for t, e in self._zip(epochs)]
+        validated = [t.validate() if t.source.validates else _unvalidated(t, e) for t, e in self._zip(epochs)]
         return self._report(epochs, validated, seconds)
 
     def _zip(self, epochs: list[Epoch]) -> list[tuple[SupervisedTraining, Epoch]]:
         return list(zip(self.trainings, epochs, strict=True))
 
     def _report(
-        self, epochs: list[Epoch], validated: list[tuple[float, float]], seconds: float, *, failure: str = ""
+        self, epochs: list[Epoch], validated: list[Evaluation], seconds: float, *, failure: str = ""
     ) -> dict[str, Any]:
-        diverged = any(e.diverged for e in epochs) or not all(math.isfinite(loss) for loss, _ in validated)
-        bad = diverged or bool(failure)
-        if epochs and all(e.steps for e in epochs):
-            self.last_loss = fmean(e.loss for e in epochs)
-        loss = DIVERGED_VALIDATION_LOSS if bad else fmean(min(v, DIVERGED_VALIDATION_LOSS) for v, _ in validated)
-        accuracies = [0.0] if bad else [accuracy for _, accuracy in validated]
+        scores, diverged = self._scores(epochs, validated, failed=bool(failure))
+        bad, loss = diverged or bool(failure), scores["validation_loss"]
         done = self.trainings[0].epochs if self.trainings else 0
         if loss < self.lowest_loss:
             self.lowest_loss, self.lowest_epoch = loss, done
@@ -129,15 +133,11 @@ class SupervisedTrial(tune.Trainable):
             bad or done >= self.trainings[0].horizon or (patience is not None and done - self.lowest_epoch >= patience)
         )
         return {
-            "training_loss": self.last_loss,
-            "training_accuracy": fmean(e.accuracy for e in epochs) if epochs else 0.0,
-            "validation_loss": loss,
-            "validation_accuracy": fmean(accuracies),
-            "validation_accuracy_deviation": pstdev(accuracies),
+            **scores,
             "learning_rate": epochs[0].learning_rate if epochs else 0.0,
             "epochs": done,
             "epoch_seconds": seconds,
-            "examples_per_second": sum(len(t.indices) for t in self.trainings) / seconds if seconds else 0.0,
+            "examples_per_second": sum(epoch.examples for epoch in epochs) / seconds if seconds else 0.0,
             "diverged": int(diverged),
             "diverged_step": self._diverged_step(epochs) if diverged else -1,
             "failed": int(bool(failure)),
@@ -147,6 +147,31 @@ class SupervisedTrial(tune.Trainable):
             "finished": int(finished),  # Tune's `done` is true as well when a scheduler has ended the trial
             "done": finished,
         }
+
+    def _scores(self, epochs: list[Epoch], validated: list[Evaluation], *, failed: bool) -> tuple[dict[str, Any], bool]:
+        """Returns what the epoch is judged by, and whether training has diverged.
+
+        The scores of a classification stand for themselves; those of other tasks are under `scores` as well.
+        """
+        task = self.shared["study"].of_task
+        diverged = any(e.diverged for e in epochs) or not all(math.isfinite(v.loss) for v in validated)
+        if epochs and all(e.steps for e in epochs):
+            self.last_loss = fmean(e.loss for e in epochs)
+        losses = [DIVERGED_VALIDATION_LOSS if diverged or failed else v.loss for v in validated] or [math.inf]
+        loss = fmean(min(value, DIVERGED_VALIDATION_LOSS) for value in losses)
+        if task.name == CLASSIFICATION.name:
+            accuracies = [0.0] if diverged or failed else [v.metrics["accuracy"] for v in validated]
+            return {
+                "training_loss": self.last_loss,
+                "training_accuracy": fmean(e.accuracy for e in epochs) if epochs else 0.0,
+                "validation_loss": loss,
+                "validation_accuracy": fmean(accuracies),
+                "validation_accuracy_deviation": pstdev(accuracies),
+            }, diverged
+        worst = fmean(t.worst for t in self.trainings) if self.trainings else task.worst
+        scores, unusable = scores_of(task, validated, loss, worst=worst, bad=diverged or failed)
+        scores["training_loss"] = self.last_loss
+        return scores | {"scores": scores}, diverged or unusable
 
     def _diverged_step(self, epochs: list[Epoch]) -> int:
         """Returns the steps with a finite loss, over the whole training; all steps if only validation's was not."""
@@ -176,6 +201,20 @@ class SupervisedTrial(tune.Trainable):
         for training, own in zip(self.trainings, state["trainings"], strict=True):
             training.load_state_dict(own)
         self.lowest_loss, self.lowest_epoch, self.last_loss = state["progress"]
+
+
+def _examples(shared: dict[str, Any]) -> Any:
+    """Returns the examples to train on and to validate with."""
+    if "pixels" in shared:
+        return Images(_as_tensor(shared["pixels"]), _as_tensor(shared["targets"]))
+    if "steps" in shared:
+        return Steps(_as_tensor(shared["steps"]), shared["window"], shared["horizon"])
+    return shared["study"].data().train
+
+
+def _unvalidated(training: SupervisedTraining, epoch: Epoch) -> Evaluation:
+    """Returns what stands for an evaluation where there is nothing to evaluate on: in a refit."""
+    return Evaluation(epoch.loss, {"accuracy": epoch.accuracy, training.task.metric: 0.0})
 
 
 def _as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:

@@ -12,13 +12,14 @@ from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.hyperparameters import TrainingConfig
 from tautune.trainables.supervised.models import mlp
 from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.sources import source_of
 from tautune.trainables.supervised.training import (
     CHECK_EVERY,
     OPTIMIZERS,
     Epoch,
     evaluate,
     make_optimizer,
-    outputs_of,
+    normalizes_batches,
     penalized,
     train_epoch,
 )
@@ -39,8 +40,11 @@ def train(
 ) -> tuple[Epoch, GradientQueue]:
     optimizer, order = make_optimizer(model.parameters(), config), torch.Generator().manual_seed(0)
     for number in range(epochs):
+        examples = source_of(DATA, (indices, torch.arange(0))).training_pass(
+            config.batch_size, order, epoch=number, drop_single=normalizes_batches(model.train())
+        )
         epoch = train_epoch(
-            model, optimizer, DATA, indices, NORMALIZE, config, generator=order, done=number / epochs, share=1 / epochs
+            model, optimizer, examples, NORMALIZE, config, generator=order, done=number / epochs, share=1 / epochs
         )
     return epoch, optimizer
 
@@ -53,7 +57,7 @@ def test_every_optimizer_learns_with_and_without_delay(name: str, delay: int) ->
     epoch, _ = train(model, config, epochs=5)
     assert not epoch.diverged
     assert epoch.steps == math.ceil(1437 / 32)
-    assert evaluate(model, DATA, NORMALIZE)[1] > 0.9
+    assert evaluate(model, [DATA], NORMALIZE).metrics["accuracy"] > 0.9
 
 
 @pytest.mark.parametrize(("batch_size", "steps"), [(1, 60), (7, 9), (60, 1), (1000, 1)])
@@ -133,22 +137,23 @@ def test_augmentation_is_for_training_alone() -> None:
     moved = replace(config, shift=2, flip=True)
     assert train(model_of(), moved)[0].accuracy < train(model_of(), config)[0].accuracy - 0.1
     model = model_of()
-    assert evaluate(model, DATA, NORMALIZE) == evaluate(model, DATA, NORMALIZE)
+    assert evaluate(model, [DATA], NORMALIZE) == evaluate(model, [DATA], NORMALIZE)
 
 
 def test_evaluation_is_over_every_image_once_in_any_chunks() -> None:
     model = model_of()
-    whole = outputs_of(model, DATA, NORMALIZE, batch_size=5000)
-    torch.testing.assert_close(outputs_of(model, DATA, NORMALIZE, batch_size=100), whole)
+    whole, chunks = evaluate(model, [DATA], NORMALIZE), evaluate(model, DATA.parts(EVERYTHING.split(100)), NORMALIZE)
+    assert chunks.loss == pytest.approx(whole.loss)
+    assert chunks.metrics == whole.metrics
     right = (model(NORMALIZE(DATA.pixels)).argmax(1) == DATA.targets).float().mean()
-    assert evaluate(model, DATA, NORMALIZE)[1] == pytest.approx(float(right))
+    assert whole.metrics["accuracy"] == pytest.approx(float(right))
 
 
 def test_evaluation_of_one_image_uses_running_estimates_and_no_dropout() -> None:
     torch.manual_seed(0)
     model = mlp(DATA.shape, 10, batch_norm=True, dropout=0.5)
     one = DATA[torch.tensor([5])]
-    assert evaluate(model, one, NORMALIZE) == evaluate(model, one, NORMALIZE)
+    assert evaluate(model, [one], NORMALIZE) == evaluate(model, [one], NORMALIZE)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from tautune.search_spaces import digits_mlp
 from tautune.trainables.supervised import datasets
 from tautune.trainables.supervised import trial as supervised
 from tautune.trainables.supervised.models import mlp
+from tautune.trainables.supervised.sources import Numbered
 from tautune.trainables.supervised.splits import splits
 from tautune.trainables.supervised.trial import DIVERGED_VALIDATION_LOSS, SupervisedTrial
 
@@ -193,8 +194,10 @@ def test_a_replay_changes_when_the_history_does(tmp_path: Path) -> None:
 def test_trials_share_the_pixels_they_are_given() -> None:
     trial = make_trial({})
     trial.step()
-    assert trial.images.pixels.data_ptr() == TRAIN.pixels.data_ptr()
-    assert trial.trainings[0].images.pixels.data_ptr() == TRAIN.pixels.data_ptr()
+    assert trial.examples.pixels.data_ptr() == TRAIN.pixels.data_ptr()
+    (source,) = (training.source for training in trial.trainings)
+    assert isinstance(source, Numbered)
+    assert source.examples is trial.examples
 
 
 def test_a_users_network_is_given_contiguous_images_of_several_channels() -> None:
