@@ -16,7 +16,7 @@ from tautune.records.errors import InputError, user_input
 from tautune.records.storage import folder_at
 from tautune.records.tuning_folder import read_tuning
 from tautune.runners.methods import SCHEDULERS, SEARCHES
-from tautune.runners.tuning_checks import Options, check_study, options_among
+from tautune.runners.tuning_checks import Options, check_more, check_study, options_among
 from tautune.search_spaces.names import check_name
 from tautune.trainables.goal import ACCURACY, goal_in
 
@@ -141,11 +141,17 @@ def resume(folder: Folder, trust: Trust = False) -> None:
 @tuning_commands.command()
 def extend(
     folder: Folder,
-    trials: Annotated[int, typer.Option(min=1, help="Configurations to try more.")],
+    trials: Annotated[int | None, typer.Option(min=1, help="Configurations to try more.", show_default=False)] = None,
+    longer: Annotated[
+        int | None,
+        typer.Option(min=1, help="Epochs (a loop's reports) that each finished trial trains more.", show_default=False),
+    ] = None,
     trust: Trust = False,
 ) -> None:
-    """Try more configurations, with what the search has learned."""
-    _tuned.extend(folder, trials, trust=trust, progress=_display())
+    """Try more configurations, with what the search has learned, or train the finished trials longer."""
+    with parameters(InputError):
+        check_more(trials, longer)
+    _tuned.extend(folder, trials, longer=longer, trust=trust, progress=_display())
 
 
 @tuning_commands.command()

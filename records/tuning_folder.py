@@ -51,6 +51,8 @@ class _Command(TypedDict):
     trials: Count
     finished: NotRequired[str]
     stopped_by_budget: NotRequired[bool]
+    longer: NotRequired[Count]
+    lengthened: NotRequired[list[str]]
 
 
 class _TuningRun(TypedDict):

@@ -21,6 +21,8 @@ class Unfinished:
     """Seconds that it had trained."""
     checkpoint: str | None = None
     """Folder of its last whole checkpoint."""
+    longer: int = 0
+    """Epochs by which it was lengthened."""
 
 
 def without_start(config: dict[str, Any]) -> dict[str, Any]:

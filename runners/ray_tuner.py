@@ -70,11 +70,20 @@ def make_loop(tuning: Tuning) -> Any:
 
 
 def make_tuner(
-    tuning: Tuning, trainable: Any, folder: TuningFolder, experiment: str, callback: TrialCallback
+    tuning: Tuning,
+    trainable: Any,
+    folder: TuningFolder,
+    experiment: str,
+    callback: TrialCallback,
+    *,
+    lengthened: int = 0,
 ) -> tune.Tuner | None:
     """Returns the tuner, inside the context of `callback`, at the point that its journal has reached.
 
     None is returned if all of its trials have ended.
+
+    Args:
+        lengthened: number of trials that go on for longer; no scheduler judges them, and no others begin.
     """
     random.seed(tuning.seed)  # PBT draws from these
     np.random.seed(tuning.seed)
@@ -86,11 +95,12 @@ def make_tuner(
     search = searching.make_search(tuning.search, searched, goal, seed=tuning.seed, trials=first, points=tuning.points)
     suggestions = Suggestions(search, callback.trials, callback.journal, callback.identities)
     moved = {name: study.space[name] for name in tuning.moved}
-    scheduler = scheduling.make_scheduler(tuning.scheduler, moved, tuning.max_epochs, goal, callback.identities)
+    name = "none" if lengthened else tuning.scheduler
+    scheduler = scheduling.make_scheduler(name, moved, tuning.max_epochs, goal, callback.identities)
     replay = Replay(suggestions, scheduler, Folding(callback.trials))
     replay.run(callback.journal.earlier)
     suggestions.waiting = replay.unfinished(folder.path, experiment)
-    samples = tuning.samples - replay.ended(experiment)
+    samples = (lengthened or tuning.samples) - replay.ended(experiment)
     if samples <= 0:
         return None
     return tune.Tuner(

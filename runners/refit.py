@@ -18,6 +18,7 @@ from tautune.records.storage import Folder, ray_storage
 from tautune.records.tuning_folder import TuningFolder, read_best
 from tautune.runners.checkpoints import checkpoints_of
 from tautune.runners.folder_watch import FolderWatch
+from tautune.runners.longer import epochs_of
 from tautune.runners.model_file import write_model
 from tautune.runners.ray_tuner import CHECKPOINTS, make_trainable
 from tautune.runners.trials import name_of
@@ -88,7 +89,9 @@ def run_refit(plan: RefitPlan, folder: TuningFolder, listener: TuningListener) -
     found = max(checkpoints_of(state / TRIAL), key=lambda checkpoint: checkpoint.epochs, default=None)
     if found and found.epochs >= best["epochs"]:
         return _training((found.path / STATE).read_bytes())
-    start = {CONTINUES: {"checkpoint": str(found.path), "epochs": found.epochs}} if found else {}
+    longer = max(0, best["epochs"] - epochs_of(plan.tuning, best["config"]))  # as `extend --longer` made it
+    known = {"checkpoint": str(found.path), "epochs": found.epochs} if found else {"checkpoint": None, "epochs": 0}
+    start = {CONTINUES: known | {"longer": longer}}
     token = _LISTENER.set(listener)
     try:
         results = fit(_make_tuner(best, best["config"] | start, trainable, state))

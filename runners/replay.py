@@ -4,11 +4,10 @@ from typing import Any
 
 from tautune.records.journal import Event
 from tautune.records.storage import Folder
-from tautune.runners.checkpoints import checkpoints_of
 from tautune.runners.continued import Unfinished
+from tautune.runners.longer import newest_checkpoint
 from tautune.runners.schedulers import Replayable
 from tautune.runners.suggestions import Suggestions, are_alike, plain
-from tautune.runners.trials import numbered
 from tautune.runners.tuning_journal import Folding, seen_by_schedulers
 
 Json = dict[str, Any]
@@ -38,6 +37,8 @@ class Replay:
                 self._result(event["result"], seen_by_schedulers(event["reported"]))
             elif "end" in event:
                 self._end(event["end"], event["told"], error=event["error"])
+            elif "longer" in event:
+                self.search.leave_out(event["longer"])
         for trial, reported in list(self.stopped.items()):
             self.folding.end(trial)
             self._end(trial, reported, error=False)
@@ -48,14 +49,15 @@ class Replay:
             self.scheduler.replay_begin(trial)
 
     def _result(self, trial: str, reported: Json) -> None:
-        stops = self.scheduler.replay_result(trial, reported) if self.scheduler else False
+        compared = self.scheduler if trial not in self.folding.longer else None
+        stops = compared.replay_result(trial, reported) if compared else False
         if stops or reported.get("finished"):
             self.stopped[trial] = reported
 
     def _end(self, trial: str, told: Json | None, *, error: bool) -> None:
         self.stopped.pop(trial, None)
         self.search.tell_end_again(trial, told, error=error)
-        if self.scheduler and trial in self.folding.last:
+        if self.scheduler and trial in self.folding.last and trial not in self.folding.longer:
             self.scheduler.replay_end(trial, self.folding.last[trial])
 
     def ended(self, experiment: str) -> int:
@@ -71,7 +73,7 @@ class Replay:
         trial, number, config = event["begin"], event["number"], event["config"]
         last = self.folding.last.get(trial, {})
         epochs = int(last.get("epochs", 0))
-        found = checkpoints_of(folder / event["experiment"] / numbered(number))
+        found = newest_checkpoint(folder, self.folding, trial, epochs)
         return Unfinished(
             trial=trial,
             number=number,
@@ -79,5 +81,6 @@ class Replay:
             config=self.configs[trial] if are_alike(plain(self.configs[trial]), config) else config,
             epochs=epochs,
             seconds=float(last.get("time_total_s", 0.0)),
-            checkpoint=next((str(checkpoint.path) for checkpoint in found if checkpoint.epochs <= epochs), None),
+            checkpoint=str(found.path) if found else None,
+            longer=self.folding.longer.get(trial, 0),
         )

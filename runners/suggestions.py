@@ -54,6 +54,10 @@ class Suggestions(Searcher):
         if error:  # it goes on, and the search has given it up
             self._unknown.add(trial)
 
+    def leave_out(self, trial: str) -> None:
+        """Tells the search no more of a trial: it goes on for longer than those that it is compared with."""
+        self._unknown.add(trial)
+
     def suggest(self, trial_id: str) -> Any:
         """Returns the configuration of the next trial."""
         if self.waiting:
@@ -61,7 +65,7 @@ class Suggestions(Searcher):
             self.identities.earlier[trial_id] = continued.trial
             self.identities.numbers[trial_id] = continued.number
             self.identities.seconds[trial_id] = continued.seconds
-            start = {"epochs": continued.epochs, "checkpoint": continued.checkpoint}
+            start: Config = {"epochs": continued.epochs, "checkpoint": continued.checkpoint, "longer": continued.longer}
             return copy.deepcopy(continued.config) | {CONTINUES: start}
         config = self.search.suggest(trial_id)
         if config is not None and config != Searcher.FINISHED:

@@ -40,6 +40,7 @@ class Trials:
         """
         self.folder, self.names, self.total, self.goal = folder, list(names), total, goal
         self.rows: dict[str, Json] = {}
+        self._lengthened: set[str] = set()
         self._last_number = _last_number(folder)
         self._unwritten = False
         self._next_write = 0.0
@@ -59,7 +60,10 @@ class Trials:
         epochs_run = row.get("epochs_run", 0) + 1
         bad = "diverged" if result["diverged"] else "failed" if result["failed"] else ""
         now = {"epochs": result["epochs"]} | scores_in(result, self.goal)
-        if bad or not row or self.goal.rank(now) < self.goal.rank(row):
+        if bad and trial in self._lengthened:
+            row |= {"diverged_step": result["diverged_step"]}
+            bad = ""  # it finished before, and what it had reached is not lost
+        elif bad or not row or self.goal.rank(now) < self.goal.rank(row):
             row = {
                 "number": number,
                 "trial": trial,
@@ -83,6 +87,12 @@ class Trials:
         self.rows[trial] = row
         self._unwritten = True
         return row
+
+    def lengthen(self, trial: str) -> None:
+        """Takes in that a trial which had finished goes on. If it diverges or fails now, it keeps what it had."""
+        self._lengthened.add(trial)
+        self.rows[trial]["state"] = "running"
+        self._unwritten = True
 
     def end(self, trial: str, *, finished: bool) -> Json | None:
         """Marks a trial as ended and returns its row; None if it never reported."""

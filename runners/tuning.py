@@ -15,13 +15,14 @@ from tautune.records.provenance import now, provenance
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import TuningFolder
 from tautune.runners.drawn import many_pending
+from tautune.runners.longer import Longer, choose_longer
 from tautune.runners.ray_tuner import make_loop, make_trainable, make_tuner
 from tautune.runners.trial_callback import EndedInThread, TrialCallback
 from tautune.runners.trials import Trials, failure_file, name_of
 from tautune.runners.tuning_checks import check_extensible, is_whole
 from tautune.runners.tuning_data import load_data, make_splits, try_model
 from tautune.runners.tuning_job import Tuning, tuning_of
-from tautune.runners.tuning_journal import TuningJournal
+from tautune.runners.tuning_journal import TuningJournal, events_of
 from tautune.runners.tuning_listener import TuningListener
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.tuning_study import TuningStudy
@@ -37,6 +38,8 @@ class Plan:
     experiment: str = "trials"
     """Name of Ray Tune's experiment, and of its folder: an extension has one of its own."""
     resumed: bool = False
+    longer: Longer | None = None
+    """The trials that go on; None for a plan of new ones."""
 
 
 def plan_tuning(tuning: Tuning) -> Plan:
@@ -58,15 +61,33 @@ def plan_resume(folder: TuningFolder, study: TuningStudy | LoopStudy | None = No
         return None
     last = folder.run["runs"][-1]
     plan = _plan(replace(tuning_of(folder.run, folder.path, study), trials=last["trials"]))
-    return replace(plan, experiment=last["experiment"], resumed=True)
+    longer = Longer(last["longer"], tuple(last["lengthened"])) if "longer" in last else None
+    return replace(plan, experiment=last["experiment"], resumed=True, longer=longer)
 
 
 def plan_extension(folder: TuningFolder, trials: int, study: TuningStudy | LoopStudy | None = None) -> Plan:
     """Returns the plan of so many trials more, by the search and with what it has learned."""
     check_extensible(folder.path, folder.run)
-    experiments = {run["experiment"] for run in folder.run["runs"]}
     plan = _plan(replace(tuning_of(folder.run, folder.path, study), trials=trials))
-    return replace(plan, experiment=f"trials-{len(experiments) + 1}")
+    return replace(plan, experiment=_next_experiment(folder))
+
+
+def plan_longer(folder: TuningFolder, by: int, study: TuningStudy | LoopStudy | None = None) -> Plan:
+    """Returns the plan of training the finished trials further, from their checkpoints and without a scheduler.
+
+    Raises:
+        InputError: none of them can go on.
+    """
+    check_extensible(folder.path, folder.run, longer=True)
+    tuning = tuning_of(folder.run, folder.path, study)
+    longer = choose_longer(tuning, folder.path, events_of(folder.path), by)
+    plan = _plan(replace(tuning, trials=len(longer.trials)) if tuning.search != "grid" else tuning)
+    return replace(plan, experiment=_next_experiment(folder), longer=longer)
+
+
+def _next_experiment(folder: TuningFolder) -> str:
+    experiments = {run["experiment"] for run in folder.run["runs"]}
+    return f"trials-{len(experiments) + 1}"
 
 
 def _plan(tuning: Tuning, *, new: bool = False) -> Plan:
@@ -101,16 +122,21 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     """
     tuning = plan.tuning
     journal = TuningJournal(folder.path, plan.experiment)
-    total = tuning.samples + journal.trials_of_other_experiments
+    lengthened = plan.longer.trials if plan.longer else ()
+    total = (0 if lengthened else tuning.samples) + journal.trials_of_other_experiments
     trials = Trials(folder.path, tuning.study.space, total, tuning.study.goal)
     callback = TrialCallback(trials, journal, tuning.study, listener, budget=tuning.time_budget)
     trainable = plan.trainable()
-    folder.begin(experiment=plan.experiment, started=now(), trials=tuning.trials, resumed=plan.resumed, **provenance())
+    more: dict[str, Any] = {"longer": plan.longer.by, "lengthened": list(lengthened)} if plan.longer else {}
+    begun = {"experiment": plan.experiment, "started": now(), "trials": tuning.trials, "resumed": plan.resumed}
+    folder.begin(**begun, **more, **provenance())
+    for trial in lengthened:
+        journal.lengthened(trial, more["longer"])
     results: Any = []
-    for line in tuning.misfits:
-        listener.say(f"points to start from: {line}")
+    for line in (*map("points to start from: {}".format, tuning.misfits), *(plan.longer.notes if plan.longer else ())):
+        listener.say(line)
     with callback, many_pending(tuning.search):
-        tuner = make_tuner(tuning, trainable, folder, plan.experiment, callback)
+        tuner = make_tuner(tuning, trainable, folder, plan.experiment, callback, lengthened=len(lengthened))
         try:
             with suppress(EndedInThread):
                 results = fit(tuner) if tuner else []

@@ -185,11 +185,24 @@ def is_whole(folder: Folder, run: Json) -> bool:
     return not has_unfinished(events_of(folder, warn=False))  # the run that goes on warns
 
 
-def check_extensible(folder: Folder, run: Json) -> None:
-    """Raises InputError if no trials can join those of a tuning."""
+def check_more(trials: int | None, longer: int | None) -> None:
+    """Raises InputError unless one of them says by how much a tuning is to be extended."""
+    if (trials is None) == (longer is None):
+        raise InputError(
+            "extend needs either trials, which are tried more, or longer, the epochs that each trains more"
+        )
+    name, value = ("trials", trials) if longer is None else ("longer", longer)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InputError(f"{name} must be an integer of at least 1, not {value!r}")
+
+
+def check_extensible(folder: Folder, run: Json, *, longer: bool = False) -> None:
+    """Raises InputError if no trials can join those of a tuning, or if its trials cannot go on for longer."""
     kept, last = run["configuration"], run["runs"][-1]
     if not is_whole(folder, run) and not ("finished" in last and last.get("stopped_by_budget")):
         raise InputError(f"{folder} was stopped before its end; go on with `tautune resume {folder}` first")
+    if longer:
+        return
     if kept["search"] == "grid":
         raise InputError(f"{folder} is a grid: all of its configurations were tried")
     if kept["scheduler"] in (*POPULATION, "hyperband"):

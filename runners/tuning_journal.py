@@ -60,12 +60,18 @@ class _End(TypedDict):
     error: bool
 
 
+class _Longer(TypedDict):
+    longer: str
+    by: Count
+    experiment: FileName
+
+
 class _Row(TypedDict):
     row: str
     content: Row
 
 
-SHAPES: dict[str, type] = {"begin": _Begin, "result": _Result, "end": _End, "row": _Row}
+SHAPES: dict[str, type] = {"begin": _Begin, "result": _Result, "end": _End, "longer": _Longer, "row": _Row}
 
 
 def check_event(event: Event) -> None:
@@ -91,6 +97,7 @@ class TuningJournal:
     begin     a search has suggested its `config`, and it has been given a `number`
     result    it has `reported` an epoch, with its `hyperparameters`; a `config` that a population has changed is there
     end       it trains no more: Tune has told the search so
+    longer    it goes on `by` more epochs, in an `experiment` that extends its own
     row       what an earlier version, which kept no journal, had written of it
     """
 
@@ -126,6 +133,13 @@ class TuningJournal:
     def ended(self, trial: str, result: Json | None, *, error: bool) -> None:
         """Keeps that a trial has ended; after an error of Ray's, a later process takes it up again."""
         self._append({"end": trial, "told": result, "error": error})
+
+    def lengthened(self, trial: str, by: int) -> None:
+        """Keeps that a trial which has ended goes on, once in this experiment."""
+        event: Event = {"longer": trial, "by": by, "experiment": self.experiment}
+        if event not in self.earlier:
+            self.earlier.append(event)
+            self._append(event)
 
     def _append(self, event: Event) -> None:
         with self.watched():
@@ -176,9 +190,12 @@ def needs_table(folder: Folder, goal: Goal) -> bool:
 
 def has_unfinished(events: Iterable[Event]) -> bool:
     """Returns whether some trial has begun and not ended."""
-    begun = {event["begin"] for event in events if "begin" in event}
-    ended = {event["end"] for event in events if "end" in event and not event["error"]}
-    return not begun <= ended
+    open_ones: set[str] = set()
+    for event in events:
+        open_ones |= {event[kind] for kind in ("begin", "longer") if kind in event}
+        if "end" in event and not event["error"]:
+            open_ones.discard(event["end"])
+    return bool(open_ones)
 
 
 class Folding:
@@ -191,12 +208,17 @@ class Folding:
         self.last: dict[str, Json] = {}
         """What each trial reported last."""
         self.ended: set[str] = set()
+        self.longer: dict[str, int] = {}
+        """Epochs by which trials were lengthened."""
+        self.experiments: dict[str, list[str]] = {}
+        """Those in which each trial trained."""
         self._hyperparameters: dict[str, Json] = {}
 
     def apply(self, event: Event) -> None:
         """Takes in one event."""
         if "begin" in event:
             self.begun[event["begin"]] = event
+            self.experiments[event["begin"]] = [event["experiment"]]
             self.trials.took(event["number"])
         elif "row" in event:
             self.trials.rows[event["row"]] = event["content"]
@@ -204,6 +226,8 @@ class Folding:
             self._report(event["result"], event)
         elif "end" in event:
             self.end(event["end"], error=event["error"])
+        elif "longer" in event and event["longer"] in self.begun:
+            self._lengthen(event["longer"], event)
 
     def _report(self, trial: str, event: Event) -> None:
         begin, reported = self.begun[trial], event["reported"]
@@ -212,6 +236,13 @@ class Folding:
         known = self._hyperparameters[trial] = event.get("hyperparameters") or self._hyperparameters.get(trial, {})
         self.trials.report(trial, begin["number"], known, reported, begin["experiment"])
         self.last[trial] = seen_by_schedulers(reported)
+
+    def _lengthen(self, trial: str, event: Event) -> None:
+        self.begun[trial] = self.begun[trial] | {"experiment": event["experiment"]}
+        self.experiments[trial].append(event["experiment"])
+        self.longer[trial] = self.longer.get(trial, 0) + int(event["by"])
+        self.ended.discard(trial)
+        self.trials.lengthen(trial)
 
     def end(self, trial: str, *, error: bool = False) -> None:
         """Notes that a trial has ended, unless it was Ray that failed."""

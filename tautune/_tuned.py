@@ -58,28 +58,33 @@ def resume(
 
 def extend(
     path: Place,
-    trials: int,
+    trials: int | None = None,
     *,
+    longer: int | None = None,
     study: "TuningStudy | LoopStudy | None" = None,
     trust: bool = False,
     progress: bool | TuningListener = False,
 ) -> TuningResult:
-    """Tries `trials` more configurations, using what the search has learned.
+    """Tries `trials` more configurations, using what the search has learned, or trains the finished trials `longer`.
 
     Args:
         trials: number of additional configurations.
+        longer: number of epochs, or of a loop's reports, that each trial which has finished trains more, from its last
+            checkpoint and without a scheduler. One that diverges then keeps what it had.
         study, trust: as in `resume`.
 
     Raises:
         ValueError, RuntimeError: as in `tune`.
     """
+    tuning_checks.check_more(trials, longer)
     listener, folder = tuning_listener(progress), run_folder(str(path))
     tuning_checks.read_findable(folder, has_study=study is not None, trust=trust)
     with TuningFolder(folder) as held:  # a run that another process writes has not been stopped
-        tuning_checks.check_extensible(folder, held.run)
-        from tautune.runners.tuning import plan_extension
+        tuning_checks.check_extensible(folder, held.run, longer=longer is not None)
+        from tautune.runners.tuning import plan_extension, plan_longer
 
-        _go_on(plan_extension(held, trials, study), held, listener)
+        plan = plan_longer(held, longer, study) if longer else plan_extension(held, trials or 0, study)
+        _go_on(plan, held, listener)
         return TuningResult(held.path)
 
 

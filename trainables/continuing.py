@@ -1,7 +1,7 @@
 """How a trial goes on that an earlier process began."""
 
 CONTINUES = "tautune.continues"
-"""Key in a configuration under which a trial finds from where it goes on: `checkpoint`, a folder or None, and `epochs`,
-which an earlier process has reported."""
+"""Key in a configuration under which a trial finds from where it goes on: `checkpoint`, a folder or None, `epochs`,
+which an earlier process has reported, and `longer`, the epochs that it trains more than the others."""
 CHECKPOINT_SECONDS = 10.0
 """Training in seconds between two checkpoints: a lost machine costs at most these, and one epoch."""

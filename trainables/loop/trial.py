@@ -46,6 +46,7 @@ class _Loop(tune.Trainable):
     def _begin(self) -> None:
         self.suggested = self.config
         self.start: Config | None = self.suggested.get(CONTINUES)
+        self.most = self.shared["max_reports"] + (self.start or {}).get("longer", 0)
         self.config = self.study.hyperparameters(self.suggested)
         self.reports, self.last, self.broken = 0, {self.study.metric: self.study.worst}, False
         self.raised = ""
@@ -115,7 +116,7 @@ class _Loop(tune.Trainable):
         if diverged := not math.isfinite(value) or worse:
             scores[metric] = worst
         self.last = {name: number for name, number in scores.items() if math.isfinite(number)}
-        finished = diverged or self.reports >= self.shared["max_reports"] or bool(result.get("done"))
+        finished = diverged or self.reports >= self.most or bool(result.get("done"))
         saving = bool(result.get("should_checkpoint")) or self._is_due()
         return self._result(self.last, finished=finished, diverged=diverged) | {"should_checkpoint": saving}
 

@@ -55,6 +55,7 @@ class SupervisedTrial(tune.Trainable):
     def reset_config(self, new_config: Config) -> bool:
         """Begins anew with other hyperparameters and the same data."""
         self.start: Config | None = new_config.get(CONTINUES)
+        self.longer = int(self.start.get("longer", 0)) if self.start else 0
         self.hyperparameters = self.shared["study"].hyperparameters(new_config)
         self.broken = False  # whether its model or optimizer has raised: Tune wants a checkpoint all the same
         self.trainings: list[SupervisedTraining] = []
@@ -83,6 +84,8 @@ class SupervisedTrial(tune.Trainable):
                 )
                 for number, split in enumerate(self.splits)
             ]
+            for training in self.trainings:
+                training.horizon += self.longer
             if self.start:
                 self._continue(self.start["checkpoint"], self.start["epochs"])
 
