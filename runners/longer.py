@@ -8,10 +8,10 @@ from tautune.records.errors import InputError
 from tautune.records.journal import Event
 from tautune.records.storage import Folder
 from tautune.runners.checkpoints import FoundCheckpoint, checkpoints_of
+from tautune.runners.folding import Folding
 from tautune.runners.methods import POPULATION
 from tautune.runners.trials import Trials, name_of, numbered
 from tautune.runners.tuning_job import Tuning
-from tautune.runners.tuning_journal import Folding
 
 Config = dict[str, Any]
 

@@ -12,13 +12,13 @@ from tautune.records.tuning_folder import TuningFolder
 from tautune.runners import schedulers as scheduling
 from tautune.runners import searches as searching
 from tautune.runners.folder_watch import FolderWatch
+from tautune.runners.folding import Folding
 from tautune.runners.methods import POPULATION
 from tautune.runners.replay import Replay
 from tautune.runners.suggestions import Suggestions
 from tautune.runners.tensorboard_log import TensorBoardLog
 from tautune.runners.trial_callback import TrialCallback, name_folder
 from tautune.runners.tuning_job import Tuning
-from tautune.runners.tuning_journal import Folding
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.task_data import AnyData, outputs_for
 from tautune.search_spaces.tuning_study import TuningStudy

@@ -5,10 +5,11 @@ from typing import Any
 from tautune.records.journal import Event
 from tautune.records.storage import Folder
 from tautune.runners.continued import Unfinished
+from tautune.runners.folding import Folding
 from tautune.runners.longer import newest_checkpoint
 from tautune.runners.schedulers import Replayable
 from tautune.runners.suggestions import Suggestions, are_alike, plain
-from tautune.runners.tuning_journal import Folding, seen_by_schedulers
+from tautune.runners.tuning_journal import seen_by_schedulers
 
 Json = dict[str, Any]
 

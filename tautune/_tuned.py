@@ -10,7 +10,8 @@ from tautune.records.errors import user_input
 from tautune.records.storage import folder_at, run_folder
 from tautune.records.tuning_folder import TuningFolder
 from tautune.runners import tuning_checks
-from tautune.runners.tuning_journal import events_of, needs_table, trials_of
+from tautune.runners.folding import trials_of
+from tautune.runners.tuning_journal import events_of, needs_table
 from tautune.runners.tuning_listener import TuningListener
 from tautune.trainables.goal import goal_in
 

@@ -14,6 +14,7 @@ import torch
 import tautune
 
 NAMES = {
+    "Data",
     "DelayAdaptive",
     "DelayCompensation",
     "DiscardStale",
@@ -27,10 +28,13 @@ NAMES = {
     "PipeMareRescheduling",
     "RandomDelay",
     "RunFailed",
+    "Series",
     "ShiftedMomentumSGD",
     "SpikeCompensatedSGD",
     "StabilityStudy",
     "StalenessAware",
+    "Task",
+    "Text",
     "TuningStudy",
     "WeightPrediction",
     "WeightStashing",

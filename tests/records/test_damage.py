@@ -17,11 +17,12 @@ from tautune.records.grid_folder import GridFolder
 from tautune.records.journal import FILE
 from tautune.records.sweep_folder import SweepFolder
 from tautune.records.tuning_folder import TuningFolder, read_best
+from tautune.runners.folding import trials_of
 from tautune.runners.trial_rows import read_rows
 from tautune.runners.trials import Trials
 from tautune.runners.tuning_checks import Options, check_extensible, is_whole
 from tautune.runners.tuning_job import make_tuning, tuning_of
-from tautune.runners.tuning_journal import TuningJournal, events_of, trials_of
+from tautune.runners.tuning_journal import TuningJournal, events_of
 from tautune.trainables.goal import ACCURACY
 from tautune.trainables.grid.point import Outcome, Point
 from tests.records.test_sweep_folder import RECORDS

@@ -14,10 +14,11 @@ from tautune._tune import tune as tautune_tune
 from tautune._tuned import extend, refit, resume
 from tautune.records.errors import InputError
 from tautune.records.journal import Event
+from tautune.runners.folding import Folding
 from tautune.runners.longer import choose_longer
 from tautune.runners.tuning_checks import Options, check_more
 from tautune.runners.tuning_job import make_tuning
-from tautune.runners.tuning_journal import Folding, has_unfinished
+from tautune.runners.tuning_journal import has_unfinished
 from tautune.search_spaces.tuning_study import TuningStudy
 from tests.runners.test_replay import killed
 from tests.runners.test_trials import begin, result

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from tautune.records.errors import InputError
+from tautune.runners.folding import Folding
 from tautune.runners.trial_rows import read_rows, sorted_rows
 from tautune.runners.trials import Trials, name_of
-from tautune.runners.tuning_journal import Folding, events_of, has_unfinished
+from tautune.runners.tuning_journal import events_of, has_unfinished
 from tautune.trainables.goal import ACCURACY
 
 
