@@ -3,7 +3,6 @@
 import atexit
 import errno
 import gc
-import json
 import os
 import sys
 from importlib import import_module, metadata
@@ -20,22 +19,25 @@ from tautune.cluster.session.signals import sigterm_as_interrupt
 from tautune.commands import started  # noqa: F401 - records the start time
 from tautune.commands.cluster import cluster_commands
 from tautune.commands.grid import grid_command
-from tautune.commands.options import MomentumOption, Shifted
 from tautune.commands.prediction import prediction_command
 from tautune.commands.results import results_command
 from tautune.commands.sweep import sweep_command
+from tautune.commands.theory import theory_commands
 from tautune.commands.tuning import tuning_commands
-from tautune.records.errors import InputError, Interrupted, RunFailed, user_input
+from tautune.records.errors import InputError, Interrupted, RunFailed
 from tautune.search_spaces.catalogue import CATALOGUE
-from tautune.trainables.theory import stability
-from tautune.trainables.theory.momentum import Momentum
 
 app = typer.Typer(
     help="Tune asynchronous SGD: find learning rates that are stable when gradients arrive τ steps late.",
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (sweep_command, grid_command, tuning_commands, results_command, prediction_command, cluster_commands):
+COMMANDS = (
+    *(theory_commands, sweep_command, grid_command),
+    *(tuning_commands, results_command, prediction_command),
+    cluster_commands,
+)
+for commands in COMMANDS:
     app.add_typer(commands)
 
 
@@ -52,31 +54,6 @@ def options(
     ] = False,
 ) -> None:
     """Holds the options of `tautune` itself."""
-
-
-@app.command()
-def threshold(
-    delay: Annotated[int, typer.Option(help="τ, in optimizer steps.")],
-    momentum: MomentumOption = 0.0,
-    shifted: Shifted = False,
-    sharpness: Annotated[float | None, typer.Option(help="λ, the largest Hessian eigenvalue.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Compute the stability threshold aη in closed form, and the largest stable learning rate for a sharpness."""
-    answer: dict[str, object] = {"delay": delay, "momentum": momentum, "shifted": shifted}
-    with user_input():
-        kind = Momentum(momentum, shifted)
-        answer["threshold"] = stability.threshold(delay, kind)
-        answer["linear_approximation"] = stability.linear_approximation(delay, kind)
-        if sharpness is not None:
-            answer["max_stable_learning_rate"] = stability.max_stable_learning_rate(sharpness, delay, kind)
-    if as_json:
-        print(json.dumps(answer))
-        return
-    table = Table(show_header=False)
-    for name, value in answer.items():
-        table.add_row(name.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value))
-    Console().print(table)
 
 
 @app.command()

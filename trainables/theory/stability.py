@@ -98,7 +98,7 @@ def max_stable_learning_rate(
     sharpness: float, delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False
 ) -> float:
     """Returns the learning rate η = threshold/λ below which a minimum of sharpness λ > 0 is stable."""
-    _check_positive("sharpness", sharpness)
+    check_positive("sharpness", sharpness)
     learning_rate = threshold(delay, momentum, shifted=shifted) / sharpness
     if math.isinf(learning_rate):
         raise ValueError(f"sharpness is too small for a finite learning rate: {sharpness!r}")
@@ -111,7 +111,7 @@ def max_stable_delay(step: float, momentum: Momentum | float = 0.0, *, shifted: 
     Raises:
         ValueError: step is not a finite number above 0, or is so small that delays above `LARGEST_DELAY` are stable.
     """
-    _check_positive("step", step)
+    check_positive("step", step)
     momentum, shifted = _pair(momentum, shifted)
 
     def stable(delay: int) -> bool:
@@ -139,7 +139,7 @@ def transfer_learning_rate(
     Args:
         learning_rate: η that works well at `from_delay`.
     """
-    _check_positive("learning_rate", learning_rate)
+    check_positive("learning_rate", learning_rate)
     here = threshold(from_delay, momentum, shifted=shifted)
     there = threshold(to_delay, momentum, shifted=shifted)
     return learning_rate * there / here
@@ -193,6 +193,7 @@ def check_delay(delay: int) -> None:
         raise ValueError("delay must be at most 1e15 (optimizer steps)")
 
 
-def _check_positive(name: str, value: float) -> None:
+def check_positive(name: str, value: float) -> None:
+    """Raises ValueError, with the quantity's name, unless it is a finite number above 0."""
     if not isinstance(value, Real) or not (value > 0 and math.isfinite(value)):
         raise ValueError(f"{name} must be a finite number above 0, not {value!r}")

@@ -1,0 +1,76 @@
+"""How late the gradients are, as it is told on a command line."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tautune.records.delay_trace import read_delays
+from tautune.records.errors import InputError, user_input
+from tautune.trainables.theory.delays import Delays, as_delays
+
+Delay = Annotated[int | None, typer.Option(help="τ, in optimizer steps.", show_default=False)]
+DelaysFrom = Annotated[
+    Path | None, typer.Option("--delays-from", help="CSV file with a column `delay`: the ages of a run's gradients.")
+]
+DelayShares = Annotated[
+    str | None, typer.Option("--delay-shares", help="Random delays with their probabilities: 0:0.5,4:0.3,9:0.2.")
+]
+StageDelays = Annotated[str | None, typer.Option("--stages", help="The delay of each stage of a pipeline: 0,1,2,3.")]
+Shares = Annotated[
+    str | None,
+    typer.Option("--shares", help="Each stage's share of the sharpest eigenvector.", show_default="equal"),
+]
+
+
+def delays_from_options(
+    delay: int | None, delays_from: Path | None, delay_shares: str | None, stages: str | None, shares: str | None
+) -> Delays:
+    """Returns the delays that exactly one of the options tells.
+
+    Raises:
+        InputError: none is given or several are, or one is not what it must be.
+    """
+    given = {"--delay": delay, "--delays-from": delays_from, "--delay-shares": delay_shares, "--stages": stages}
+    names = [name for name, value in given.items() if value is not None]
+    if not names:
+        raise InputError("Missing option '--delay', or one of --delays-from, --delay-shares and --stages")
+    if len(names) > 1:
+        raise InputError(f"{' and '.join(names)} exclude each other; give one of them")
+    if shares is not None and stages is None:
+        raise InputError("--shares are those of --stages; give both, or --delay-shares D:P,… for random delays")
+    with user_input():
+        if delays_from is not None:
+            return Delays.recorded(read_delays(delays_from))
+        if delay_shares is not None:
+            return Delays.random(_parse_shares(delay_shares))
+        if stages is not None:
+            each = None if shares is None else _numbers("--shares", shares, float)
+            return Delays.stages([int(d) for d in _numbers("--stages", stages, int)], each)
+        return as_delays(delay)
+
+
+def _parse_shares(text: str) -> dict[int, float]:
+    found: dict[int, float] = {}
+    for piece in text.split(","):
+        delay, colon, share = piece.partition(":")
+        try:
+            steps, probability = int(delay), float(share)
+        except ValueError:
+            colon = ""
+        if not colon:
+            raise InputError(
+                f"--delay-shares must be DELAY:SHARE, separated by commas, as in 0:0.5,4:0.5; {piece!r} is not"
+            )
+        if steps in found:
+            raise InputError(f"--delay-shares has the delay {steps} twice")
+        found[steps] = probability
+    return found
+
+
+def _numbers(option: str, text: str, kind: type[int] | type[float]) -> list[float]:
+    try:
+        return [kind(piece) for piece in text.split(",")]
+    except ValueError:
+        what = "integers ≥ 0" if kind is int else "numbers ≥ 0"
+        raise InputError(f"{option} must be {what}, separated by commas, not {text!r}") from None

@@ -1,0 +1,33 @@
+"""Recorded delays in a file of the user's: a CSV table with a column `delay`, one row for each step."""
+
+import csv
+from pathlib import Path
+
+from tautune.records.errors import InputError
+
+COLUMN = "delay"
+
+
+def read_delays(path: Path) -> list[int]:
+    """Returns the delays of a recorded run, in optimizer steps.
+
+    Raises:
+        InputError: the file cannot be read, has no such column, no row, or a row without a whole number ≥ 0.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file)
+            header = [name.strip() for name in next(rows, [])]
+            if COLUMN not in header:
+                raise InputError(f"{path} has no column {COLUMN!r} in its first line")
+            place = header.index(COLUMN)
+            cells = [(rows.line_num, row[place].strip() if place < len(row) else "") for row in rows if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or "it is no text file with a table"
+        raise InputError(f"{path} cannot be read: {reason}") from None
+    if not cells:
+        raise InputError(f"{path} has no delays below its first line")
+    wrong = next(((line, cell) for line, cell in cells if not (cell.isascii() and cell.isdecimal())), None)
+    if wrong:
+        raise InputError(f"{path}, line {wrong[0]}: a delay must be an integer ≥ 0 (optimizer steps), not {wrong[1]!r}")
+    return [int(cell) for _, cell in cells]
