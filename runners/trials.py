@@ -91,7 +91,7 @@ class Trials:
     def lengthen(self, trial: str) -> None:
         """Takes in that a trial which had finished goes on. If it diverges or fails now, it keeps what it had."""
         self._lengthened.add(trial)
-        self.rows[trial]["state"] = "running"
+        self.rows.get(trial, {})["state"] = "running"
         self._unwritten = True
 
     def end(self, trial: str, *, finished: bool) -> Json | None:
