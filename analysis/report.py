@@ -4,6 +4,7 @@ import io
 from typing import TYPE_CHECKING
 
 from tautune.analysis.grids import GridSummary
+from tautune.analysis.regret import Regret
 from tautune.analysis.thresholds import Thresholds
 from tautune.records.files import write_bytes, write_json
 from tautune.records.storage import Folder, written_locally
@@ -36,6 +37,13 @@ def write_grid(grid: GridSummary, folder: Folder) -> None:
     write_bytes(folder / "grid.png", picture)
     values = [(f"grid/{name}", getattr(row, name), row.delay) for row in grid.rows for name in GRID_SCALARS]
     _write_summary(folder / "summary", [value for value in values if value[1] is not None], "grid", picture)
+
+
+def write_regret(regret: Regret, folder: Folder) -> None:
+    """Writes simulate.json, simulate.csv and simulate.png into a simulation's folder."""
+    write_json(folder / "simulate.json", regret.as_json())
+    write_bytes(folder / "simulate.csv", regret.to_frame().to_csv(index=False).encode())
+    write_bytes(folder / "simulate.png", _png(regret.plot()))
 
 
 def _png(figure: "Figure") -> bytes:

@@ -21,6 +21,7 @@ from tautune.commands.cluster import cluster_commands
 from tautune.commands.grid import grid_command
 from tautune.commands.prediction import prediction_command
 from tautune.commands.results import results_command
+from tautune.commands.simulate import simulate_command
 from tautune.commands.sweep import sweep_command
 from tautune.commands.theory import theory_commands
 from tautune.commands.tuning import tuning_commands
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(theory_commands, sweep_command, grid_command),
-    *(tuning_commands, results_command, prediction_command),
+    *(tuning_commands, results_command, prediction_command, simulate_command),
     cluster_commands,
 )
 for commands in COMMANDS:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tautune._grid import grid as grid
     from tautune._load import load as load
+    from tautune._simulate import simulate as simulate
     from tautune._sweep import sweep as sweep
     from tautune._thresholds import measure_thresholds as measure_thresholds
     from tautune._tune import tune as tune
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "grid": "_grid",
     "load": "_load",
+    "simulate": "_simulate",
     "sweep": "_sweep",
     "measure_thresholds": "_thresholds",
     "tune": "_tune",

@@ -14,6 +14,7 @@ from tautune.records.typed import Object, Shape
 if TYPE_CHECKING:
     from tautune._tune import TuningResult
     from tautune.analysis.grids import GridSummary
+    from tautune.analysis.regret import Regret
     from tautune.analysis.thresholds import Thresholds
 
 
@@ -24,8 +25,8 @@ class _GridJson(TypedDict):
     sharpness: float
 
 
-def load(path: str | Path) -> Thresholds | GridSummary | TuningResult:
-    """Returns the results in a folder, in the form in which `tautune.sweep`, `grid` or `tune` returned them.
+def load(path: str | Path) -> Thresholds | GridSummary | TuningResult | Regret:
+    """Returns the results in a folder, as `tautune.sweep`, `grid`, `tune` or `simulate` returned them.
 
     Args:
         path: a folder that one of them wrote, or s3://…, gs://….
@@ -39,6 +40,10 @@ def load(path: str | Path) -> Thresholds | GridSummary | TuningResult:
         return _load_sweep(folder)
     if kind == "grid":
         return _load_grid(folder)
+    if kind == "simulation":
+        from tautune.analysis.regret import Regret, RegretJson
+
+        return Regret.from_json(cast("Object", read_json(folder / "simulate.json", RegretJson)), folder)
     from tautune._tune import tuning_result
 
     return tuning_result(folder)

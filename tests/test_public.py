@@ -44,6 +44,7 @@ NAMES = {
     "max_stable_learning_rate",
     "measure_thresholds",
     "pipeline_delays",
+    "simulate",
     "sweep",
     "threshold",
     "transfer_learning_rate",

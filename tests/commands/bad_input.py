@@ -113,6 +113,26 @@ BAD = {
     "extend partial --trials 2": "run.json is damaged: Object missing required field `study`",
     "results partial": "run.json is damaged: Object missing required field `study`",
     "board nowhere": "there is no folder nowhere",
+    "simulate nowhere": "there is no table nowhere; give a CSV file, or a folder that `tautune tune` wrote",
+    "simulate other": "other holds no run.json",
+    "simulate swept": "run.json is not of a tuning: Object missing required field",
+    "simulate stopped": "stopped was stopped before its end; go on with it by `tautune resume stopped`",
+    "simulate moved": "moved is a population, whose trials change their configurations; give another run",
+    "simulate done": "done has no trials to replay: trials.csv is missing or empty",
+    "simulate done --metric los": "done: the metric 'los' is unknown",
+    "simulate a_file": "--metric must be given: one of the columns of a_file, mine",
+    "simulate a_file --metric mine --mode min": "a_file has no rows: it needs one for each configuration",
+    "simulate table.csv": "metric must be given: one of the columns of table.csv, rate, loss",
+    "simulate table.csv --metric los --mode min": "table.csv: the column 'los' is unknown; did you mean loss?",
+    "simulate table.csv --metric loss": "mode must be given: max or min",
+    "simulate table.csv --metric loss --mode least": "--mode must be max or min, not 'least'",
+    "simulate table.csv --metric loss --mode min --search hyperop": "search 'hyperop' is unknown; did you mean",
+    "simulate table.csv --metric loss --mode min --search cmaes": "cmaes adapts ranges, and needs at least two",
+    "simulate table.csv --metric loss --mode min --scheduler pbt": "scheduler 'pbt' is unknown",
+    "simulate table.csv --metric loss --mode min --workers 0": "--workers must be above 0, and finite, not 0",
+    "simulate table.csv --metric loss --mode min --repeats 0": "--repeats must be above 0, and finite, not 0",
+    "simulate table.csv --metric loss --mode min --time-budget nan": "--time-budget must be above 0, and finite",
+    "simulate table.csv --metric loss --mode min --output done": "done holds a tuning, not a simulation",
 }
 
 
@@ -131,4 +151,13 @@ def prepare(folder: Path) -> None:
     (folder / "partial" / "run.json").write_text('{"configuration": {"kind": "tuning", "format": 2}}')
     (folder / "broken").mkdir()
     (folder / "broken" / "model.pt").write_bytes(b"PK\x03\x04 no model")
+    for name, scheduler, ended in (
+        ("stopped", "none", {}),
+        ("moved", "pbt", {}),
+        ("done", "none", {"finished": "now"}),
+    ):
+        (folder / name).mkdir()
+        run = {"configuration": {"kind": "tuning", "scheduler": scheduler}, "runs": [ended]}
+        (folder / name / "run.json").write_text(json.dumps(run))
+    (folder / "table.csv").write_text("rate,loss\n0.1,3\n0.2,2\n")
     (folder / "a_study.py").write_text("STUDY = 1")
