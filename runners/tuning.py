@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from tautune.runners.tuning_job import Tuning, tuning_of
 from tautune.runners.tuning_journal import TuningJournal, events_of
 from tautune.runners.tuning_listener import TuningListener
 from tautune.search_spaces.loop_study import LoopStudy
+from tautune.search_spaces.sequences import Text
 from tautune.search_spaces.tuning_study import TuningStudy
 
 
@@ -35,6 +36,8 @@ class Plan:
     tuning: Tuning
     trainable: Callable[[], Any]
     """Makes the trainable, in a Ray session."""
+    digest: dict[str, str] = field(default_factory=dict)
+    """What run.json says of the data: which text a language model was trained on."""
     experiment: str = "trials"
     """Name of Ray Tune's experiment, and of its folder: an extension has one of its own."""
     resumed: bool = False
@@ -96,7 +99,8 @@ def _plan(tuning: Tuning, *, new: bool = False) -> Plan:
     data = load_data(tuning.study, tuning.data_dir)
     if new:
         try_model(tuning.study, data)
-    return Plan(tuning, partial(make_trainable, tuning, data, make_splits(tuning, data)))
+    digest = {"data_sha256": data.digest} if isinstance(data, Text) else {}
+    return Plan(tuning, partial(make_trainable, tuning, data, make_splits(tuning, data)), digest)
 
 
 def check_cluster(tuning: Tuning, output: Folder) -> None:
@@ -129,7 +133,7 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     trainable = plan.trainable()
     more: dict[str, Any] = {"longer": plan.longer.by, "lengthened": list(lengthened)} if plan.longer else {}
     begun = {"experiment": plan.experiment, "started": now(), "trials": tuning.trials, "resumed": plan.resumed}
-    folder.begin(**begun, **more, **provenance())
+    folder.begin(**begun, **more, **plan.digest, **provenance())
     for trial in lengthened:
         journal.lengthened(trial, more["longer"])
     results: Any = []

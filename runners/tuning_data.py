@@ -43,6 +43,8 @@ def _own_data(study: TuningStudy) -> AnyData:
     assert callable(study.data)
     try:
         data = study.data()
+    except DataError as error:  # it says all that is needed
+        raise InputError(str(error)) from None
     except (Exception, SystemExit) as error:
         message = f"{_where(study)}: its data: {type(error).__name__}: {error}"
         raise InputError(f"{traceback.format_exc()}{message}") from None
@@ -121,16 +123,28 @@ def _noun(data: AnyData) -> str:
 
 def _splits(tuning: Tuning, study: TuningStudy, data: AnyData) -> list[Split]:
     share, folds, repeats, examples = study.validation_share, tuning.folds, tuning.repeats, tuning.examples
+    if isinstance(data, Text) and data.division:
+        return [_given(data.division, folds, repeats, examples)]
     if isinstance(data, Series | Text):
         return chronological_splits(len(data.train), share=share, folds=folds, repeats=repeats, examples=examples)
     if isinstance(data, Data) and data.division:
-        given = {"folds": folds > 1, "repeats": repeats > 1, "examples": examples is not None}
-        if wrong := [name for name, is_given in given.items() if is_given]:
-            raise ValueError(f"{wrong[0]} must be left out: the data come with validation examples of their own")
-        return [data.division]
+        return [_given(data.division, folds, repeats, examples)]
     seed = tuning.split_seed
     if study.of_task.hits and isinstance(data.train, Images):
         targets = data.train.targets
         return splits(targets, share=share, folds=folds, repeats=repeats, examples=examples, seed=seed)
     assert not isinstance(data.train, Streams)
     return random_splits(len(data.train), share=share, folds=folds, repeats=repeats, examples=examples, seed=seed)
+
+
+def _given(division: Split, folds: int, repeats: int, examples: int | None) -> Split:
+    """Returns the division that the data come with, with the last `examples` to train on.
+
+    Raises:
+        ValueError: another division is asked for.
+    """
+    for name, number in (("folds", folds), ("repeats", repeats)):
+        if number > 1:
+            raise ValueError(f"{name} must be left out: the data come with validation examples of their own")
+    training, validation = division
+    return (training if examples is None else training[-examples:]), validation

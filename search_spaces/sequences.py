@@ -4,6 +4,7 @@ Shapes: T steps, C channels of a series.
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -85,6 +86,8 @@ class Text:
     """Ids of tokens [T]."""
     test: Tensor
     """Another text, or the end of the same one, for one evaluation after all tuning is done."""
+    validation: Tensor | None = None
+    """A text to compare configurations by; without it, that is the end of the training text."""
     vocabulary: int | None = None
     """How many tokens there are; None means 256 where all are bytes, or as many as there are symbols."""
     window: int = 64
@@ -98,7 +101,7 @@ class Text:
         if self.symbols and len(self.symbols) != size:
             raise ValueError(f"symbols must be {size} characters, or none, not {len(self.symbols)}")
         object.__setattr__(self, "vocabulary", size)
-        for name in ("training", "test"):
+        for name in ("training", "test", *(() if self.validation is None else ("validation",))):
             tokens = _tensor(name, getattr(self, name))
             if tokens.ndim != 1 or tokens.is_floating_point() or tokens.is_complex():
                 raise ValueError(f"{name} must be ids of tokens [T], not {tokens.dtype} {tuple(tokens.shape)}")
@@ -109,15 +112,30 @@ class Text:
 
     @property
     def train(self) -> Steps:
-        """Returns the tokens to train on."""
-        return Steps(self.training, self.window, 0)
+        """Returns the tokens that are not for the test: those to train on, and behind them those that validate."""
+        more = () if self.validation is None else (self.validation,)
+        return Steps(torch.cat([self.training, *more]), self.window, 0)
+
+    @property
+    def division(self) -> tuple[Tensor, Tensor] | None:
+        """Returns which of `train` are to train and to validate, where that was given."""
+        if self.validation is None:
+            return None
+        numbers = torch.arange(len(self.training) + len(self.validation))
+        return numbers[: len(self.training)], numbers[len(self.training) :]
 
     @property
     def whole(self) -> tuple[Steps, tuple[Tensor, Tensor]]:
         """Returns all tokens, and which of them are for training and for the test."""
-        tokens = torch.arange(len(self.training) + len(self.test))
-        divided = tokens[: len(self.training)], tokens[len(self.training) :]
-        return Steps(torch.cat([self.training, self.test]), self.window, 0), divided
+        before = self.train.values
+        tokens = torch.arange(len(before) + len(self.test))
+        divided = tokens[: len(before)], tokens[len(before) :]
+        return Steps(torch.cat([before, self.test]), self.window, 0), divided
+
+    @property
+    def digest(self) -> str:
+        """Returns the SHA-256 of all its tokens, by which two machines know whether they had the same text."""
+        return sha256(self.whole[0].values.numpy().tobytes()).hexdigest()
 
     @property
     def held_out(self) -> Tensor:
