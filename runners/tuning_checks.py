@@ -102,7 +102,8 @@ def check_study(study: object, options: Options) -> None:
         raise InputError(NO_TRIALS)
     check_methods(search, scheduler, _kinds(entry, options.fixed))
     check_starts(search, options.points_to_evaluate)
-    _check_division(study, entry.data or "", options)
+    if entry.data:
+        _check_division(study, entry.data, options)
 
 
 def check_starts(search: str, points: object) -> None:
@@ -115,9 +116,10 @@ def check_starts(search: str, points: object) -> None:
 
 def check_built_in_data(study: str, data_dir: Path | None) -> None:
     """Raises InputError if a built-in study's data cannot be looked for where they should be."""
-    if study in CATALOGUE:
+    data = CATALOGUE[study].data if study in CATALOGUE else None
+    if data:
         try:
-            check_data(CATALOGUE[study].data or "", data_dir)
+            check_data(data, data_dir)
         except DataError as error:
             raise InputError(str(error)) from None
 
@@ -146,7 +148,8 @@ def is_sure(study: object, options: Options) -> bool:
     """Returns whether all that can be refused was checked, so that Ray may start at once."""
     if not isinstance(study, str) or not is_built_in(study) or options.points_to_evaluate:
         return False
-    return is_here(CATALOGUE[study].data or "", options.data_dir) and set(options.fixed) <= set(TRAINING_NAMES)
+    data = CATALOGUE[study].data
+    return data is not None and is_here(data, options.data_dir) and set(options.fixed) <= set(TRAINING_NAMES)
 
 
 def check_findable(study: str, folder: Folder) -> None:

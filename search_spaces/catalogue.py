@@ -36,7 +36,8 @@ class Entry:
     examples: int | None = None
     """Examples of a full batch, of a StabilityStudy."""
     data: str | None = None
-    """The name of a TuningStudy's data set; this and what follows is None or empty for a StabilityStudy."""
+    """The name of a TuningStudy's data set, None where the study has a function for them; this and what follows is None
+    or empty for a StabilityStudy."""
     model: str | None = None
     """The name of its network."""
     search: str | None = None
@@ -61,6 +62,46 @@ CATALOGUE: dict[str, Entry] = {
         commands=MEASURED,
         description="linear least squares of known curvature: the closed-form oracle",
         examples=40,
+    ),
+    "diabetes": Entry(
+        module="diabetes",
+        commands=TUNED,
+        description="MLP on scikit-learn's diabetes data, a regression",
+        model="mlp",
+        search="hyperopt",
+        scheduler="none",
+        ranges=("learning_rate", "dropout", "l2"),
+        choices=("batch_size", "layers", "units"),
+    ),
+    "python_bytes": Entry(
+        module="python_bytes",
+        commands=TUNED,
+        description="transformer that continues the sources of Python's standard library, byte by byte",
+        model="causal_transformer",
+        search="hyperopt",
+        scheduler="asha",
+        ranges=("learning_rate", "warmup"),
+        choices=("batch_size", "window", "width", "layers", "heads"),
+    ),
+    "sunspots": Entry(
+        module="sunspots",
+        commands=TUNED,
+        description="LSTM on sunspot numbers by quarter, three years ahead",
+        model="lstm",
+        search="hyperopt",
+        scheduler="median",
+        ranges=("learning_rate", "dropout", "l2"),
+        choices=("batch_size", "window", "highway", "units"),
+    ),
+    "wordnet": Entry(
+        module="wordnet",
+        commands=TUNED,
+        description="transformer that sorts WordNet's definitions of nouns into 24 fields of meaning",
+        model="transformer",
+        search="hyperopt",
+        scheduler="asha",
+        ranges=("learning_rate", "dropout"),
+        choices=("batch_size", "width", "layers", "heads"),
     ),
     "digits_mlp": Entry(
         module="digits_mlp",

@@ -30,13 +30,12 @@ def entry_of(name: str) -> Entry:
     assert tuned.name == name
     domains = {key: d for key, entry in tuned.space.items() if isinstance(d := domain_of(entry), Domain)}
     assert isinstance(tuned, TuningStudy)
-    assert isinstance(tuned.data, str)
     assert isinstance(tuned.model, str)
     return Entry(
         module=module,
         commands=TUNED,
         description=tuned.description,
-        data=tuned.data,
+        data=tuned.data if isinstance(tuned.data, str) else None,
         model=tuned.model,
         search=tuned.search,
         scheduler=tuned.scheduler,
