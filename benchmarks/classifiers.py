@@ -2,53 +2,20 @@
 
     python -m benchmarks.classifiers [digits_mlp fashion_mnist fashion_mnist_pbt fashion_mnist_cnn_grid]
 
-Every run is a separate `tautune` command, which writes into results/classifiers/; a finished run is not repeated. The
+Every run is a separate `tautune` command, which writes into results/measured/; a finished run is not repeated. The
 folder benchmarks/results/ keeps each run's trials.csv, run.json, best.json and test.json, and one summary per question.
 """
 
 import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-from statistics import fmean, stdev
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from benchmarks.record import RESULTS, keep
+from benchmarks.record import keep
+from benchmarks.runs import RUNS, Json, spread, tuned
 
-RUNS = Path("results/classifiers")
 SEEDS = (0, 1, 2)
-Json = dict[str, Any]
-
-
-def tuned(name: str, *arguments: object, refit: bool = False) -> Json:
-    """Runs `tautune tune` (and `refit`) unless done already, keeps its small files and returns the result."""
-    folder, command = RUNS / name, ["tune", *map(str, arguments)]
-    if not (folder / "run.json").exists():
-        _tautune(*command, "--output", str(folder))
-    elif "finished" not in json.loads((folder / "run.json").read_text())["runs"][-1]:
-        _tautune("resume", str(folder))
-    if refit and not (folder / "test.json").exists():
-        _tautune("refit", str(folder))
-    (RESULTS / name).mkdir(parents=True, exist_ok=True)
-    for file in ("trials.csv", "run.json", "best.json", "test.json"):
-        if (folder / file).exists():
-            shutil.copy(folder / file, RESULTS / name / file)
-    run, best = (json.loads((folder / file).read_text()) for file in ("run.json", "best.json"))
-    found = {
-        "command": " ".join(["tautune", *command]),
-        "commit": run["runs"][0]["commit"],
-        "validation_accuracy": best["validation_accuracy"],
-        "best": best["config"] | {"epochs": best["epochs"]},
-        "training_epochs": run["runs"][-1]["training_epochs"],
-        "seconds": sum(part.get("duration_seconds", 0) for part in run["runs"]),
-    }
-    if refit:
-        found["test_accuracy"] = json.loads((folder / "test.json").read_text())["test_accuracy"]
-    return found
 
 
 def epochs_to_reach(name: str, accuracy: float) -> int | None:
@@ -65,13 +32,13 @@ def epochs_to_reach(name: str, accuracy: float) -> int | None:
     return None
 
 
-def _tautune(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "tautune", *arguments], check=True)
-
-
 def digits_mlp() -> Json:
     runs = [tuned(f"digits_mlp-{s}", "digits_mlp", "--trials", 20, "--seed", s, refit=True) for s in range(5)]
-    return {"runs": runs, "validation_accuracy": spread(runs), "seconds": spread(runs, "seconds")}
+    return {
+        "runs": runs,
+        "validation_accuracy": spread(runs, "validation_accuracy"),
+        "seconds": spread(runs, "seconds"),
+    }
 
 
 def fashion_mnist() -> Json:
@@ -101,8 +68,8 @@ def fashion_mnist_pbt() -> Json:
         "populations": populations,
         "alone": alone,
         "difference": [p["validation_accuracy"] - a["validation_accuracy"] for p, a in pairs],
-        "population": spread(populations),
-        "random": spread(alone),
+        "population": spread(populations, "validation_accuracy"),
+        "random": spread(alone, "validation_accuracy"),
     }
 
 
@@ -133,11 +100,6 @@ def reached(grid: Json, less: float, names: list[str]) -> Json:
     epochs = [epochs_to_reach(name, grid["validation_accuracy"] - less) for name in names]
     share = [count and count / grid["training_epochs"] for count in epochs]
     return {"epochs": epochs, "share_of_the_grids": share}
-
-
-def spread(runs: list[Json], name: str = "validation_accuracy") -> Json:
-    values = [run[name] for run in runs]
-    return {"mean": fmean(values), "standard_deviation": stdev(values), "values": values}
 
 
 def main(questions: Annotated[list[str] | None, typer.Argument(help=", ".join(QUESTIONS))] = None) -> None:
