@@ -45,8 +45,9 @@ def autoregression(
     past = scaled[:first]
     scaled = (scaled - past.mean()) / past.std()
     model = Ridge(alpha=penalty).fit(*windows(scaled, window, horizon, 0, first))
-    forecasts = model.predict(windows(scaled, window, horizon, first, last)[0]) * past.std() + past.mean()
-    return np.square(np.maximum(forecasts, 0)) if root else forecasts
+    forecasts: Steps = model.predict(windows(scaled, window, horizon, first, last)[0]) * past.std() + past.mean()
+    squared: Steps = np.square(np.maximum(forecasts, 0))
+    return squared if root else forecasts
 
 
 def errors(series: Steps, forecasts: Steps, horizon: int, first: int, last: int) -> dict[str, float]:
@@ -67,8 +68,9 @@ def figures(horizon: int = HORIZON) -> dict[str, Any]:
         forecasts = autoregression(series, horizon, first, last, window=window, penalty=penalty, root=root)
         return errors(series, forecasts, horizon, first, last)
 
-    tried = list(product(WINDOWS, PENALTIES, (False, True)))
-    best = min(tried, key=lambda settings: linear(*parts["validation"], *settings)["mae"])
+    first, last = parts["validation"]
+    tried: list[tuple[int, float, bool]] = list(product(WINDOWS, PENALTIES, (False, True)))
+    best = min(tried, key=lambda settings: linear(first, last, *settings)["mae"])
     return {
         "horizon": horizon,
         "seasonal_naive": {part: naive(*within) for part, within in parts.items()},
