@@ -74,7 +74,7 @@ def figures(horizon: int = HORIZON) -> dict[str, Any]:
     return {
         "horizon": horizon,
         "seasonal_naive": {part: naive(*within) for part, within in parts.items()},
-        "linear": {part: linear(*within, *best) for part, within in parts.items()},
+        "linear": {part: linear(first, last, *best) for part, (first, last) in parts.items()},
         "linear_settings": dict(zip(("window", "penalty", "root"), best, strict=True)),
     }
 
