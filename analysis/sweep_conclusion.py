@@ -6,9 +6,9 @@ from statistics import fmean, stdev
 import numpy as np
 
 from tautune.analysis.thresholds import Escape, Point, Thresholds
-from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.threshold.record import Key, MeasurementRecord
+from tautune.trainables.threshold.update import Update, predicted
 
 
 def conclude(
@@ -20,6 +20,7 @@ def conclude(
     mini_batch: int | None,
     examples: int,
     wanted: Collection[Key] = (),
+    update: Update | None = None,
 ) -> Thresholds:
     """Returns the thresholds that the measurements give. A delay may have several seeds; records may be unfinished.
 
@@ -38,8 +39,7 @@ def conclude(
         seeds = {m.settings.seed for m in measurements}
         missing = any(d == delay and seed not in seeds for d, seed in wanted)
         if not missing and all(_bracketed(m) for m in measurements):
-            predicted = stability.max_stable_learning_rate(sharpness, delay, momentum)
-            points.append(_point(delay, predicted, measurements))
+            points.append(_point(delay, predicted(sharpness, delay, momentum, update), measurements))
         escapes += [
             Escape(
                 delay=delay,
@@ -55,6 +55,7 @@ def conclude(
         study=study,
         sharpness=sharpness,
         momentum=momentum,
+        update=update,
         mini_batch=mini_batch,
         points=tuple(points),
         escapes=tuple(escapes),

@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tautune.trainables.theory import stability
+from tautune.trainables.threshold.update import predicted
 
 if TYPE_CHECKING:
     from tautune.analysis.thresholds import Escape, Thresholds
@@ -32,15 +32,17 @@ def thresholds_figure(thresholds: Thresholds) -> Figure:
 
 def _title(thresholds: Thresholds) -> str:
     batch = "full batch" if thresholds.mini_batch is None else f"mini-batches of {thresholds.mini_batch}"
-    return f"{thresholds.study}: {str(thresholds.momentum) or 'no momentum'}, {batch}"
+    how = str(thresholds.update) if thresholds.update else str(thresholds.momentum) or "no momentum"
+    return f"{thresholds.study}: {how}, {batch}"
 
 
 def _inverse_learning_rate(axes: Axes, thresholds: Thresholds) -> None:
     top = max((p.delay for p in thresholds.points), default=1)
-    delays = sorted({round(top * i / 200) for i in range(201)})
-    λ, momentum = thresholds.sharpness, thresholds.momentum
-    theory = [1 / stability.max_stable_learning_rate(λ, delay, momentum) for delay in delays]
-    axes.plot([2 * d + 1 for d in delays], theory, color="0.6", label=f"theory, λ = {thresholds.sharpness:.4g}")
+    parts = 40 if thresholds.update else 200  # each of them a search for the gain margin, or a closed form
+    delays = sorted({round(top * i / parts) for i in range(parts + 1)})
+    λ, momentum, update = thresholds.sharpness, thresholds.momentum, thresholds.update
+    inverse = [1 / predicted(λ, delay, momentum, update) for delay in delays]
+    axes.plot([2 * d + 1 for d in delays], inverse, color="0.6", label=f"theory, λ = {thresholds.sharpness:.4g}")
     axes.errorbar(
         [2 * p.delay + 1 for p in thresholds.points],
         [1 / p.measured for p in thresholds.points],

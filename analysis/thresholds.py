@@ -4,13 +4,14 @@ All classes here are plain records; `sweep_conclusion.py` makes them, `threshold
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 
-from tautune.records.typed import Count, NotNegative, Positive
+from tautune.records.typed import Count, NotNegative, Object, Positive
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.threshold.record import MeasurementRecord
+from tautune.trainables.threshold.update import Update
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +75,7 @@ class ThresholdsJson(TypedDict):
     momentum: float
     shifted: bool
     mini_batch: int | None
+    update: NotRequired[Object]
     points: list[Point]
     escapes: list[Escape]
 
@@ -91,6 +93,8 @@ class Thresholds:
     points: tuple[Point, ...]
     """One point for each delay whose threshold was found, in ascending order."""
     escapes: tuple[Escape, ...]
+    update: Update | None = None
+    """How gradients became steps, where it was not the paper's SGD with `momentum`."""
     path: "Folder | None" = None
     """The folder that holds the results, if there is one."""
 
@@ -164,6 +168,7 @@ class Thresholds:
             "momentum": self.momentum.value,
             "shifted": self.momentum.shifted,
             "mini_batch": self.mini_batch,
+            **({"update": self.update.as_json()} if self.update else {}),
             "points": [point.as_json() for point in self.points],
             "fit": self.fit(),
             "escapes": [vars(escape) for escape in self.escapes],
@@ -180,6 +185,7 @@ class Thresholds:
             mini_batch=content["mini_batch"],
             points=tuple(Point(**point) for point in points),
             escapes=tuple(Escape(**escape) for escape in content["escapes"]),
+            update=Update.from_json(content["update"]) if "update" in content else None,
             path=path,
         )
 

@@ -1,7 +1,7 @@
 """How late the gradients are, as it is told on a command line."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -48,6 +48,27 @@ def delays_from_options(
             each = None if shares is None else _numbers("--shares", shares, float)
             return Delays.stages([int(d) for d in _numbers("--stages", stages, int)], each)
         return as_delays(delay)
+
+
+class Varying(NamedTuple):
+    """Delays that take the place of a sweep's fixed ones."""
+
+    drawn: Delays | None = None
+    stages: tuple[int, ...] = ()
+
+
+def varying_delays(
+    delays: str | None, delays_from: Path | None, delay_shares: str | None, stages: str | None
+) -> Varying:
+    """Returns the delays that one of the last three options tells, or nothing. Raises InputError as above."""
+    if delays_from is None and delay_shares is None and stages is None:
+        return Varying()
+    if delays is not None:
+        raise InputError("--delays are fixed ones; leave them out beside --delays-from, --delay-shares and --stages")
+    late = delays_from_options(None, delays_from, delay_shares, stages, None)
+    if stages is None:
+        return Varying(drawn=late)
+    return Varying(stages=tuple(int(d) for d in _numbers("--stages", stages, int)))
 
 
 def _parse_shares(text: str) -> dict[int, float]:

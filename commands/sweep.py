@@ -7,15 +7,14 @@ from rich.console import Console
 
 from tautune._sweep import carry_out
 from tautune.commands.checking import checked
+from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
 from tautune.commands.options import (
     DEFAULT_DELAYS,
     Budget,
-    Delays,
     Departures,
     Device,
     FirstGuess,
     MiniBatch,
-    MomentumOption,
     Orders,
     Resolution,
     Shifted,
@@ -29,8 +28,14 @@ from tautune.commands.sweep_display import SweepDisplay
 from tautune.records.errors import InputError
 from tautune.records.storage import output_folder
 from tautune.runners.sweep import Sweep
-from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.threshold.update import MEASURED, asked
 
+MomentumOrNone = Annotated[
+    float | None,
+    typer.Option("--momentum", help="m in [0, 1), dampened by 1-m unless the optimizer's is not.", show_default="0"),
+]
+Optimizer = Annotated[str | None, typer.Option(help=", ".join(MEASURED) + ".", show_default="the paper's SGD")]
+Remedy = Annotated[str | None, typer.Option(help="predict:T, weight prediction of T steps; or predict, of the delay.")]
 Output = Annotated[
     str | None, typer.Option(help="Folder for the results, or s3://…, gs://….", show_default="results/STUDY…")
 ]
@@ -40,9 +45,17 @@ sweep_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False
 @sweep_command.command()
 def sweep(
     study: StabilityStudyName,
-    delays: Delays = DEFAULT_DELAYS,
-    momentum: MomentumOption = 0.0,
+    delays: Annotated[
+        str | None,
+        typer.Option(help="Delays τ in optimizer steps, separated by commas.", show_default=DEFAULT_DELAYS),
+    ] = None,
+    momentum: MomentumOrNone = None,
     shifted: Shifted = False,
+    optimizer: Optimizer = None,
+    remedy: Remedy = None,
+    delays_from: DelaysFrom = None,
+    delay_shares: DelayShares = None,
+    stages: StageDelays = None,
     resolution: Resolution = 0.005,
     mini_batch: MiniBatch = None,
     seeds: Orders = None,
@@ -54,12 +67,15 @@ def sweep(
     budget: Budget = 20_000,
 ) -> None:
     """Measure the largest stable learning rate of STUDY at every delay, and compare it with theory."""
-    wanted_delays, guess = parse_delays(delays), _parse_guess(first_guess)
+    wanted_delays, guess = parse_delays(delays or DEFAULT_DELAYS), _parse_guess(first_guess)
+    late = varying_delays(delays, delays_from, delay_shares, stages)
     with parameters():
+        kind, update = asked(optimizer, momentum, shifted, remedy, late.drawn, late.stages)
         wanted = Sweep(
             study=study,
             delays=wanted_delays,
-            momentum=Momentum(momentum, shifted),
+            momentum=kind,
+            update=update,
             resolution=resolution,
             mini_batch=mini_batch,
             seeds=seeds,

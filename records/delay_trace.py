@@ -1,11 +1,23 @@
 """Recorded delays in a file of the user's: a CSV table with a column `delay`, one row for each step."""
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tautune.records.errors import InputError
+from tautune.trainables.theory.delays import Delays, as_delays
 
 COLUMN = "delay"
+LateDelays = Mapping[int, float] | Sequence[int] | str | Path | Any
+"""Delays that vary: {d: probability}, those of a recorded run, the path of a file that holds them, a `RandomDelay`."""
+
+
+def late_delays(given: LateDelays | None) -> Delays | None:
+    """Returns the delays that a value stands for, or None for None. Raises ValueError if it stands for none."""
+    if given is None:
+        return None
+    return Delays.recorded(read_delays(Path(given))) if isinstance(given, str | Path) else as_delays(given)
 
 
 def read_delays(path: Path) -> list[int]:

@@ -21,6 +21,7 @@ class _Settings(TypedDict, total=False):
     delay: Required[Count]
     momentum: float
     shifted: bool
+    update: Object
     mini_batch: Count | None
     seed: int
     resolution: Positive

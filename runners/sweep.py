@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from tautune.runners.devices import DEVICES
 from tautune.runners.named_study import check_named_study, is_built_in, known_name, study_name
 from tautune.runners.shared import check, check_delays, check_types, folder_name
-from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.threshold.record import MeasurementRecord, Settings
+from tautune.trainables.threshold.update import Update, predicted
 
 if TYPE_CHECKING:
     from tautune.search_spaces.stability_study import StabilityStudy
@@ -38,12 +38,16 @@ class Sweep:
     delays: tuple[int, ...] = DELAYS
     """τ, in optimizer steps."""
     momentum: Momentum = NO_MOMENTUM
+    update: Update | None = None
+    """How gradients become steps, where it is not the paper's SGD with `momentum`. One that has delays of its own makes
+    one measurement, under the longest of them."""
     resolution: float = 0.005
     """Relative width of a threshold's bracket."""
     mini_batch: int | None = None
     """Examples per step; None means the full batch."""
     seeds: int | None = None
-    """Number of measurements at each delay, each with its own order of the mini-batches; only for mini-batches."""
+    """Number of measurements at each delay, each with its own order of the mini-batches and its own delays; only where
+    one of them varies."""
     device: str = "auto"
     """cpu, cuda, or auto, which means cuda if there is a GPU."""
     first_guess: float | None = 1.0
@@ -67,9 +71,18 @@ class Sweep:
         guess = self.first_guess
         check("first_guess", self.first_guess, guess is None or 1e-6 <= guess <= 1e6, "between 1e-6 and 1e6, or none")
         check("seeds", self.seeds, self.seeds is None or self.seeds >= 2, "at least 2, for an uncertainty")
-        if self.seeds is not None and self.mini_batch is None:
+        if self.seeds is not None and not self.varies:
             raise ValueError("seeds must be combined with mini-batches: a full batch has no order to vary")
+        if self.update and self.momentum.value:
+            raise ValueError("momentum must be that of the update, where there is one")
+        if self.update and self.update.longest is not None:
+            object.__setattr__(self, "delays", (self.update.longest,))
         check_named_study(self.study, "sweep", self.mini_batch)
+
+    @property
+    def varies(self) -> bool:
+        """Returns whether steps differ by chance: by their mini-batch or their delay."""
+        return self.mini_batch is not None or bool(self.update and self.update.varies)
 
     @property
     def name(self) -> str:
@@ -79,12 +92,13 @@ class Sweep:
     @property
     def folder_name(self) -> str:
         """Returns the default name of the results folder."""
-        return folder_name(self.name, self.momentum, self.mini_batch)
+        name = f"{self.name}-{self.update.slug}" if self.update else self.name
+        return folder_name(name, self.momentum, self.mini_batch)
 
     @property
     def repeats(self) -> int:
         """Returns the number of measurements at each delay."""
-        return 1 if self.mini_batch is None else self.seeds or SEEDS
+        return self.seeds or SEEDS if self.varies else 1
 
     @property
     def keys(self) -> list[tuple[int, int]]:
@@ -106,27 +120,31 @@ class Sweep:
             "mini_batch": self.mini_batch,
             "first_guess": self.first_guess,
             "tolerance": self.tolerance,
+            **({"update": self.update.as_json()} if self.update else {}),
         }
 
-    def settings(self, sharpness: float) -> list[Settings]:
-        """Returns the settings of each trial at a minimum of this sharpness."""
+    def settings(self, sharpness: float, update: Update | None = None) -> list[Settings]:
+        """Returns the settings of each trial at a minimum of this sharpness.
+
+        Args:
+            update: the sweep's, with the shares that its stages have of this minimum's sharpest eigenvector.
+        """
         return [
             Settings(
                 delay=delay,
                 momentum=self.momentum,
+                update=update,
                 mini_batch=self.mini_batch,
                 seed=seed,
                 resolution=self.resolution,
-                first_guess=self._guess(sharpness, delay),
+                first_guess=self._guess(predicted(sharpness, delay, self.momentum, update)),
                 departures=self.departures,
             )
             for delay, seed in self.keys
         ]
 
-    def _guess(self, sharpness: float, delay: int) -> float:
-        if self.first_guess is None:
-            return UNGUIDED
-        return self.first_guess * stability.max_stable_learning_rate(sharpness, delay, self.momentum)
+    def _guess(self, learning_rate: float) -> float:
+        return UNGUIDED if self.first_guess is None else self.first_guess * learning_rate
 
 
 def is_complete(record: MeasurementRecord | None, *, departures: bool) -> bool:

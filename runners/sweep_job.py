@@ -69,6 +69,7 @@ def concluded(plan: SweepPlan, records: Iterable[MeasurementRecord]) -> Threshol
         study=plan.study.name,
         sharpness=plan.minimum.sharpness,
         momentum=plan.sweep.momentum,
+        update=plan.update,
         mini_batch=plan.sweep.mini_batch,
         examples=len(plan.problem),
         wanted=plan.sweep.keys,

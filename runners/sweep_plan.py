@@ -9,8 +9,10 @@ from tautune.runners.devices import device_of
 from tautune.runners.shared import check_mini_batch
 from tautune.runners.study_problem import study_and_problem
 from tautune.runners.sweep import Sweep, is_complete
+from tautune.trainables.threshold.late_optimizer import shares_of_stages, stages_of
 from tautune.trainables.threshold.minimum import Minimum, content_hash
 from tautune.trainables.threshold.record import Settings
+from tautune.trainables.threshold.update import Update
 
 Json = dict[str, Any]
 
@@ -28,6 +30,8 @@ class SweepPlan:
         with user_input():
             self.device = device_of(sweep.device)
             check_mini_batch(sweep.mini_batch, self.study.name, len(self.problem))
+            if sweep.update and sweep.update.stages:
+                stages_of(self.problem.model, sweep.update)
         self.content = content_hash(self.problem, tolerance=sweep.tolerance)
         self.cache = MinimumCache(self.content)
         known = self.cache.minimum()
@@ -38,6 +42,14 @@ class SweepPlan:
         """Returns what two runs in one folder must have in common. They may differ in their delays and seeds."""
         own = {"study": self.study.name, "content": self.content, "seed": self.study.seed, "device": self.device}
         return self.sweep.configuration() | own
+
+    @property
+    def update(self) -> Update | None:
+        """Returns the sweep's update, with its stages' shares of the sharpest eigenvector once the minimum is known."""
+        update = self.sweep.update
+        if update is None or not update.stages or self.minimum is None:
+            return update
+        return update.with_shares(shares_of_stages(self.problem, update, self.minimum.direction))
 
     @property
     def resources(self) -> dict[str, float]:
@@ -52,5 +64,5 @@ class SweepPlan:
         """Returns the settings that have yet to be measured. Raises InputError if the minimum is not known."""
         if self.minimum is None:
             raise InputError("the minimum is not known yet")
-        wanted = self.sweep.settings(self.minimum.sharpness)
+        wanted = self.sweep.settings(self.minimum.sharpness, self.update)
         return [s for s in wanted if not is_complete(folder.record(s.delay, s.seed), departures=s.departures)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tautune.records.delay_trace import LateDelays, late_delays
 from tautune.records.errors import user_input
 from tautune.records.run_file import check_output
 from tautune.records.storage import Folder, folder_at
@@ -15,7 +16,7 @@ from tautune.runners.early_ray import early_ray
 from tautune.runners.listeners import SweepListener
 from tautune.runners.shared import as_integers
 from tautune.runners.sweep import DELAYS, IN_WORKERS, Sweep, is_complete
-from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.threshold.update import asked
 
 if TYPE_CHECKING:
     from tautune.analysis.thresholds import Thresholds
@@ -29,8 +30,12 @@ def sweep(
     study: StabilityStudy | str | Path,
     *,
     delays: Iterable[int] = DELAYS,
-    momentum: float = 0.0,
+    momentum: float | None = None,
     shifted: bool = False,
+    optimizer: str | None = None,
+    remedy: str | None = None,
+    delays_from: LateDelays | None = None,
+    stages: Sequence[int] = (),
     resolution: float = 0.005,
     mini_batch: int | None = None,
     seeds: int | None = None,
@@ -50,12 +55,17 @@ def sweep(
     Args:
         study: a `StabilityStudy`, the name of a built-in one, or the path of a Python file that sets STUDY to one.
         delays: τ, in optimizer steps.
-        momentum: m in [0, 1), dampened by 1-m as in the paper.
+        momentum: m in [0, 1), dampened by 1-m as in the paper; as the optimizer takes it, where one is named.
         shifted: whether the velocity is delayed too (the paper's shifted momentum).
+        optimizer: sgd, dampened-momentum, nesterov, shifted-momentum or spike-compensation; None is the paper's SGD.
+        remedy: predict:T, weight prediction of T steps, or predict, of the delay.
+        delays_from: delays that are drawn anew at each step, in place of `delays`: those of a recorded run, as a
+            sequence or as the path of a CSV file with a column `delay`, a mapping {d: probability} or a `RandomDelay`.
+        stages: delay of each stage of a pipeline, in place of `delays`, from the model's first children to its last.
         resolution: relative width of each threshold's bracket.
         mini_batch: examples per step; None means the full batch.
-        seeds: number of measurements at each delay, each with its own order of the mini-batches, which gives an
-            uncertainty; None means 3. It needs `mini_batch`.
+        seeds: number of measurements at each delay, each with its own order of the mini-batches and its own
+            delays, which gives an uncertainty; None means 3. It needs `mini_batch` or `delays_from`.
         device: "cpu", "cuda" or "auto".
         first_guess: learning rate at which each search begins, as a multiple of theory's threshold; with None, the
             learning rate 0.01.
@@ -76,10 +86,12 @@ def sweep(
         Interrupted: the run was stopped; the measurements so far are kept.
     """
     with user_input():
+        kind, update = asked(optimizer, momentum, shifted, remedy, late_delays(delays_from), as_integers(stages))
         wanted = Sweep(
             study=str(study) if isinstance(study, Path) else study,
             delays=tuple(as_integers(delays)),
-            momentum=Momentum(momentum, shifted),
+            momentum=kind,
+            update=update,
             resolution=resolution,
             mini_batch=mini_batch,
             seeds=seeds,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from tautune.records.delay_trace import LateDelays, late_delays
 from tautune.records.errors import RunFailed, user_input
 from tautune.runners.devices import device_of
 from tautune.runners.shared import as_integers, check_mini_batch
 from tautune.runners.sweep import DELAYS, Sweep
-from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.threshold.update import asked
 
 if TYPE_CHECKING:
     import torch
@@ -27,8 +28,12 @@ def measure_thresholds(
     targets: Tensor,
     *,
     delays: Iterable[int] = DELAYS,
-    momentum: float = 0.0,
+    momentum: float | None = None,
     shifted: bool = False,
+    optimizer: str | None = None,
+    remedy: str | None = None,
+    delays_from: LateDelays | None = None,
+    stages: Sequence[int] = (),
     l2: float = 0.0,
     mini_batch: int | None = None,
     seeds: int | None = None,
@@ -55,12 +60,17 @@ def measure_thresholds(
         inputs: [N, …], of any shape and type; floating-point numbers are cast to `precision`.
         targets: [N, …], classes or numbers.
         delays: τ, in optimizer steps.
-        momentum: m in [0, 1), dampened by 1-m as in the paper.
+        momentum: m in [0, 1), dampened by 1-m as in the paper; as the optimizer takes it, where one is named.
         shifted: whether the velocity is delayed too (the paper's shifted momentum).
+        optimizer: sgd, dampened-momentum, nesterov, shifted-momentum or spike-compensation; None is the paper's SGD.
+        remedy: predict:T, weight prediction of T steps, or predict, of the delay.
+        delays_from: delays that are drawn anew at each step, in place of `delays`: those of a recorded run, as a
+            sequence or as the path of a CSV file with a column `delay`, a mapping {d: probability} or a `RandomDelay`.
+        stages: delay of each stage of a pipeline, in place of `delays`, from the model's first children to its last.
         l2: factor in the penalty (l2/2) Σ w² over the weights, without biases.
         mini_batch: examples per step; None means the full batch.
-        seeds: number of measurements at each delay, each with its own order of the mini-batches, which gives an
-            uncertainty; None means 3.
+        seeds: number of measurements at each delay, each with its own order of the mini-batches and its own
+            delays, which gives an uncertainty; None means 3.
         resolution: relative width of each threshold's bracket.
         departures: whether to measure also how soon training leaves the minimum above the threshold.
         tolerance: largest gradient norm, relative to its value where training begins, that counts as a minimum;
@@ -78,10 +88,12 @@ def measure_thresholds(
         RunFailed: no minimum was reached; the message says how far training came and what may help.
     """
     with user_input():
+        kind, update = asked(optimizer, momentum, shifted, remedy, late_delays(delays_from), as_integers(stages))
         wanted = Sweep(
             study=_study(model, loss, (inputs, targets), l2, precision),
             delays=tuple(sorted(set(as_integers(delays)))),
-            momentum=Momentum(momentum, shifted),
+            momentum=kind,
+            update=update,
             resolution=resolution,
             mini_batch=mini_batch,
             seeds=seeds,
@@ -120,6 +132,7 @@ def _measured(wanted: Sweep, device: torch.device | str, on_record: Callable[[Me
             problem,
             wanted.delays,
             momentum=wanted.momentum,
+            update=wanted.update,
             mini_batch=wanted.mini_batch,
             seeds=wanted.repeats,
             resolution=wanted.resolution,
@@ -141,6 +154,7 @@ def _measured(wanted: Sweep, device: torch.device | str, on_record: Callable[[Me
         study=wanted.name,
         sharpness=found.minimum.sharpness,
         momentum=wanted.momentum,
+        update=found.records[0].settings.update,
         mini_batch=wanted.mini_batch,
         examples=len(problem),
     )

@@ -58,6 +58,8 @@ def pipeline_delays(
 def _split(model: nn.Module, stages: int) -> list[list[nn.Parameter]]:
     """Returns the parameters of the model's children, in that many runs of children of nearly equal length."""
     children = [parameters for child in model.children() if (parameters := list(child.parameters()))]
+    if not children:
+        raise ValueError("stages are made of a model's children, and this one has none with parameters")
     if isinstance(stages, bool) or not 1 <= stages <= len(children):
         raise ValueError(
             f"stages must be between 1 and {len(children)}, the model's children that have parameters, not {stages!r}; "

@@ -1,21 +1,25 @@
 """Delayed training that starts close to a minimum and records its distance to it at every step."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils import vector_to_parameters
 
-from tautune.trainables.delay.sgd import delayed_sgd
+from tautune.trainables.delay.remedies.weight_prediction import WeightPrediction
 from tautune.trainables.theory.problem import Problem, flatten
 from tautune.trainables.threshold.growth import Growth, envelope_rate, oscillation_rate
+from tautune.trainables.threshold.late_optimizer import late_optimizer
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Settings
 
 LIMITS = {torch.float64: (1e3, 1e-3), torch.float32: (30.0, 0.1)}
 """Factors by which the distance may grow and shrink while its growth is measured: farther out the loss is no longer
 quadratic, and closer in rounding errors show."""
+STEPS_OF_VARYING_DELAYS = 20_000
+"""Largest number of steps over which the growth under delays that are drawn is averaged."""
 FLAT = 1e-6
 """Largest gradient norm at the minimum, relative to its start, that does not disturb a measurement: the default
 tolerance."""
@@ -45,7 +49,7 @@ class DelayedTraining:
         self.rest: list[Tensor | None] = []
         problem.move_to(minimum.point + distance * minimum.direction)
         self.parameters = problem.parameters
-        self.queue = delayed_sgd(self.parameters, learning_rate, settings.delay, settings.momentum)
+        self.optimizer = late_optimizer(problem, settings, learning_rate)
         self.batches = problem.batches(settings.mini_batch, settings.seed)
         self.along: list[float] = [distance]
         """Signed distance to x* along v after each step."""
@@ -72,15 +76,16 @@ class DelayedTraining:
 
     def _step(self) -> None:
         batch = next(self.batches)
-        self.queue.zero_grad()
+        self.optimizer.zero_grad()
         share = 1.0 if batch is None else len(batch) / len(self.problem)
         rest = self._at_rest(batch) if self.anchored else self.rest
-        self.problem.backward(batch)
+        with self.optimizer.predicted() if isinstance(self.optimizer, WeightPrediction) else nullcontext():
+            self.problem.backward(batch)
         for parameter, gradient in zip(self.parameters, rest, strict=False):
             if parameter.grad is not None and gradient is not None:
                 parameter.grad.sub_(gradient)
         self.gradient_evaluations += share
-        self.queue.step()
+        self.optimizer.step()
         offset = flatten(self.parameters).detach() - self.minimum.point
         norm = float(offset.norm())
         if not math.isfinite(norm):
@@ -93,10 +98,10 @@ class DelayedTraining:
         """Returns the gradient at the minimum, one tensor per parameter; the parameters keep their values."""
         here = flatten(self.parameters).detach()
         self.problem.move_to(self.minimum.point)
-        self.queue.zero_grad()
+        self.optimizer.zero_grad()
         self.problem.backward(batch)
         gradients = [p.grad for p in self.parameters]
-        self.queue.zero_grad()
+        self.optimizer.zero_grad()
         vector_to_parameters(here, self.parameters)
         self.gradient_evaluations += 1.0 if batch is None else len(batch) / len(self.problem)
         return gradients
@@ -111,15 +116,15 @@ def measure_growth(training: DelayedTraining, *, tolerance: float = 1e-5) -> Gro
     """
     settings = training.settings
     lag = settings.delay + 1
-    noisy = settings.mini_batch is not None
     leave, settle = LIMITS[training.minimum.point.dtype]
     limits = {"leave": leave, "settle": settle}
-    if noisy:
-        steps = max(200 * lag, 20 * math.ceil(len(training.problem) / (settings.mini_batch or 1)))
+    if settings.varies:
+        epochs = 20 * math.ceil(len(training.problem) / settings.mini_batch) if settings.mini_batch else 0
+        steps = max(200 * lag, epochs, STEPS_OF_VARYING_DELAYS if settings.update and settings.update.varies else 0)
         training.advance(steps, **limits)
         rate = envelope_rate(np.array(training.norm)) if len(training.norm) >= 8 else math.nan
         return _finite_growth(training, [rate], **limits)
-    most = round(1000 * lag / (1 - settings.momentum.value))
+    most = round(1000 * lag / (1 - settings.m))
     rates: list[float] = []
     length = max(16, 8 * lag)
     while True:

@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 import torch
 
-from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.threshold.checks import check_problem
 from tautune.trainables.threshold.descent import Descent
+from tautune.trainables.threshold.late_optimizer import shares_of_stages, stages_of
 from tautune.trainables.threshold.measurement import Measurement
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import MeasurementRecord, Settings
+from tautune.trainables.threshold.update import Update, predicted
 
 
 class Measured(NamedTuple):
@@ -27,6 +28,7 @@ def measure_in_process(
     delays: Sequence[int],
     *,
     momentum: Momentum = NO_MOMENTUM,
+    update: Update | None = None,
     mini_batch: int | None = None,
     seeds: int = 1,
     resolution: float = 0.005,
@@ -42,6 +44,7 @@ def measure_in_process(
 
     Args:
         delays: τ of each measurement, in optimizer steps.
+        update: how gradients become steps, where it is not the paper's SGD with `momentum`.
         mini_batch: examples per step; None means the full batch.
         seeds: number of measurements at each delay, each with its own order of the mini-batches.
         resolution: relative width of a threshold's bracket.
@@ -58,6 +61,7 @@ def measure_in_process(
         Settings(
             delay=delay,
             momentum=momentum,
+            update=update,
             mini_batch=mini_batch,
             seed=seed,
             resolution=resolution,
@@ -68,8 +72,13 @@ def measure_in_process(
     ]
     check_problem(problem)
     problem.batches(mini_batch, 0)
+    if update and update.stages:
+        stages_of(problem.model, update)
     with torch.enable_grad():
         minimum = _minimum(Descent(problem, tolerance=tolerance, budget=budget), on_descent)
+        if update and update.stages:
+            shares = shares_of_stages(problem, update, minimum.direction)
+            wanted = [replace(settings, update=update.with_shares(shares)) for settings in wanted]
         records = tuple(_record(problem, minimum, settings, on_record) for settings in wanted)
     problem.move_to(minimum.point)
     return Measured(minimum, records)
@@ -86,7 +95,7 @@ def _minimum(descent: Descent, on_descent: Callable[[Descent], None]) -> Minimum
 def _record(
     problem: Problem, minimum: Minimum, settings: Settings, on_record: Callable[[MeasurementRecord], None]
 ) -> MeasurementRecord:
-    guess = stability.max_stable_learning_rate(minimum.sharpness, settings.delay, settings.momentum)
+    guess = predicted(minimum.sharpness, settings.delay, settings.momentum, settings.update)
     measurement = Measurement(problem, minimum, replace(settings, first_guess=guess))
     while not measurement.done:
         measurement.advance()

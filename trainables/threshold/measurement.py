@@ -92,7 +92,7 @@ class Measurement:
         factor = self._factors[len(self.departures)]
         learning_rate = self.search.threshold().learning_rate * factor
         slowest = max((d.steps for d in self.departures if d.left), default=0)
-        first = round(100 * (self.settings.delay + 1) / (1 - self.settings.momentum.value))
+        first = round(100 * (self.settings.delay + 1) / (1 - self.settings.m))
         budget = (4 * slowest if factor > 1 else slowest) or first
         if self.settings.mini_batch:  # noise takes longer to drive training out
             budget = max(budget, 20 * math.ceil(len(self.problem) / self.settings.mini_batch))

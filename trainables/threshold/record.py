@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.theory.stability import check_delay
 from tautune.trainables.threshold.search import Sample, Threshold
+from tautune.trainables.threshold.update import Update
 
 Json = dict[str, Any]
 Key = tuple[int, int]
@@ -20,8 +21,10 @@ class Settings:
     """What to measure at one delay."""
 
     delay: int
-    """τ, in optimizer steps."""
+    """τ, in optimizer steps; the longest one where the update has delays of its own."""
     momentum: Momentum = NO_MOMENTUM
+    update: Update | None = None
+    """How gradients become steps, where it is not the paper's SGD with `momentum`."""
     mini_batch: int | None = None
     """Examples per step; None means the full batch."""
     seed: int = 0
@@ -40,17 +43,30 @@ class Settings:
         if not 0 < self.resolution < 1:
             raise ValueError(f"resolution must be above 0 and below 1, not {self.resolution!r}")
 
+    @property
+    def m(self) -> float:
+        """Returns the momentum, of whichever optimizer."""
+        return self.update.m if self.update else self.momentum.value
+
+    @property
+    def varies(self) -> bool:
+        """Returns whether steps differ by chance: by their mini-batch or their delay."""
+        return self.mini_batch is not None or bool(self.update and self.update.varies)
+
     def as_json(self) -> Json:
         """Returns a flat dictionary, in which the momentum takes two entries: `momentum` and `shifted`."""
         values = asdict(self)
-        return {"delay": values.pop("delay"), **_flat(values.pop("momentum")), **values}
+        del values["update"]
+        own = {"update": self.update.as_json()} if self.update else {}
+        return {"delay": values.pop("delay"), **_flat(values.pop("momentum")), **values, **own}
 
     @classmethod
     def from_json(cls, values: Json) -> Self:
         """Returns the settings that `as_json` wrote; a missing entry gets its default."""
         rest = dict(values)
         momentum = Momentum(rest.pop("momentum", 0.0), rest.pop("shifted", False))
-        return cls(momentum=momentum, **rest)
+        update = rest.pop("update", None)
+        return cls(momentum=momentum, update=Update.from_json(update) if update else None, **rest)
 
 
 class Departure(NamedTuple):
