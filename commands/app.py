@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from tautune.cluster.session.environment import set_environment
 from tautune.cluster.session.signals import sigterm_as_interrupt
 from tautune.commands import started  # noqa: F401 - records the start time
+from tautune.commands.advice import advice_command
 from tautune.commands.cluster import cluster_commands
 from tautune.commands.grid import grid_command
 from tautune.commands.prediction import prediction_command
@@ -34,7 +35,7 @@ app = typer.Typer(
     add_completion=False,
 )
 COMMANDS = (
-    *(theory_commands, sweep_command, grid_command),
+    *(theory_commands, advice_command, sweep_command, grid_command),
     *(tuning_commands, results_command, prediction_command, simulate_command),
     cluster_commands,
 )

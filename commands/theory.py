@@ -54,7 +54,7 @@ def threshold(
 ) -> None:
     """Compute the stability threshold aη, and the largest stable learning rate for a sharpness."""
     delays = delays_from_options(delay, delays_from, delay_shares, stages, shares)
-    m = _one_momentum(momentum, beta1)
+    m = one_momentum(momentum, beta1)
     with user_input():
         if optimizer is None and not remedy and curvature_noise is None and delay is not None and beta1 is None:
             answer = _in_closed_form(delay, Momentum(m or 0.0, shifted), sharpness)
@@ -63,7 +63,7 @@ def threshold(
             name = optimizer or _unnamed(m, shifted)
             answer = _by_gain_margin(loop, _described(name, m), sharpness, curvature_noise)
     if as_json:
-        print(json.dumps({name: _finite(value) for name, value in answer.items()}))
+        print(json.dumps({name: finite(value) for name, value in answer.items()}))
         return
     table = Table(show_header=False)
     for name, value in answer.items():
@@ -123,12 +123,13 @@ def _described(name: str, m: float | None) -> dict[str, Any]:
     return {"optimizer": name, "momentum": default_momentum(name) if m is None else m}
 
 
-def _one_momentum(momentum: float | None, beta1: float | None) -> float | None:
+def one_momentum(momentum: float | None, beta1: float | None) -> float | None:
+    """Returns the one that is given. Raises InputError if both are."""
     if momentum is not None and beta1 is not None:
         raise InputError("--momentum and --beta1 are two names of one number; give one of them")
     return momentum if beta1 is None else beta1
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Returns the value as JSON can hold it: null where a loop is stable at every step."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

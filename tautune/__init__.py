@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from tautune.trainables.supervised.datasets import ImageData as ImageData
     from tautune.trainables.supervised.datasets import Images as Images
     from tautune.trainables.supervised.tasks import Task as Task
+    from tautune.trainables.theory.advice import advise as advise
+    from tautune.trainables.theory.delays import Delays as Delays
+    from tautune.trainables.theory.loop import TrainingLoop as TrainingLoop
+    from tautune.trainables.theory.optimizers import OwnFilter as OwnFilter
     from tautune.trainables.theory.stability import max_stable_learning_rate as max_stable_learning_rate
     from tautune.trainables.theory.stability import threshold as threshold
     from tautune.trainables.theory.stability import transfer_learning_rate as transfer_learning_rate
@@ -77,6 +81,10 @@ _MODULES = {
     "ShiftedMomentumSGD": "trainables.delay.shifted_momentum",
     "SpikeCompensatedSGD": "trainables.delay.spike_compensation",
     "WeightStashing": "trainables.delay.weight_stashing",
+    "advise": "trainables.theory.advice",
+    "Delays": "trainables.theory.delays",
+    "TrainingLoop": "trainables.theory.loop",
+    "OwnFilter": "trainables.theory.optimizers",
     "max_stable_learning_rate": "trainables.theory.stability",
     "threshold": "trainables.theory.stability",
     "transfer_learning_rate": "trainables.theory.stability",

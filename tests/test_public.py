@@ -19,6 +19,10 @@ NAMES = {
     "DelayCompensation",
     "DiscardStale",
     "GapAware",
+    "Delays",
+    "OwnFilter",
+    "TrainingLoop",
+    "advise",
     "GradientQueue",
     "ImageData",
     "Images",
@@ -78,7 +82,7 @@ def test_a_name_that_is_not_there_is_told_with_those_that_are() -> None:
 
 def test_importing_it_loads_neither_torch_nor_ray_and_touches_nothing(tmp_path: Path) -> None:
     code = (
-        "import os; before = dict(os.environ); import sys, tautune; tautune.threshold(8)\n"
+        "import os; before = dict(os.environ); import sys, tautune; tautune.threshold(8); tautune.advise(2)\n"
         "print(sorted({'torch', 'ray', 'pandas', 'matplotlib'} & sys.modules.keys()), before == dict(os.environ))"
     )
     done = subprocess.run(
@@ -108,6 +112,13 @@ threshold: Any = tautune.threshold
         (lambda: grid("digits", delays="0,1"), "delays must be a list of integers, such as"),
         (lambda: tautune.tune("digits_mlp", trials=0), "trials must be above 0, and finite, not 0"),
         (lambda: max_stable_learning_rate("4", 1), "sharpness must be a finite number above 0, not '4'"),
+        (
+            lambda: tautune.TrainingLoop(optimizer=3),
+            "optimizer must be a name, an optimizer of torch or a filter, not 3",
+        ),
+        (lambda: tautune.TrainingLoop(delay="3"), "delay must be an integer ≥ 0 (optimizer steps), not '3'"),
+        (lambda: tautune.TrainingLoop(remedies=[8]), "a remedy must be a Prediction, a Compensation or a word such as"),
+        (lambda: tautune.advise(8, sharpness=-1), "sharpness must be a finite number above 0, not -1"),
         (lambda: threshold(1, None), "momentum must be at least 0 and below 1, not None"),
         (lambda: _measure(device="tpu2"), "device must be cpu, cuda or another of torch's, not 'tpu2'"),
         (lambda: _measure(device="cuda"), "torch sees no CUDA device here"),

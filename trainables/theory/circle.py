@@ -21,6 +21,10 @@ ON_AXIS = 1e-7
 """Sine of the angle below which a point counts as one on the real axis."""
 PRECISION = 1e-11
 """Of the angle of a zero on the circle."""
+ITERATIONS = 20
+"""Of the search for it: more of them only chase rounding."""
+NEAR = 0.25
+"""Share of the values beside a top or bottom below which it must be expected to be looked at."""
 HALVINGS = 40
 """How often an interval is halved at most in which the polynomial turns much, as beside one of its zeros."""
 LARGEST_DEGREE = 1_000_000
@@ -108,7 +112,11 @@ class Circle:
         sign = values > 0  # of Im f, also next to the ends
         low = np.flatnonzero(sign[:-1] != sign[1:])
         low = low[f.real[np.searchsorted(self.angles, angles[low], side="right") - 1] < 2 * below]
-        inner = zeros(self._slant, angles[low], angles[low + 1], PRECISION) if len(low) else angles[:0]
+        inner = (
+            zeros(self._slant, angles[low], angles[low + 1], precision=PRECISION, iterations=ITERATIONS)
+            if len(low)
+            else angles[:0]
+        )
         α = np.concatenate([[0.0], inner, [math.pi]])
         entering = np.concatenate([[-1 if sign[0] else 1], np.where(sign[low], 2, -2), [1 if sign[-1] else -1]])
         w = self.ρ * np.exp(1j * α)
@@ -121,7 +129,10 @@ class Circle:
     def _with_extrema(self, values: Reals, wanted: NDArray[np.bool_]) -> tuple[Reals, Reals]:
         """Returns the angles and their values, with the tops and bottoms between them that come near 0."""
         before, here, after = values[:-2], values[1:-1], values[2:]
-        near = np.abs(here) <= np.minimum(np.abs(before), np.abs(after))
+        bend = before - 2 * here + after
+        vertex = here - np.divide((before - after) ** 2, 8 * bend, out=np.zeros_like(bend), where=bend != 0)
+        beside = np.minimum(np.abs(before), np.abs(after))
+        near = (np.abs(here) <= beside) & (vertex * np.sign(here) < NEAR * beside)
         nearest = np.flatnonzero(near & (here * before > 0) & (here * after > 0) & wanted[1:-1]) + 1
         if not len(nearest):
             return self.angles, values

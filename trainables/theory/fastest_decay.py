@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tautune.trainables.theory.circle import Characteristic
 
-PRECISION = 1e-13
+PRECISION = 1e-11
 """Of log ρ, relative to 1/degree and to log ρ itself."""
 AT_ONCE = 40.0
 """log ρ at which a loop counts as one that forgets at once: exp(-40) is below the rounding of 1."""

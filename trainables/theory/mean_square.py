@@ -8,22 +8,27 @@ the mean loop to unit noise, k = aη, and A_d what becomes of a gradient of dela
 
 is the condition; for one delay it is r ‖D x‖² < 1, the H₂ norm of the closed loop. Delays of a pipeline's stages do not
 vary, and add no noise. The norms are exact: they are sums over the autocovariance of the denominator's autoregression,
-by the Levinson recursion, down and up.
+by the Levinson recursion, down and up. For long delays they are mean values over the unit circle, on twice as many
+points until nothing changes.
 
-Typical growth (the Lyapunov exponent along one run) has a threshold of its own, between this one and the mean's.
+Typical growth (the Lyapunov exponent along one run) has a larger threshold, which is another one again.
 """
 
 import math
+from functools import cache, partial
 
 import numpy as np
 
-from tautune.trainables.theory.lag_polynomial import LagPolynomial, Reals
+from tautune.trainables.theory.lag_polynomial import Complexes, LagPolynomial, Reals
 from tautune.trainables.theory.open_loop import OpenLoop
 from tautune.trainables.theory.remedies import LateGradients
 from tautune.trainables.theory.zeros import zeros
 
-LARGEST_DEGREE = 20_000
-"""Largest degree in steps: the recursion's time grows with its square, to ten seconds."""
+RECURSION_DEGREE = 300
+"""Largest degree in steps whose norms are exact sums: their time grows with its square."""
+QUADRATURE_PRECISION = 1e-10
+MOST_POINTS = 2**22
+"""Of the circle: they are too few where a step is within about a hundred-thousandth of the threshold."""
 SAMPLES = 16
 """Steps, as shares of the threshold, among which the first one that is too large is looked for."""
 
@@ -37,15 +42,16 @@ def mean_square_threshold(loop: OpenLoop, late: LateGradients, noise: float, thr
     """
     if not 0 <= noise < math.inf:
         raise ValueError(f"curvature noise must be at least 0 and finite, not {noise!r}")
-    if loop.degree > LARGEST_DEGREE:
-        raise ValueError(f"delays must be below {LARGEST_DEGREE:,} steps for a mean-square threshold")
     weights = _noise_weights(late, noise)
     if not weights.any():
         return threshold
 
+    exact = loop.degree <= RECURSION_DEGREE
+    noise_of = partial(_returned, loop, weights) if exact else Spectrum(loop, weights).returned
+
     def excess(steps: Reals) -> Reals:
         """Returns 1 minus the inverse of the noise that comes back: above 0 where E x² is unbounded."""
-        returned = [_returned(loop, weights, step) for step in steps.tolist()]
+        returned = [noise_of(step) for step in steps.tolist()]
         return np.array([1 - 1 / max(noise, 1e-300) for noise in returned])
 
     largest = threshold if math.isfinite(threshold) else 1.0
@@ -98,6 +104,32 @@ def _returned(loop: OpenLoop, weights: Reals, step: float) -> float:
     j = np.arange(len(weights))
     sums = [s_i * float(weights @ (γ[j + i] + γ[np.abs(j - i)])) / 2 for i, s_i in enumerate(s.tolist())]
     return step**2 * math.fsum(sums)
+
+
+class Spectrum:
+    """What unit noise brings about, by the mean of its spectrum over the unit circle: for long delays."""
+
+    def __init__(self, loop: OpenLoop, weights: Reals) -> None:
+        self._still, self._driven = loop.characteristic()
+        self._numerator, self._weights = loop.optimizer.numerator, weights
+        self._first = 1 << (16 * int(loop.degree)).bit_length()
+        self._on_circle = cache(self._on_points)
+
+    def returned(self, step: float) -> float:
+        """Returns the variance at aη = step, which has to be below the threshold."""
+        before, size = math.inf, self._first
+        while size <= MOST_POINTS:
+            A, B, noise = self._on_circle(size)
+            spectrum = noise / np.abs(A + step * B) ** 2
+            mean = step**2 * float(2 * spectrum.sum() - spectrum[0] - spectrum[-1]) / size
+            if abs(mean - before) <= QUADRATURE_PRECISION * abs(mean):
+                break
+            before, size = mean, 2 * size
+        return mean
+
+    def _on_points(self, size: int) -> tuple[Complexes, Complexes, Reals]:
+        A, B, N = (np.fft.rfft(p.dense(int(p.degree) + 1), size) for p in (self._still, self._driven, self._numerator))
+        return A, B, np.abs(N) ** 2 * np.fft.rfft(self._weights, size).real
 
 
 def autocovariance(polynomial: LagPolynomial, lags: int) -> Reals | None:

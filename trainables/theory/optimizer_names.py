@@ -77,9 +77,10 @@ def _named(name: str, momentum: float | None, delays: Delays) -> LinearOptimizer
 
 
 def _of_torch(optimizer: Any, delays: Delays) -> LinearOptimizer:
-    """Returns the filter of a torch.optim optimizer, or of the one in a `GradientQueue`, by its class and defaults."""
-    wrapped = getattr(optimizer, "optimizer", optimizer)
-    name, options = type(wrapped).__name__, wrapped.defaults
+    """Returns the filter of an optimizer of torch, or of tautune, by its class and its defaults."""
+    name, options = type(optimizer).__name__, optimizer.defaults
+    if hasattr(optimizer, "optimizer"):
+        raise ValueError(f"{name} is around an optimizer; give the optimizer inside, with delay and remedies beside it")
     _refuse_sign_method(name.lower(), delays)
     if name == "SGD":
         m = options["momentum"]
@@ -87,6 +88,8 @@ def _of_torch(optimizer: Any, delays: Delays) -> LinearOptimizer:
     if name == "ShiftedMomentumSGD":
         m = options["momentum"]
         return ShiftedMomentum(m) if options["shift"] else SGD(m, dampening=m)
+    if name == "SpikeCompensatedSGD":
+        return SpikeCompensation(options["momentum"], options["horizon"], dampened=False)
     if name in ("Adam", "AdamW", "NAdam"):
         return (NAdam if name == "NAdam" else Adam)(options["betas"][0])
     if name == "RMSprop":

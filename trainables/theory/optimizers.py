@@ -141,6 +141,8 @@ class SpikeCompensation:
     momentum: float = 0.9
     horizon: float | None = None
     """D in steps; the mean delay if not given."""
+    dampened: bool = True
+    """Whether η is multiplied by 1-m, as here in the table; tautune.SpikeCompensatedSGD has it undampened."""
 
     def __post_init__(self) -> None:
         check_momentum(self.momentum)
@@ -151,7 +153,8 @@ class SpikeCompensation:
         """Returns F."""
         m = self.momentum
         made = -math.expm1((delays.mean if self.horizon is None else self.horizon) * math.log(m)) if m else 1.0
-        return Filter(LagPolynomial.of(1 - m + m * made, -m * made), _decay(m))  # `made` is 1 - m^D
+        gain = 1.0 if self.dampened else 1 / (1 - m)
+        return Filter(LagPolynomial.of(gain * (1 - m + m * made), -gain * m * made), _decay(m))  # `made` is 1 - m^D
 
 
 @dataclass(frozen=True)

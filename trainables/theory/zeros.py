@@ -6,10 +6,10 @@ import numpy as np
 
 from tautune.trainables.theory.lag_polynomial import Reals
 
-ITERATIONS = 100
 
-
-def zeros(f: Callable[[Reals], Reals], low: Reals, high: Reals, precision: float = 4e-16) -> Reals:
+def zeros(
+    f: Callable[[Reals], Reals], low: Reals, high: Reals, *, precision: float = 4e-16, iterations: int = 100
+) -> Reals:
     """Returns a zero of f [I] in each bracket, at whose ends f has different signs, to a relative precision.
 
     Regula falsi after Anderson and Björck: it converges almost as fast as Newton, and keeps its bracket.
@@ -17,20 +17,20 @@ def zeros(f: Callable[[Reals], Reals], low: Reals, high: Reals, precision: float
     a, b, f_a, f_b = low, high, f(low), f(high)
     found = np.where(f_a == 0, a, b)
     open_ = (f_a != 0) & (f_b != 0)
-    for _ in range(ITERATIONS):
-        with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for _ in range(iterations):
             c = b - f_b * (b - a) / (f_b - f_a)
-        outside = ~((c > np.minimum(a, b)) & (c < np.maximum(a, b)))
-        c = np.where(outside, (a + b) / 2, c)
-        f_c = f(c)
-        found = np.where(open_, c, found)
-        open_ = open_ & (f_c != 0) & (np.minimum(np.abs(c - b), np.abs(c - a)) > precision * np.abs(c))
-        if not open_.any():
-            break
-        same = (f_c > 0) == (f_b > 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
+            open_ &= ~(np.abs(c - b) <= precision * np.abs(b))  # b is the zero, to the last digits
+            if not open_.any():
+                break
+            inside = (c > np.minimum(a, b)) & (c < np.maximum(a, b))
+            c = np.where(inside, c, (a + b) / 2)
+            f_c = f(c)
+            found = np.where(open_, c, found)
+            open_ &= (f_c != 0) & (np.abs(c - a) > precision * np.abs(c))
             share = 1 - f_c / f_b
-        f_a = np.where(same, f_a * np.where(share > 0, share, 0.5), f_b)
-        a = np.where(same, a, b)
-        b, f_b = c, f_c
+            same = (f_c > 0) == (f_b > 0)
+            f_a = np.where(same, f_a * np.where(share > 0, share, 0.5), f_b)
+            a = np.where(same, a, b)
+            b, f_b = c, f_c
     return found

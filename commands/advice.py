@@ -1,0 +1,105 @@
+"""The command that compares every optimizer and remedy at given delays."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, Shares, StageDelays, delays_from_options
+from tautune.commands.theory import Beta1, Json, MomentumOrNone, Optimizer, Sharpness, finite, one_momentum
+from tautune.records.errors import InputError, user_input
+from tautune.trainables.theory.advice import Advice, advise, e_fold_steps
+
+advice_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+SORTS = ("threshold", "decay")
+
+
+@advice_command.command("advise")
+def advise_command(
+    delay: Delay = None,
+    optimizer: Optimizer = None,
+    momentum: MomentumOrNone = None,
+    beta1: Beta1 = None,
+    sharpness: Sharpness = None,
+    delays_from: DelaysFrom = None,
+    delay_shares: DelayShares = None,
+    stages: StageDelays = None,
+    shares: Shares = None,
+    sort: Annotated[str, typer.Option(help="threshold or decay.")] = "threshold",
+    as_json: Json = False,
+) -> None:
+    """Compare every optimizer and remedy at a delay, with the lines of code that each one takes."""
+    delays = delays_from_options(delay, delays_from, delay_shares, stages, shares)
+    if sort not in SORTS:
+        raise InputError(f"--sort must be {' or '.join(SORTS)}, not {sort!r}")
+    with user_input():
+        rows = advise(delays, optimizer=optimizer, momentum=one_momentum(momentum, beta1), sharpness=sharpness)
+    by_threshold = {id(row): place for place, row in enumerate(rows, 1)}
+    by_decay = {id(row): place for place, row in enumerate(sorted(rows, key=lambda row: row.decay), 1)}
+    if as_json:
+        ranked = [
+            _plain(asdict(row)) | {"rank_by_threshold": by_threshold[id(row)], "rank_by_decay": by_decay[id(row)]}
+            for row in rows
+        ]
+        print(json.dumps({"delay": str(delays), "rows": ranked}))
+        return
+    rows.sort(key=lambda row: (by_threshold if sort == "threshold" else by_decay)[id(row)])
+    print(f"delay {delays}; m, or β₁, is {max(row.momentum for row in rows):g} where an optimizer has one")
+    Console().print(_table(rows, sharpness))
+    _print_notes(rows)
+    _print_code(rows if optimizer is not None else [next((row for row in rows if not row.warning), rows[0])])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return finite(value)
+
+
+def _table(rows: list[Advice], sharpness: float | None) -> Table:
+    """Returns the table, at most 80 columns wide."""
+    drawn = any(row.mean_square_threshold is not None for row in rows)
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name in ("", "optimizer", "remedy"):
+        table.add_column(name, no_wrap=True)
+    largest = "mean-sq." if drawn else "max aη" if sharpness is None else "max η"
+    for name in ("unit gain", largest, "best aη" if sharpness is None else "best η", "1/e in", "copies"):
+        table.add_column(name, justify="right", no_wrap=True)
+    scale = 1 if sharpness is None else sharpness
+    for number, row in enumerate(rows, 1):
+        table.add_row(
+            f"{number}{'!' if row.warning else ''}",
+            row.optimizer,
+            row.remedy,
+            f"{row.threshold_at_unit_gain:.4g}",
+            f"{(row.threshold if row.mean_square_threshold is None else row.mean_square_threshold) / scale:.3g}",
+            f"{row.best_step / scale:.3g}",
+            f"{e_fold_steps(row):.3g}",
+            str(row.memory.optimizer + row.memory.remedy),
+        )
+    return table
+
+
+def _print_notes(rows: list[Advice]) -> None:
+    by_warning: dict[str, list[str]] = {}
+    for number, row in enumerate(rows, 1):
+        for warning in (row.warning or "").split("; "):
+            by_warning.setdefault(warning, []).append(str(number))
+    for warning, numbers in by_warning.items():
+        if warning:
+            print(f"! {', '.join(numbers)}: {warning}")
+    print(
+        "unit gain: largest stable aη if all optimizers moved equally far; max and best\n"
+        "are in the η of each. 1/e in: steps at the best η. copies: of the parameters,\n"
+        "besides weights and gradients. a is the curvature; for adam, adamw, nadam and\n"
+        "rmsprop of the preconditioned loss. Lion, Muon and signSGD have no threshold."
+    )
+
+
+def _print_code(rows: list[Advice]) -> None:
+    for row in rows:
+        remedy = "" if row.remedy == "none" else f" with {row.remedy}"
+        print(f"\n# {row.optimizer}{remedy}\n{row.code}")
