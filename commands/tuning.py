@@ -170,7 +170,7 @@ def refit(
         display.say(f"{folder}: test.json")
     elif goal != ACCURACY:
         name = goal.metric.replace("validation_", "test_")
-        display.say(f"{name.replace('_', ' ')} {test[name]:.5g} on {test['test_examples']} examples")
+        display.say(f"{name.replace('_', ' ')} {test[name]:.5g}")
         display.say(f"{folder}: model.pt, test.json")
     else:
         display.say(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images")

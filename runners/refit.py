@@ -31,6 +31,7 @@ from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.continuing import CONTINUES
 from tautune.trainables.supervised.hyperparameters import WINDOW
 from tautune.trainables.supervised.sources import Source, source_of, source_of_test
+from tautune.trainables.supervised.streams import Streams
 from tautune.trainables.supervised.supervised_training import SupervisedTraining
 from tautune.trainables.supervised.training import evaluate
 from tautune.trainables.supervised.trial_files import STATE, read_state
@@ -147,11 +148,12 @@ def conclude_refit(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
     of_task, tested = plan.study.of_task, source_of_test(plan.data, window=plan.best["config"].get(WINDOW))
     found = evaluate(training.model, tested.validation(), training.normalize, of_task, training.scale)
     kind = "examples" if of_task.described() else "images"
+    numbers = {"test": plan.data.held_out, "training": plan.data.train}
+    known = {name: len(examples) for name, examples in numbers.items() if not isinstance(examples, Streams)}
     test = {
         **{f"test_{name}": value for name, value in found.metrics.items() if math.isfinite(value)},
         "test_loss": found.loss,
-        f"test_{kind}": len(plan.data.held_out),
-        f"training_{kind}": len(plan.data.train),
+        **{f"{name}_{kind}": number for name, number in known.items()},
         "epochs": training.epochs,
         "config": plan.best["config"],
         "history": training.history,

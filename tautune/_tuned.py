@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 from tautune._tune import tuning_listener
 from tautune._tuning_result import Place, TuningResult
 from tautune.cluster.session.session import IN_TUNING, ray_session
-from tautune.records.errors import user_input
+from tautune.records.errors import InputError, user_input
 from tautune.records.storage import folder_at, run_folder
 from tautune.records.tuning_folder import TuningFolder
 from tautune.runners import tuning_checks
+from tautune.runners.continuation import Continuation
 from tautune.runners.folding import trials_of
 from tautune.runners.tuning_journal import events_of, needs_table
 from tautune.runners.tuning_listener import TuningListener
@@ -176,6 +177,9 @@ def predict(
     """
     folder = folder_at(str(path))
     tuning_checks.check_prediction(folder, files or [])
+    continuation = Continuation(text=text, length=length, seed=seed, temperature=temperature)
+    if not files and text is None:
+        raise InputError("give a file to predict with, or --text (text=…) for a model of a text to continue")
     if isinstance(study, str | Path):
         from tautune import search_spaces
         from tautune.search_spaces.tuning_study import TuningStudy
@@ -183,7 +187,6 @@ def predict(
         with user_input():
             found = search_spaces.find_tuning(str(study))
         study = found if isinstance(found, TuningStudy) else None
-    from tautune.runners.predicting import Continuation, predict_by_task
+    from tautune.runners.predicting import predict_by_task
 
-    continuation = Continuation(text=text, length=length, seed=seed, temperature=temperature)
     return predict_by_task(folder, files or [], continuation, study)

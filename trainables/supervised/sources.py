@@ -43,6 +43,8 @@ class Pass:
     batches: Iterator[Images]
     number: int | None
     """How many they are, where that is known."""
+    unchecked: str = ""
+    """What they are of, where nobody has looked for NaN yet: that is done when a loss is not finite."""
 
 
 class Numbered:
@@ -74,6 +76,10 @@ class Numbered:
         batches = numbers[torch.randperm(len(numbers), generator=generator)].split(size)
         if drop_single and len(batches) > 1 and len(batches[-1]) == 1 < size:
             batches = batches[:-1]
+        if isinstance(self.examples, Loaded):
+            unchecked = on_processor(self.examples.device)
+            parts = self.examples.parts(batches, checked=not unchecked)
+            return Pass(parts, len(batches), "the data set" if unchecked else "")
         return Pass(iter(self.examples.parts(batches)), len(batches))
 
     def validation(self) -> Iterable[Images]:
@@ -107,9 +113,10 @@ class Streamed:
         del size
         lengths = [self.streams.length(number) for number in self.training]
         known = None if None in lengths else sum(length or 0 for length in lengths)
-        batches = self.streams.batches(self.training, generator=generator, epoch=epoch)
+        unchecked = on_processor(self.streams.device)
+        batches = self.streams.batches(self.training, generator=generator, epoch=epoch, checked=not unchecked)
         kept = (batch for batch in batches if len(batch) > 1) if drop_single else batches
-        return Pass(kept, known)
+        return Pass(kept, known, "the training iterable" if unchecked else "")
 
     def validation(self) -> Iterable[Images]:
         """Yields the examples that validate."""
@@ -122,6 +129,14 @@ class Streamed:
     def scale(self) -> Normalization:
         """Returns none, as `normalization` does."""
         return Normalization.none()
+
+
+def on_processor(device: torch.device | str) -> bool:
+    """Returns whether training is on the CPU, where to look through each batch for NaN would take time from it.
+
+    An accelerator trains meanwhile, and would have to be waited for to learn its loss.
+    """
+    return torch.device(device).type == "cpu"
 
 
 Source = Numbered | Streamed

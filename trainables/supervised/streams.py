@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,16 +36,21 @@ class Loaded:
         """Returns the shape of one input."""
         return next(self.parts([torch.tensor([0])])).shape
 
-    def parts(self, batches: Iterable[Tensor]) -> Iterator[Images]:
+    def parts(self, batches: Iterable[Tensor], *, checked: bool = True) -> Iterator[Images]:
         """Yields the examples of each batch of numbers.
+
+        Args:
+            batches: the numbers.
+            checked: whether they are looked through for NaN.
 
         Raises:
             ValueError: the Dataset does not hold what it says.
         """
         numbers = [batch.tolist() for batch in batches]
         loader: Iterable[Any] = DataLoader(_Told(self.dataset), batch_sampler=numbers)
-        for number, batch in enumerate(loader):
-            yield examples_in(batch, f"batch {number} of the data set", self.vocabulary).to(self.device)
+        for number, batch in enumerate(loader, start=1):
+            name = f"batch {number} of the data set"
+            yield examples_in(batch, name, self.vocabulary, checked=checked).to(self.device)
 
     def normalization(self, numbers: Tensor, *, wanted: bool) -> Normalization:
         """Returns none: the Dataset brings its examples into the model's scale."""
@@ -66,18 +72,22 @@ class _Told(Dataset[Any]):
         self.dataset = dataset
 
     def __getitems__(self, numbers: Sequence[int]) -> list[Any]:
-        if hasattr(self.dataset, "__getitems__"):
+        if not getattr(self.dataset, "__getitems__", None):
+            return [self[number] for number in numbers]
+        with self._told(f"in a batch with number {max(numbers)}"):
             return list(self.dataset.__getitems__(numbers))
-        return [self[number] for number in numbers]
 
     def __getitem__(self, number: int) -> Any:
-        try:
+        with self._told(f"at number {number}"):
             return self.dataset[number]
+
+    @contextmanager
+    def _told(self, where: str) -> Iterator[None]:
+        try:
+            yield
         except (IndexError, KeyError) as error:
-            raise ValueError(
-                f"the data set says that it has {len(self.dataset)} examples, and raises {type(error).__name__} at "
-                f"number {number}"
-            ) from error
+            said = f"the data set says that it has {len(self.dataset)} examples"
+            raise ValueError(f"{said}, and raises {type(error).__name__} {where}") from error
 
 
 @dataclass(frozen=True)
@@ -114,13 +124,14 @@ class Streams:
             return None
 
     def batches(
-        self, numbers: Iterable[int], *, generator: torch.Generator | None = None, epoch: int = 0
+        self, numbers: Iterable[int], *, generator: torch.Generator | None = None, epoch: int = 0, checked: bool = True
     ) -> Iterator[Images]:
         """Yields the batches of some iterables, one after another.
 
         Args:
             generator: draws the seeds of a pass that trains; a pass that validates is the same one each time.
             epoch: number of passes before this one.
+            checked: whether the batches are looked through for NaN.
 
         Raises:
             ValueError: an iterable is empty, or a batch is not what it must be.
@@ -129,7 +140,8 @@ class Streams:
             iterable, name, count = self.iterables[number], self.names[number], 0
             begin_pass(iterable, seed=0 if generator is None else drawn(generator), epoch=epoch)
             for count, batch in enumerate(iterable, start=1):  # noqa: B007
-                yield examples_in(batch, f"batch {count} of the {name} iterable", self.vocabulary).to(self.device)
+                called = f"batch {count} of the {name} iterable"
+                yield examples_in(batch, called, self.vocabulary, checked=checked).to(self.device)
             if not count:
                 raise ValueError(f"the {name} iterable yields no batch in pass {epoch + 1}")
 
@@ -139,8 +151,10 @@ class Streams:
 
 
 def drawn(generator: torch.Generator) -> int:
-    """Returns a seed for what has generators of its own."""
-    return int(torch.randint(2**32, (), generator=generator))
+    """Returns a seed for what has generators of its own; the generator goes on as if it had not been asked."""
+    copy = torch.Generator()
+    copy.set_state(generator.get_state())
+    return int(torch.randint(2**32, (), generator=copy))
 
 
 def begin_pass(iterable: Any, *, seed: int, epoch: int) -> None:
@@ -156,19 +170,26 @@ def begin_pass(iterable: Any, *, seed: int, epoch: int) -> None:
             tell(epoch)
 
 
-def examples_in(batch: Any, name: str, vocabulary: int | None) -> Images:
-    """Returns a batch (inputs, targets) of tensors. Raises ValueError if it is none, or holds NaN."""
+def examples_in(batch: Any, name: str, vocabulary: int | None, *, checked: bool = True) -> Images:
+    """Returns a batch (inputs, targets) of tensors. Raises ValueError if it is none, or is found to hold NaN."""
     if not isinstance(batch, list | tuple) or len(batch) != 2:
         raise ValueError(f"{name} must be a pair (inputs, targets), not a {type(batch).__name__}")
     inputs, targets = (value if isinstance(value, Tensor) else _collated(value, name) for value in batch)
     if inputs.ndim == 0 or targets.ndim == 0 or len(inputs) != len(targets):
         raise ValueError(f"{name} must have as many inputs as targets, not {inputs.shape} and {targets.shape}")
-    for part, values in (("inputs", inputs), ("targets", targets)):
-        if values.is_floating_point() and not bool(values.sum().isfinite()) and not bool(values.isfinite().all()):
-            raise ValueError(f"{name} has {part} that are NaN or infinite")
     if are_tokens(inputs):
         check_tokens(f"{name}: inputs", inputs, vocabulary)
-    return Images(inputs, targets)
+    examples = Images(inputs, targets)
+    if checked:
+        check_finite(examples, name)
+    return examples
+
+
+def check_finite(examples: Images, name: str) -> None:
+    """Raises ValueError if a batch of that name holds NaN or infinite numbers."""
+    for part, values in (("inputs", examples.pixels), ("targets", examples.targets)):
+        if values.is_floating_point() and not bool(values.isfinite().all()):
+            raise ValueError(f"{name} has {part} that are NaN or infinite")
 
 
 def _collated(value: Any, name: str) -> Tensor:

@@ -19,6 +19,7 @@ from tautune.trainables.supervised.hyperparameters import TrainingConfig
 from tautune.trainables.supervised.normalization import Normalization
 from tautune.trainables.supervised.schedules import factor
 from tautune.trainables.supervised.sources import Pass
+from tautune.trainables.supervised.streams import check_finite
 from tautune.trainables.supervised.tasks import CLASSIFICATION, Task
 
 DIVERGED_LOSS = 1e6
@@ -104,13 +105,11 @@ def train_epoch(
         scale: what is done to targets.
     """
     model.train()
-    weights = penalized(model)
-    scaled = scale or Normalization.none()
+    weights, scaled = penalized(model), scale or Normalization.none()
     losses, right, sizes = list[Tensor](), list[Tensor](), list[int]()
     rate = config.learning_rate
     for step, part in enumerate(examples.batches):
-        now = done + share * step / (examples.number or math.inf)
-        one = share / (examples.number or 1)
+        now, one = done + share * step / (examples.number or math.inf), share / (examples.number or 1)
         rate = config.learning_rate * factor(config.schedule, now, warmup=config.warmup, step=one)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -118,6 +117,8 @@ def train_epoch(
         with torch.autocast(part.pixels.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
             outputs = model(normalize(_augment(part.pixels, config, generator)))
         error = task.loss(task.shaped(outputs.float(), part.targets), scaled(part.targets))
+        if examples.unchecked and not bool(error.isfinite()):
+            check_finite(part, f"batch {step + 1} of {examples.unchecked}")
         (error + _penalty(weights, config)).backward()
         optimizer.step()
         losses.append(error.detach())
