@@ -170,7 +170,7 @@ def _model(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
     kept = ("model", "epochs", "mean", "deviation", *(("target_mean", "target_deviation") if task.standardize else ()))
     more: Json = {} if data.vocabulary is None else {"vocabulary": data.vocabulary}
     if task.described():
-        more["task"] = {"name": task.name, **told_by(data)}
+        more["task"] = {"name": task.name, **told_by(data, task)}
     return {
         "configuration": {k: configuration[k] for k in ("study", "data", "model")},
         "config": plan.best["config"],

@@ -55,7 +55,7 @@ class Refitted:
             raise InputError(
                 f"{folder / 'model.pt'} does not fit the model of the study: {reason}; it was trained with {trained}"
             ) from None
-        training, last = kept["training"], task.name == "forecasting"
+        training, last = kept["training"], "horizon" in kept.get("task", {})
         normalize = Normalization(training["mean"], training["deviation"], last)
         nothing = Normalization.none()
         mean, deviation = training.get("target_mean", nothing.mean), training.get("target_deviation", nothing.deviation)

@@ -97,10 +97,11 @@ def _plan(tuning: Tuning, *, new: bool = False) -> Plan:
     if isinstance(tuning.study, LoopStudy):
         return Plan(tuning, partial(make_loop, tuning))
     data = load_data(tuning.study, tuning.data_dir)
+    splits = make_splits(tuning, data)
     if new:
         try_model(tuning.study, data)
     digest = {"data_sha256": data.digest} if isinstance(data, Text) else {}
-    return Plan(tuning, partial(make_trainable, tuning, data, make_splits(tuning, data)), digest)
+    return Plan(tuning, partial(make_trainable, tuning, data, splits), digest)
 
 
 def check_cluster(tuning: Tuning, output: Folder) -> None:

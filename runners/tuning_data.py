@@ -112,9 +112,19 @@ def make_splits(tuning: Tuning, data: AnyData) -> list[Split]:
                     data.train.cut(window).check_division(training, validation)
         elif WINDOW in study.space and isinstance(study.model, str):
             raise ValueError("window is a hyperparameter of a Series or a Text, and its data are neither")
+        elif isinstance(data.train, Streams):
+            _check_streamed(tuning, study)
     except ValueError as error:
         raise InputError(f"the {_noun(data)} of {study.name} cannot be divided so: {error}") from None
     return found
+
+
+def _check_streamed(tuning: Tuning, study: TuningStudy) -> None:
+    """Raises ValueError if iterables are asked for what only examples with numbers can do."""
+    if "batch_size" in study.space:
+        raise ValueError("batch_size must be left out: an iterable brings its own batches")
+    if tuning.examples is not None:
+        raise ValueError("examples must be left out: an iterable is passed over as a whole")
 
 
 def _noun(data: AnyData) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from tautune.search_spaces.data import Data
 from tautune.search_spaces.sequences import Series, Text
 from tautune.trainables.supervised.datasets import ImageData, Images
-from tautune.trainables.supervised.tasks import Task
+from tautune.trainables.supervised.tasks import TASKS, Task
 
 AnyData = ImageData | Data | Series | Text
 
@@ -17,8 +17,8 @@ def outputs_for(task: Task, data: AnyData) -> int:
     Raises:
         ValueError: the data are not of the task.
     """
-    if (task.name == "forecasting") != isinstance(data, Series):
-        raise ValueError("the task forecasting takes a tautune.Series, and a Series is for that task alone")
+    if (task.name == "forecasting") != isinstance(data, Series) and task.name in TASKS:
+        raise ValueError("the task forecasting takes a tautune.Series, and no other built-in task does")
     if isinstance(data, Text) and task.name == "classification":
         raise ValueError("the task classification takes examples with classes; a tautune.Text is for the task language")
     if isinstance(data, ImageData) and task.name != "classification":
@@ -62,12 +62,14 @@ def _classes_of(data: Data) -> int:
     return classes
 
 
-def told_by(data: AnyData) -> dict[str, Any]:
+def told_by(data: AnyData, task: Task) -> dict[str, Any]:
     """Returns what `tautune predict` needs to know of some data: names, the horizon, what the ids of tokens are."""
     if isinstance(data, Series):
         return {"columns": list(data.columns), "horizon": data.horizon}
     if isinstance(data, Text):
         return {"symbols": data.symbols}
+    if isinstance(data, Data) and task.name == "language":
+        return {"symbols": ""}
     if isinstance(data, Data):
         return {
             "columns": list(data.columns),

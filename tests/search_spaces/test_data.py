@@ -152,11 +152,11 @@ def test_what_a_task_takes_and_how_many_outputs_it_has() -> None:
     assert [outputs_for(TASKS["forecasting"], series), outputs_for(TASKS["language"], text)] == [6, 256]
     assert [outputs_for(TASKS["classification"], each) for each in (classes, images)] == [10, 10]
     assert [outputs_for(TASKS["regression"], each) for each in (matrix, stream)] == [3, 1]
-    assert outputs_for(own, matrix) == 7
+    assert outputs_for(own, matrix) == outputs_for(own, series) == 7
     loader = DataLoader(TensorDataset(X, torch.arange(10)), batch_size=5)
     tokens = Data(training=loader, validation=loader, test=loader)
     for task, data, message in (
-        ("regression", series, "the task forecasting takes a tautune.Series"),
+        ("regression", series, "the task forecasting takes a tautune.Series, and no other built-in task does"),
         ("forecasting", matrix, "the task forecasting takes a tautune.Series"),
         ("classification", matrix, "targets must be classes 0, 1, 2 … for the task classification, not torch.float32"),
         ("classification", text, "a tautune.Text is for the task language"),
@@ -165,4 +165,4 @@ def test_what_a_task_takes_and_how_many_outputs_it_has() -> None:
         ("language", tokens, "vocabulary must be given with tokens that are no tensors"),
     ):
         with pytest.raises(ValueError, match=message):
-            outputs_for(TASKS[task], data)  # type: ignore[arg-type]
+            outputs_for(TASKS[task], data)

@@ -156,7 +156,7 @@ class Lying(TensorDataset):
     def __getitem__(self, number: int) -> Any:
         if number == 30:
             raise IndexError
-        return super().__getitem__(number)
+        return X[number], Y[number]
 
     __getitems__ = None
 
