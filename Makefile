@@ -8,14 +8,14 @@
 # make lint   runs ruff, the check of the imports, and mypy
 # make check  runs lint and test
 # make audit  looks for known vulnerabilities, and lists the licences and the components
-# make bench, accuracy, classifiers  measure the figures in README.md
+# make bench, accuracy, classifiers, tasks  measure the figures in README.md
 PYTHON ?= python3
 BIN := .venv/bin
 # Two workers: one has all tests that share a local Ray, which mostly waits for its processes, and the other the rest.
 PARALLEL := --numprocesses 2 --dist loadgroup
 export RAY_AUTH_MODE := token
 
-.PHONY: demo test test-processes test-cluster test-faults test-wheel test-lowest lint check bench accuracy classifiers board lock audit clean
+.PHONY: demo test test-processes test-cluster test-faults test-wheel test-lowest lint check bench accuracy classifiers tasks board lock audit clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
@@ -60,6 +60,10 @@ accuracy: .venv/installed
 # Measures what tuning reaches: two hours on two cores. Needs Fashion-MNIST (Debian: apt-get install dataset-fashion-mnist).
 classifiers: .venv/installed
 	$(BIN)/python -m benchmarks.classifiers
+
+# Measures the same for other tasks, beside models without a network. Needs WordNet (Debian: apt-get install wordnet-base).
+tasks: .venv/installed
+	$(BIN)/python -m benchmarks.tasks
 
 board: .venv/installed
 	$(BIN)/tautune board results

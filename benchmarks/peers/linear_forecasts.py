@@ -46,8 +46,7 @@ def autoregression(
     scaled = (scaled - past.mean()) / past.std()
     model = Ridge(alpha=penalty).fit(*windows(scaled, window, horizon, 0, first))
     forecasts: Steps = model.predict(windows(scaled, window, horizon, first, last)[0]) * past.std() + past.mean()
-    squared: Steps = np.square(np.maximum(forecasts, 0))
-    return squared if root else forecasts
+    return np.maximum(forecasts, 0) ** 2 if root else forecasts
 
 
 def errors(series: Steps, forecasts: Steps, horizon: int, first: int, last: int) -> dict[str, float]:
@@ -64,17 +63,17 @@ def figures(horizon: int = HORIZON) -> dict[str, Any]:
     def naive(first: int, last: int) -> dict[str, float]:
         return errors(series, seasonal_naive(series, horizon, first, last), horizon, first, last)
 
-    def linear(first: int, last: int, window: int, penalty: float, root: bool) -> dict[str, float]:
+    def linear(first: int, last: int, settings: tuple[int, float, bool]) -> dict[str, float]:
+        window, penalty, root = settings
         forecasts = autoregression(series, horizon, first, last, window=window, penalty=penalty, root=root)
         return errors(series, forecasts, horizon, first, last)
 
-    first, last = parts["validation"]
-    tried: list[tuple[int, float, bool]] = list(product(WINDOWS, PENALTIES, (False, True)))
-    best = min(tried, key=lambda settings: linear(first, last, *settings)["mae"])
+    tried = list(product(WINDOWS, PENALTIES, (False, True)))
+    best = min(tried, key=lambda settings: linear(*parts["validation"], settings)["mae"])
     return {
         "horizon": horizon,
         "seasonal_naive": {part: naive(*within) for part, within in parts.items()},
-        "linear": {part: linear(first, last, *best) for part, (first, last) in parts.items()},
+        "linear": {part: linear(*within, best) for part, within in parts.items()},
         "linear_settings": dict(zip(("window", "penalty", "root"), best, strict=True)),
     }
 
