@@ -37,6 +37,7 @@ STUDY = TuningStudy(
     task="regression",
     space={
         "optimizer": "adam",
+        "schedule": "cosine",  # a training that ends quietly ends so again on all of the examples
         "learning_rate": tune.loguniform(1e-4, 1e-1),
         "batch_size": tune.choice([16, 32, 64]),
         "layers": tune.choice([0, 1, 2]),
