@@ -1,13 +1,15 @@
 """Writes a run's conclusions into its folder: as JSON, as a figure, and as a summary for TensorBoard."""
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tautune.analysis.grids import GridSummary
+from tautune.analysis.pareto_figure import pareto_figure
 from tautune.analysis.regret import Regret
 from tautune.analysis.thresholds import Thresholds
 from tautune.records.files import write_bytes, write_json
 from tautune.records.storage import Folder, written_locally
+from tautune.trainables.goal import Goal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,6 +46,11 @@ def write_regret(regret: Regret, folder: Folder) -> None:
     write_json(folder / "simulate.json", regret.as_json())
     write_bytes(folder / "simulate.csv", regret.to_frame().to_csv(index=False).encode())
     write_bytes(folder / "simulate.png", _png(regret.plot()))
+
+
+def write_pareto(rows: list[dict[str, Any]], goal: Goal, folder: Folder) -> None:
+    """Writes pareto.png into the folder of a tuning with several goals."""
+    write_bytes(folder / "pareto.png", _png(pareto_figure(rows, goal)))
 
 
 def _png(figure: "Figure") -> bytes:

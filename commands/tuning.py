@@ -1,6 +1,5 @@
 """The commands of tuning: tune, resume, extend, refit, predict; see `results.py` for what they found."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,13 +11,14 @@ from tautune.commands.checking import checked, is_only_checked
 from tautune.commands.options import parameters
 from tautune.commands.started import STARTED
 from tautune.commands.tuning_display import TuningDisplay
+from tautune.commands.typed_values import parse_limits, parse_point, parse_set
 from tautune.records.errors import InputError, user_input
 from tautune.records.storage import folder_at
 from tautune.records.tuning_folder import read_tuning
 from tautune.runners.methods import SCHEDULERS, SEARCHES
 from tautune.runners.tuning_checks import Options, check_more, check_study, options_among
 from tautune.search_spaces.names import check_name
-from tautune.trainables.goal import ACCURACY, goal_in
+from tautune.trainables.goal import ACCURACY, goal_of_study
 
 tuning_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
@@ -80,6 +80,18 @@ Points = Annotated[
         "--point", metavar="JSON", help="""Try this first: --point '{"learning_rate": 0.1}'. May be repeated."""
     ),
 ]
+Goals = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[:min|max]",
+        help="What trials are compared by; several make a Pareto front.",
+        show_default="the study's",
+    ),
+]
+AtMost = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=NUMBER", help="What a trial is above is never the best: --at-most epoch_seconds=2."),
+]
 Output = Annotated[
     str | None, typer.Option(help="New folder for the results, or s3://…, gs://…", show_default="results/STUDY")
 ]
@@ -106,13 +118,16 @@ def tune(
     start_from: StartFrom = None,
     start_points: StartPoints = "best",
     point: Points = None,
+    goal: Goals = None,
+    at_most: AtMost = None,
     output: Output = None,
 ) -> None:
     """Search STUDY's space for the configuration of the best validation accuracy, or of a loop's best metric."""
     given = locals()
     points = (*_earlier(start_from, start_points), *map(parse_point, point or []))
     with parameters(InputError):
-        asked = options_among(given, fixed=_parse_set(set_ or []), points_to_evaluate=points)
+        aims = {"goals": tuple(goal or ()), "at_most": parse_limits(at_most or [])}
+        asked = options_among(given | aims, fixed=parse_set(set_ or []), points_to_evaluate=points)
     _run(study, asked, output)
 
 
@@ -164,7 +179,7 @@ def refit(
     """Train the best configuration on all that is not for the test; evaluate it once on the test examples."""
     display = _display()
     test = _tuned.refit(folder, again=again, data_dir=data_dir, trust=trust, progress=display)
-    goal = goal_in(read_tuning(folder_at(folder))["configuration"])
+    goal = goal_of_study(read_tuning(folder_at(folder))["configuration"])
     if goal.is_of_a_loop:
         display.say(", ".join(f"{name} {value:.5g}" for name, value in test.items()))
         display.say(f"{folder}: test.json")
@@ -175,32 +190,3 @@ def refit(
     else:
         display.say(f"test accuracy {test['test_accuracy']:.4f} on {test['test_images']} images")
         display.say(f"{folder}: model.pt, test.json")
-
-
-def parse_point(text: str) -> dict[str, Any]:
-    """Returns a configuration, or a part of one, from JSON."""
-    try:
-        point = json.loads(text, parse_constant=_no_number)
-    except (json.JSONDecodeError, RecursionError):
-        point = None
-    if not isinstance(point, dict) or not point:
-        raise InputError(f"""--point takes a configuration as JSON, such as {{"learning_rate": 0.1}}, not {text!r}""")
-    return point
-
-
-def _no_number(text: str) -> None:
-    raise InputError(f"--set and --point take finite numbers, not {text}")
-
-
-def _parse_set(texts: list[str]) -> dict[str, Any]:
-    """Returns the values by name: each text is NAME=VALUE, the value JSON (8, 0.1, true, null) or else a word."""
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise InputError(f"--set takes NAME=VALUE, as in --set delay=8, not {text!r}")
-        try:
-            found[name] = json.loads(value, parse_constant=_no_number)
-        except json.JSONDecodeError:
-            found[name] = value
-    return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from tautune.runners.trials import Json, name_of
+from tautune.runners.trials import BAD, Json, marked, name_of
 from tautune.trainables.goal import ACCURACY, Goal
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ def as_score(row: Json, goal: Goal) -> str:
 def results_table(rows: list[Json], goal: Goal, *, top: int) -> Table:
     """Returns the first `top` configurations, one a row; what all of them share stands below."""
     loss = ["loss"] if "validation_loss" in goal.ties else []
-    table = Table("trial", goal.words, *loss, goal.unit, "state", "configuration")
+    table = Table("trial", goal.words, *loss, *dict(goal.others), goal.unit, "state", "configuration")
     table.title = "best configurations"
+    rows = marked(rows, goal)
     every = [set(map(repr, row["config"].items())) for row in rows]
     shared = set.intersection(*every) if len(every) > 1 else set()
     for row in rows[:top]:
@@ -31,10 +32,17 @@ def results_table(rows: list[Json], goal: Goal, *, top: int) -> Table:
         shown = f"{spread:.4f}" if goal == ACCURACY else f"{spread:.2g}"
         score = as_score(row, goal) + (f" ± {shown}" if spread else "")
         losses = [f"{row['validation_loss']:.4f}"] if loss else []
-        table.add_row(name_of(row), score, *losses, str(row["epochs"]), row["state"], _words(own))
+        others = [f"{row[name]:.5g}" for name, _ in goal.others]
+        table.add_row(name_of(row), score, *losses, *others, str(row["epochs"]), _state(row, goal), _words(own))
     if shared:
         table.caption = "all: " + _words({k: v for k, v in rows[0]["config"].items() if repr((k, v)) in shared})
     return table
+
+
+def _state(row: Json, goal: Goal) -> str:
+    """Returns what became of a trial, and where it stands among several goals and within limits."""
+    above = [] if row["state"] in BAD or goal.is_feasible(row) else ["above a limit"]
+    return ", ".join([row["state"], *above, *(["on the front"] if row.get("on_front") else [])])
 
 
 def _words(config: dict[str, Any]) -> str:

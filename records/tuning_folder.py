@@ -40,6 +40,8 @@ class _Configuration(TypedDict):
     split_seed: int
     data_dir: str | None
     points: NotRequired[list[Object]]
+    goals: NotRequired[list[str]]
+    at_most: NotRequired[dict[str, float]]
     metric: NotRequired[str]
     mode: NotRequired[Literal["max", "min"]]
     penalty: NotRequired[NotNegative]

@@ -39,7 +39,7 @@ class Folding:
         elif "result" in event and event["result"] in self.begun:
             self._report(event["result"], event)
         elif "end" in event:
-            self.end(event["end"], error=event["error"])
+            self.end(event["end"], error=event["error"], finished=bool(event.get("finished")))
         elif "longer" in event and event["longer"] in self.begun:
             self._lengthen(event["longer"], event)
 
@@ -58,11 +58,11 @@ class Folding:
         self.ended.discard(trial)
         self.trials.lengthen(trial)
 
-    def end(self, trial: str, *, error: bool = False) -> None:
+    def end(self, trial: str, *, error: bool = False, finished: bool = False) -> None:
         """Notes that a trial has ended, unless it was Ray that failed."""
         if not error and trial in self.begun:
             self.ended.add(trial)
-            self.trials.end(trial, finished=bool(self.last.get(trial, {}).get("finished")))
+            self.trials.end(trial, finished=finished or bool(self.last.get(trial, {}).get("finished")))
 
     @property
     def unfinished(self) -> list[Event]:

@@ -34,7 +34,7 @@ def choose_longer(tuning: Tuning, folder: Folder, events: Iterable[Event], by: i
     Raises:
         InputError: there are none; the message says why not.
     """
-    folding = Folding(Trials(folder, tuning.study.space, 0, tuning.study.goal))
+    folding = Folding(Trials(folder, tuning.study.space, 0, tuning.goal))
     for event in events:
         folding.apply(event)
     chosen, notes = [], []
@@ -55,7 +55,7 @@ def choose_longer(tuning: Tuning, folder: Folder, events: Iterable[Event], by: i
         if checkpoint is None or checkpoint.epochs < epochs:
             start = checkpoint.epochs if checkpoint else 0
             notes.append(
-                f"trial {name_of(row)} trains {tuning.study.goal.unit} {start + 1} to {epochs} once more first: "
+                f"trial {name_of(row)} trains {tuning.goal.unit} {start + 1} to {epochs} once more first: "
                 f"its last checkpoint is {f'of {start}' if start else 'none'}"
             )
     if not chosen:
@@ -73,7 +73,7 @@ def newest_checkpoint(folder: Folder, folding: Folding, trial: str, epochs: int)
 
 def epochs_of(tuning: Tuning, config: Config) -> int:
     """Returns how many epochs, or reports, a trial of this configuration trains at most."""
-    own = None if tuning.study.goal.is_of_a_loop else tuning.study.hyperparameters(config).get("epochs")
+    own = None if tuning.goal.is_of_a_loop else tuning.study.hyperparameters(config).get("epochs")
     return min(tuning.max_epochs, own or tuning.max_epochs)
 
 
@@ -88,10 +88,10 @@ def _why_not(
     """
     whole = epochs_of(tuning, config)
     if own_epochs < whole:
-        if tuning.study.goal.is_of_a_loop:
+        if tuning.goal.is_of_a_loop:
             return f"its loop ended by itself after {epochs} of {whole} reports"
         return f"its patience ended after {epochs} epochs"
-    if not tuning.study.goal.is_of_a_loop:
+    if not tuning.goal.is_of_a_loop:
         values = tuning.study.hyperparameters(config)
         if values.get("schedule", "constant") != "constant" or values.get("warmup", 0):
             return "its learning-rate schedule is laid out over its epochs, and has come to its end"

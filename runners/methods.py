@@ -1,5 +1,6 @@
 """Searches and schedulers by name, and which of them go with which space. Imports neither torch nor Ray."""
 
+import math
 from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from typing import Literal
@@ -11,12 +12,18 @@ from tautune.trainables.supervised.hyperparameters import MUTABLE
 Kind = Literal["range", "integers", "choice", "value"]
 """What a search may do with a hyperparameter: choose a number, an integer, one of a list, or nothing."""
 
-OPTUNA = ("optuna-tpe", "gp", "cmaes")
+OPTUNA = ("optuna-tpe", "gp", "cmaes", "nsga2")
+MANY_GOALS = ("grid", "random", "optuna-tpe", "gp", "nsga2")
+"""Those that go by several goals, or by none."""
 NEVERGRAD = ("pso", "de")
 """Particle swarm and differential evolution."""
 SEARCHES = ("grid", "random", "hyperopt", *OPTUNA, *NEVERGRAD)
 EXTRAS = {"optuna": OPTUNA, "nevergrad": NEVERGRAD}
 """The extras of the package, each with the searches that need it."""
+SMALLEST, LARGEST = 5, 30
+"""Bounds of a population of configurations: fewer cannot be recombined, and 30 is Nevergrad's for de."""
+GENERATIONS = 8
+"""Generations that the trials make at least, where that leaves enough for a population."""
 POPULATION = ("pbt", "pb2")
 EARLY = ("asha", "hyperband", "median")
 """Those that end a trial before its epochs are done."""
@@ -35,6 +42,40 @@ def check_methods(search: str, scheduler: str, kinds: Mapping[str, Kind], mutabl
     _check_search(search, kinds)
     if scheduler in POPULATION:
         _check_population(scheduler, search, kinds, mutable)
+
+
+def check_goals(search: str, goals: int) -> None:
+    """Raises InputError if the search cannot go by so many goals."""
+    if goals > 1 and search not in MANY_GOALS:
+        raise InputError(f"search {search} goes by one goal; with several, use {', '.join(MANY_GOALS)}")
+
+
+def check_aims(goals: object, at_most: object) -> None:
+    """Raises ValueError unless these are names, and limits that are finite numbers by name."""
+    if not isinstance(goals, tuple | list) or not all(isinstance(name, str) and name for name in goals):
+        raise ValueError(f"goals must be a list of names, such as ['validation_accuracy', 'size:min'], not {goals!r}")
+    if not isinstance(at_most, dict):
+        raise ValueError(f"at_most must be a dict of limits by name, not {at_most!r}")
+    for name, most in at_most.items():
+        number = isinstance(most, int | float) and not isinstance(most, bool) and math.isfinite(most)
+        if not isinstance(name, str) or not number:
+            raise ValueError(f"at_most must have a finite number for each name, not {name!r}: {most!r}")
+
+
+def check_starts(search: str, points: object) -> None:
+    """Raises InputError if there are points to start from, and the search takes none."""
+    if points and search == "grid":
+        raise InputError(
+            "search grid tries every configuration, and in its own order: it takes no points to start from"
+        )
+
+
+def population(trials: int) -> int:
+    """Returns the size of a population that moves several times within so many trials.
+
+    The libraries' own, of 30 to 50, would be drawn at random for all of a tuning's twenty trials.
+    """
+    return min(LARGEST, max(SMALLEST, trials // GENERATIONS))
 
 
 def _check_search(search: str, kinds: Mapping[str, Kind]) -> None:

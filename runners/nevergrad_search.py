@@ -7,13 +7,9 @@ import numpy as np
 from ray.tune.search.nevergrad import NevergradSearch
 from ray.tune.search.sample import Categorical, Domain, Float, Integer, LogUniform, Normal, Quantized
 
+from tautune.runners.methods import population
 from tautune.search_spaces.space import Space, domain_of, ends
 from tautune.trainables.goal import Goal
-
-SMALLEST, LARGEST = 5, 30
-"""Bounds of a population: fewer cannot be recombined, and 30 is Nevergrad's own for differential evolution."""
-GENERATIONS = 8
-"""Generations that the trials make at least, where that leaves enough for a population."""
 
 
 class FlatNevergrad(NevergradSearch):
@@ -49,8 +45,7 @@ def nevergrad_search(
 ) -> FlatNevergrad:
     """Returns the search `pso` or `de`.
 
-    Nevergrad's populations of 30 and 40 would be drawn at random for all of a tuning's twenty trials. Here a population
-    is an eighth of the trials, so that it moves. A swarm moves on a scale of standard deviations: on Nevergrad's other
+    A swarm moves on a scale of standard deviations: on Nevergrad's other
     one, `arctan`, its first speeds send it to the bounds of the space.
 
     Raises:
@@ -59,11 +54,8 @@ def nevergrad_search(
     from nevergrad.optimization.differentialevolution import DifferentialEvolution
     from nevergrad.optimization.optimizerlib import ConfPSO
 
-    population = min(LARGEST, max(SMALLEST, trials // GENERATIONS))
-    if name == "pso":
-        optimizer = ConfPSO(transform="gaussian", popsize=population)
-    else:
-        optimizer = DifferentialEvolution(popsize=population)
+    size = population(trials)
+    optimizer = ConfPSO(transform="gaussian", popsize=size) if name == "pso" else DifferentialEvolution(popsize=size)
     return FlatNevergrad(space, seed, points, optimizer=optimizer, metric=goal.metric, mode=goal.mode)
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from ray.tune.search import Searcher
 from ray.tune.search.hyperopt import HyperOptSearch
-from ray.tune.search.optuna import OptunaSearch
 
 from tautune.runners import hyperopt_internals, optuna_internals
+from tautune.runners.optuna_goals import GoalOptuna
 
 PROPOSALS = 30
 """Proposals for one trial at most: where nearly all of a space was tried, a searcher would go on for long."""
@@ -74,7 +74,7 @@ class DistinctHyperOpt(Distinct, HyperOptSearch):
             return super().propose(name, repeated)
 
 
-class DistinctOptuna(Distinct, OptunaSearch):
+class DistinctOptuna(Distinct, GoalOptuna):
     """Ray Tune's Optuna without repetitions."""
 
     def propose(self, name: str, repeated: int) -> Any:

@@ -15,6 +15,16 @@ def set_candidates(sampler: Any, count: int) -> bool:
     return True
 
 
+def note(searcher: Any, trial_id: str, name: str, value: Any) -> bool:
+    """Keeps a value with Optuna's trial. Returns False where Ray has it elsewhere now."""
+    trial = getattr(searcher, "_ot_trials", {}).get(trial_id)
+    if trial is None:
+        _say_once("limits do not guide the search: this Ray keeps Optuna's trials elsewhere")
+        return False
+    trial.set_user_attr(name, value)
+    return True
+
+
 def suggest(trial: Any, name: str, distribution: Any) -> Any:
     """Draws one hyperparameter from a distribution, by Optuna's public methods where the private one has gone."""
     private = getattr(trial, "_suggest", None)

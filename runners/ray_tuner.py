@@ -65,7 +65,11 @@ def _arrays(examples: Any) -> Json:
 
 def make_loop(tuning: Tuning) -> Any:
     """Returns the trainable of a user's own loop."""
-    trainable = tune.with_parameters(loop_trainable(tuning.study), study=tuning.study, max_reports=tuning.max_epochs)
+    study, goal = tuning.study, tuning.goal
+    assert isinstance(study, LoopStudy)
+    needed = dict.fromkeys(dict(goal.limits), study.penalty)
+    needed |= {name: study.penalty if mode == "min" else -study.penalty for name, mode in goal.others}
+    trainable = tune.with_parameters(loop_trainable(study), study=study, max_reports=tuning.max_epochs, needed=needed)
     return tune.with_resources(trainable, tuning.resources)
 
 
@@ -87,7 +91,7 @@ def make_tuner(
     """
     random.seed(tuning.seed)  # PBT draws from these
     np.random.seed(tuning.seed)
-    study, goal = tuning.study, tuning.study.goal
+    study, goal = tuning.study, tuning.goal
     searched = study.space
     if isinstance(study, TuningStudy):
         searched = scheduling.at_full_length(searched, tuning.search, tuning.scheduler)

@@ -14,8 +14,9 @@ from ray.tune.search.sample import Categorical, Domain, Integer, LogUniform, Qua
 from tautune.records.errors import InputError
 from tautune.runners import hyperopt_internals
 from tautune.runners.drawn import grid_search, random_search
-from tautune.runners.methods import NEVERGRAD, OPTUNA, Kind
+from tautune.runners.methods import NEVERGRAD, OPTUNA, Kind, population
 from tautune.runners.no_repeats import DistinctHyperOpt, DistinctOptuna
+from tautune.runners.optuna_goals import GoalOptuna, constraints
 from tautune.runners.optuna_internals import suggest
 from tautune.runners.starting_points import searched_part
 from tautune.search_spaces.space import Space, When, domain_of, is_active, settled
@@ -51,7 +52,7 @@ def make_search(
     Args:
         goal: what it compares trials by.
         trials: in all; HyperOpt draws a third of them at random first, but at most 20, as is its own default. A
-            population of pso and de is an eighth of them, from 5 to 30.
+            population of pso, de and nsga2 is an eighth of them, from 5 to 30.
         points: configurations that it suggests first.
     """
     space = settled(space)
@@ -77,7 +78,7 @@ def make_search(
 
         return nevergrad_search(name, space, goal, seed=seed, trials=trials, points=first)
     assert name in OPTUNA
-    return _optuna_search(name, space, goal, seed, first)
+    return _optuna_search(name, space, goal, seed, trials, first)
 
 
 def _as_indices(space: Space, point: Space) -> Space:
@@ -147,7 +148,7 @@ def _without_steps(domain: Any) -> Domain:
     return plain
 
 
-def _optuna_search(name: str, space: Space, goal: Goal, seed: int, points: list[Space]) -> Searcher:
+def _optuna_search(name: str, space: Space, goal: Goal, seed: int, trials: int, points: list[Space]) -> Searcher:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -156,14 +157,15 @@ def _optuna_search(name: str, space: Space, goal: Goal, seed: int, points: list[
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "experimental"
         sampler: optuna.samplers.BaseSampler
+        limits: Any = constraints(goal)
         if name == "optuna-tpe":
-            sampler = samplers.TPESampler(seed=seed, multivariate=True, group=True)
+            sampler = samplers.TPESampler(seed=seed, multivariate=True, group=True, **limits)
         elif name == "gp":
-            sampler = samplers.GPSampler(seed=seed)
+            sampler = samplers.GPSampler(seed=seed, **limits)
+        elif name == "nsga2":
+            sampler = samplers.NSGAIISampler(seed=seed, population_size=population(trials), **limits)
         else:
             sampler = samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
-    # gp's proposals are dear, and cmaes does not repeat itself: it adapts ranges
-    kind = DistinctOptuna if name == "optuna-tpe" else OptunaSearch
-    return kind(
-        OptunaSpace(space), metric=goal.metric, mode=goal.mode, sampler=sampler, points_to_evaluate=points or None
-    )
+    # gp's proposals are dear, cmaes and nsga2 do not repeat themselves where they adapt ranges
+    kind = DistinctOptuna if name == "optuna-tpe" else GoalOptuna
+    return kind(OptunaSpace(space), goal=goal, sampler=sampler, points_to_evaluate=points or None)

@@ -81,11 +81,17 @@ class Suggestions(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tells the search, and the journal, that a trial trains no more."""
         known = self.identities(trial_id)
-        kept = (self.trials.goal.metric, "training_iteration")
-        told = {name: result[name] for name in kept if name in result} if result else None
-        self.journal.ended(known, plain(told), error=error)
+        told = self._told(result) if result else None
+        self.journal.ended(known, plain(told), error=error, finished=bool(result and result.get("finished")))
         if known not in self._unknown:
             self.search.on_trial_complete(known, told, error)
+
+    def _told(self, result: Config) -> Config:
+        """Returns what a search is told of a trial's last result."""
+        goal = self.trials.goal
+        more = () if goal.is_plain else (*goal.asked, "diverged", "failed")
+        seen = result.get("scores", {}) | result
+        return {name: seen[name] for name in (goal.metric, "training_iteration", *more) if name in seen}
 
     def __reduce__(self) -> Any:
         """Pickles nothing: Tune writes a search into a file, which nobody reads again."""

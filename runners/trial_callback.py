@@ -85,16 +85,22 @@ class TrialCallback(tune.Callback):
         config = self.study.hyperparameters(result["config"])
         seconds = self.identities.seconds.get(trial.trial_id, 0.0) + result["time_total_s"]
         result = result | {"time_total_s": seconds}
-        self.journal.reported(known, plain(without_start(result["config"])), plain(config), plain(_kept(result)))
+        self.journal.reported(known, plain(without_start(result["config"])), plain(config), plain(self._kept(result)))
         self.trials.report(known, self.identities.numbers[trial.trial_id], config, result, self.journal.experiment)
         running = sum(t.status == "RUNNING" for t in trials)
         self.listener.trial_reported(self.trials, running=running, seconds_left=self.seconds_left)
 
+    def _kept(self, result: Json) -> Json:
+        return {name: result[name] for name in (*REPORTED, *self.trials.goal.asked) if name in result}
+
     def _unnamed(self, names: list[str]) -> InputError:
         reported = ", ".join(names) or "no numbers"
+        goal = self.trials.goal
+        missing = next((name for name in goal.asked if name not in names), goal.metric)
+        what = "the study's metric" if missing == goal.metric else "a goal or a limit of this run"
         return InputError(
-            f"the loop of {self.study.name} reported {reported}, and not {self.trials.goal.metric}, which is the "
-            "study's metric; every report must have it"
+            f"the loop of {self.study.name} reported {reported}, and not {missing}, which is {what}; "
+            "every report must have it"
         )
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -105,10 +111,6 @@ class TrialCallback(tune.Callback):
     def row_of(self, trial: Any) -> Json | None:
         """Returns the row of a trial of Tune's; None if it has not reported."""
         return self.trials.rows.get(self.identities(trial.trial_id))
-
-
-def _kept(result: Json) -> Json:
-    return {name: result[name] for name in REPORTED if name in result}
 
 
 _CURRENT: ContextVar[TrialCallback | None] = ContextVar("_CURRENT", default=None)

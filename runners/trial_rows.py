@@ -38,6 +38,8 @@ class LoopRow(TypedDict):
     host: str
     history: NotRequired[list[Object]]
     failure: NotRequired[str]
+    feasible: NotRequired[bool]
+    on_front: NotRequired[bool]
 
 
 class Row(LoopRow, Scores):
@@ -67,7 +69,7 @@ def _row(line: bytes, goal: Goal) -> Json:
         return cast("Json", decode(line, Row))
     row = cast("Json", decode(line, LoopRow))
     shaped({name: value for name, value in row.items() if name not in COLUMNS}, dict[str, float])
-    for needed in (goal.metric, *goal.ties):
+    for needed in (*goal.asked, *goal.ties):
         if needed not in row:
             raise Misshapen(f"it has no {needed}")
     return row

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from tautune.analysis.pareto import pareto_front
 from tautune.records.files import write_bytes, write_json
 from tautune.records.storage import Folder, make
 from tautune.trainables.goal import COLUMNS, Goal
@@ -142,32 +143,54 @@ class Trials:
         return row["state"] in BAD, self.goal.rank(row), row.get("number") or 0
 
     def best(self) -> Json | None:
-        """Returns the best row, or None if every trial has diverged or failed."""
+        """Returns the best row, or None if every trial has diverged or failed, or is above a limit."""
+        first = self.first_good()
+        return first if first and self.goal.is_feasible(first) else None
+
+    def first_good(self) -> Json | None:
+        """Returns the first row, within the limits or not, or None if every trial has diverged or failed."""
         first = min(self.rows.values(), key=self._place, default=None)
         return None if first is None or first["state"] in BAD else first
 
     def write(self) -> None:
-        """Writes trials.csv, trials.jsonl and best.json."""
+        """Writes trials.csv, trials.jsonl and best.json, and pareto.json where there are several goals."""
         begun = time.monotonic()
-        rows = self.ranked()
+        rows = marked(self.ranked(), self.goal)
         write_bytes(self.folder / "trials.csv", trials_csv(rows, self.names, self.goal).encode())
         lines = (json.dumps(row, allow_nan=False) + "\n" for row in rows)
         write_bytes(self.folder / "trials.jsonl", "".join(lines).encode())
         if best := self.best():
             write_json(self.folder / "best.json", best)
+        if self.goal.others:
+            write_json(self.folder / "pareto.json", {"front": [row for row in rows if row["on_front"]]})
         self._unwritten, now = False, time.monotonic()
         self._next_write = now + max(WRITE_SECONDS, WRITE_SHARE * (now - begun))
 
 
 def scores_in(result: Json, goal: Goal) -> Json:
     """Returns how good a trial is at an epoch, by what it reported."""
-    return dict(result["scores"]) if "scores" in result else {name: result[name] for name in goal.scores or ()}
+    own = dict(result["scores"]) if "scores" in result else {name: result[name] for name in goal.scores or ()}
+    return own | {name: result[name] for name in goal.asked if name not in own}
+
+
+def marked(rows: list[Json], goal: Goal) -> list[Json]:
+    """Returns the rows with `feasible` where there are limits, and `on_front` where there are several goals."""
+    if goal.is_plain:
+        return rows
+    allowed = [row for row in rows if row["state"] not in BAD and goal.is_feasible(row)]
+    inside, front = ({id(row) for row in some} for some in (allowed, pareto_front(allowed, goal)))
+    return [
+        row
+        | ({"feasible": id(row) in inside} if goal.limits else {})
+        | ({"on_front": id(row) in front} if goal.others else {})
+        for row in rows
+    ]
 
 
 def score_columns(rows: Iterable[Json], goal: Goal) -> list[str]:
     """Returns the scores that rows have, in the order of their columns: the metric first."""
     if goal.scores:
-        return list(goal.scores)
+        return list(dict.fromkeys((*goal.scores, *goal.asked)))
     return list({goal.metric: None} | {name: None for row in rows for name in row if name not in COLUMNS})
 
 
@@ -197,7 +220,8 @@ def trials_csv(rows: list[Json], names: list[str], goal: Goal) -> str:
     """Returns the table, one trial a line; a hyperparameter that a configuration does not have is empty."""
     text = io.StringIO()
     writer = csv.writer(text)
-    columns = ["state", *score_columns(rows, goal), *COUNTS]
+    marks = [name for name in ("feasible", "on_front") if any(name in row for row in rows)]
+    columns = ["state", *marks, *score_columns(rows, goal), *COUNTS]
     writer.writerow(["number", "trial", *columns, *(f"config/{name}" for name in names)])
     for row in rows:
         own = [row["config"].get(name, "") for name in names]

@@ -129,7 +129,7 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     journal = TuningJournal(folder.path, plan.experiment)
     lengthened = plan.longer.trials if plan.longer else ()
     total = (0 if lengthened else tuning.samples) + journal.trials_of_other_experiments
-    trials = Trials(folder.path, tuning.study.space, total, tuning.study.goal)
+    trials = Trials(folder.path, tuning.study.space, total, tuning.goal)
     callback = TrialCallback(trials, journal, tuning.study, listener, budget=tuning.time_budget)
     trainable = plan.trainable()
     more: dict[str, Any] = {"longer": plan.longer.by, "lengthened": list(lengthened)} if plan.longer else {}
@@ -182,11 +182,15 @@ def conclude(plan: Plan, folder: TuningFolder, ended: TrialCallback, listener: T
         raise Interrupted(f"stopped; `tautune resume {folder.path}` goes on with it{_and_failures(trials)}")
     if not trials.rows:
         raise RunFailed(f"no trial finished an epoch in the time budget of {plan.tuning.time_budget:g} s; give more")
+    if trials.best() is None and trials.first_good():
+        limits = " and ".join(f"{name} at most {most:g}" for name, most in plan.tuning.goal.limits)
+        raise RunFailed(f"no trial keeps {limits}; see {folder.path / 'trials.csv'}; allow more, or change the space")
     if trials.best() is None:
         raise RunFailed(
             f"every trial diverged; see {folder.path / 'trials.csv'}; lower the learning rates of the space"
         )
-    listener.say(f"{folder.path}: trials.csv, best.json; {seconds} s, Ray's start included")
+    front = ", pareto.json, pareto.png" if trials.goal.others else ""
+    listener.say(f"{folder.path}: trials.csv, best.json{front}; {seconds} s, Ray's start included")
 
 
 def _failure(trials: Trials, folder: Folder) -> RunFailed:

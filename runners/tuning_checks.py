@@ -12,7 +12,7 @@ from tautune.records.errors import InputError, user_input
 from tautune.records.run_file import RUN_FILE
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import read_best, read_tuning
-from tautune.runners.methods import POPULATION, SCHEDULERS, SEARCHES, Kind, check_methods
+from tautune.runners.methods import POPULATION, SCHEDULERS, SEARCHES, Kind, check_aims, check_methods, check_starts
 from tautune.runners.shared import check_types
 from tautune.runners.trust import check_checkpoints_trusted, check_trusted
 from tautune.runners.tuning_journal import events_of, has_unfinished
@@ -57,6 +57,10 @@ class Options:
     data_dir: Path | None = None
     points_to_evaluate: tuple[Json, ...] = ()
     """Configurations to try first, or parts of them."""
+    goals: tuple[str, ...] = ()
+    """What trials are compared by, each a name, name:min or name:max; without any, the study's."""
+    at_most: Json = field(default_factory=dict)
+    """Limits of what trials report, by name."""
 
     def __post_init__(self) -> None:
         whole = ("trials", "max_epochs", "folds", "repeats", "examples", "concurrent", "seed", "split_seed")
@@ -75,6 +79,7 @@ class Options:
             check_name("scheduler", self.scheduler or "none", SCHEDULERS)
         with user_input():
             check_points(self.points_to_evaluate)
+            check_aims(self.goals, self.at_most)
         if self.trials is not None and self.search == "grid":
             raise InputError(NO_TRIALS)
 
@@ -104,14 +109,6 @@ def check_study(study: object, options: Options) -> None:
     check_starts(search, options.points_to_evaluate)
     if entry.data:
         _check_division(study, entry.data, options)
-
-
-def check_starts(search: str, points: object) -> None:
-    """Raises InputError if there are points to start from, and the search takes none."""
-    if points and search == "grid":
-        raise InputError(
-            "search grid tries every configuration, and in its own order: it takes no points to start from"
-        )
 
 
 def check_built_in_data(study: str, data_dir: Path | None) -> None:
@@ -147,6 +144,8 @@ def is_built_in(study: object) -> bool:
 def is_sure(study: object, options: Options) -> bool:
     """Returns whether all that can be refused was checked, so that Ray may start at once."""
     if not isinstance(study, str) or not is_built_in(study) or options.points_to_evaluate:
+        return False
+    if options.goals or options.at_most:
         return False
     data = CATALOGUE[study].data
     return data is not None and is_here(data, options.data_dir) and set(options.fixed) <= set(TRAINING_NAMES)

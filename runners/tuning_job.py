@@ -1,6 +1,7 @@
 """What to tune and how: a study with the options of its run."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,21 @@ from tautune import search_spaces
 from tautune.records.errors import InputError, user_input
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import FORMAT
-from tautune.runners.methods import check_methods
+from tautune.runners.methods import MANY_GOALS, check_goals, check_methods, check_starts
 from tautune.runners.searches import check_domains, kinds_of
 from tautune.runners.starting_points import fitted
-from tautune.runners.tuning_checks import NO_TRIALS, Options, check_findable, check_starts
+from tautune.runners.tuning_checks import NO_TRIALS, Options, check_findable
 from tautune.search_spaces.loop_study import LoopStudy
+from tautune.search_spaces.names import check_name
 from tautune.search_spaces.space import as_text, combinations
 from tautune.search_spaces.tuning_study import TuningStudy
+from tautune.trainables.goal import COLUMNS, Goal, aimed
 from tautune.trainables.supervised.hyperparameters import MUTABLE
 
 Json = dict[str, Any]
+AnyStudy = TuningStudy | LoopStudy
+OF_EPOCHS = ("parameters", "epoch_seconds", "examples_per_second")
+"""What the built-in loop reports of an epoch beside its scores, and a run may have for a goal or a limit."""
 OPTIONS = (
     "search",
     "scheduler",
@@ -68,6 +74,10 @@ class Tuning:
     """Whole configurations to try first."""
     misfits: tuple[str, ...] = field(default=(), compare=False)
     """What of those that were asked for did not fit into the space, in lines."""
+    goal: Goal
+    """What its trials are compared by: the study's goal, with the goals and limits of this run."""
+    goals: tuple[str, ...] = ()
+    at_most: dict[str, float] = field(default_factory=dict)
     fixed: Json = field(default_factory=dict)
     """What --set fixed in the study's space, which has these values already."""
 
@@ -76,6 +86,7 @@ class Tuning:
             self._check_loop()
         check_methods(self.search, self.scheduler, kinds_of(self.study.space), self.mutable)
         check_starts(self.search, self.points)
+        check_goals(self.search, 1 + len(self.goal.others))
         check_domains(self.search, self.study.space)
 
     def _check_loop(self) -> None:
@@ -124,6 +135,8 @@ class Tuning:
             "data_dir": str(self.data_dir) if self.data_dir else None,
             "set": self.fixed,
             "points": list(self.points),
+            **({"goals": list(self.goals)} if self.goals else {}),
+            **({"at_most": self.at_most} if self.at_most else {}),
         }
 
 
@@ -140,7 +153,10 @@ def make_tuning(study: TuningStudy | LoopStudy | str, options: Options) -> Tunin
             kinds = "a TuningStudy, a LoopStudy, a name or a file's path"
             raise InputError(f"study must be {kinds}, not {type(study).__name__}")
         study = study.setting(options.fixed)
+        study, goal = aimed_study(study, options.goals, options.at_most)
     search = options.search or study.search
+    if goal.others and not options.search and search not in MANY_GOALS:
+        search = "optuna-tpe"
     if options.trials is not None and search == "grid":
         raise InputError(NO_TRIALS)
     asked = (*options.points_to_evaluate, *study.points_to_evaluate)
@@ -153,10 +169,31 @@ def make_tuning(study: TuningStudy | LoopStudy | str, options: Options) -> Tunin
         study=study,
         points=tuple(points),
         misfits=tuple(misfits),
+        goal=goal,
+        goals=tuple(options.goals),
+        at_most=options.at_most,
         fixed=options.fixed,
         data_dir=options.data_dir.resolve() if options.data_dir else None,
         **given | defaults | {"search": search},
     )
+
+
+def aimed_study(study: AnyStudy, goals: Sequence[str], at_most: Mapping[str, float]) -> tuple[AnyStudy, Goal]:
+    """Returns the study and its goal, with the goals and limits of a run; a loop reports another metric then.
+
+    Raises:
+        ValueError: a goal does not say which way is better, or the built-in loop does not report what is asked for.
+    """
+    goal = aimed(study.goal, goals, at_most)
+    if goal.scores is not None:
+        for name in goal.asked:
+            check_name("goal or limit", name, tuple(dict.fromkeys((*goal.scores, *OF_EPOCHS))))
+    for name in (*dict(goal.others), *dict(goal.limits)):
+        if name in COLUMNS:
+            raise ValueError(f"{name} is a column of trials.csv; what a loop reports by that name is reported/{name}")
+    if isinstance(study, LoopStudy) and goals:
+        study = replace(study, metric=goal.metric, mode=goal.mode)
+    return study, goal
 
 
 def tuning_of(run: Json, folder: Folder, study: TuningStudy | LoopStudy | None = None) -> Tuning:
@@ -172,12 +209,16 @@ def tuning_of(run: Json, folder: Folder, study: TuningStudy | LoopStudy | None =
     found = study or _find_study(kept["study"], folder)
     try:
         found = found.setting(kept["set"])
+        found, goal = aimed_study(found, kept.get("goals", ()), kept.get("at_most", {}))
     except ValueError as error:
         raise InputError(f"{folder} is a tuning of the study {kept['study']}: {error}") from error
     tuning = Tuning(
         study=found,
         fixed=kept["set"],
         points=tuple(kept.get("points", ())),
+        goal=goal,
+        goals=tuple(kept.get("goals", ())),
+        at_most=kept.get("at_most", {}),
         data_dir=Path(kept["data_dir"]) if kept["data_dir"] else None,
         **{name: kept[name] for name in OPTIONS},
     )

@@ -57,6 +57,7 @@ class _End(TypedDict):
     end: str
     told: Object | None
     error: bool
+    finished: NotRequired[bool]
 
 
 class _Longer(TypedDict):
@@ -129,9 +130,14 @@ class TuningJournal:
                 self._configs[trial] = event["config"] = config
         self._append(event)
 
-    def ended(self, trial: str, result: Json | None, *, error: bool) -> None:
-        """Keeps that a trial has ended; after an error of Ray's, a later process takes it up again."""
-        self._append({"end": trial, "told": result, "error": error})
+    def ended(self, trial: str, result: Json | None, *, error: bool, finished: bool = False) -> None:
+        """Keeps that a trial has ended; after an error of Ray's, a later process takes it up again.
+
+        Args:
+            finished: whether it ended by itself: a loop may return without another report that could say so.
+        """
+        own = {"finished": True} if finished else {}
+        self._append({"end": trial, "told": result, "error": error} | own)
 
     def lengthened(self, trial: str, by: int) -> None:
         """Keeps that a trial which has ended goes on, once in this experiment."""

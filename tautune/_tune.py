@@ -14,10 +14,12 @@ from tautune.records.tuning_folder import TuningFolder, check_new, make_folder
 from tautune.runners import tuning_checks
 from tautune.runners.earlier_run import WHICH, points_of
 from tautune.runners.early_ray import early_ray
+from tautune.runners.trial_rows import read_rows
 from tautune.runners.tuning_checks import Options, options_among
 from tautune.runners.tuning_listener import TuningListener
 from tautune.search_spaces.defaults import check_points
 from tautune.search_spaces.names import check_name
+from tautune.trainables.goal import goal_in
 
 if TYPE_CHECKING:
     from tautune.search_spaces.loop_study import LoopStudy
@@ -48,6 +50,8 @@ def tune(
     points_to_evaluate: Sequence[dict[str, Any]] = (),
     start_from: Place | None = None,
     start_points: Literal["best", "all"] = "best",
+    goals: Sequence[str] = (),
+    at_most: dict[str, float] | None = None,
     output: Place | None = None,
     progress: bool | TuningListener = False,
 ) -> TuningResult:
@@ -58,7 +62,7 @@ def tune(
     Args:
         study: a TuningStudy, a LoopStudy, the name of a built-in one, or the path of a file that sets STUDY to one.
         trials: number of configurations to try. For this and the next four, None means the study's own value.
-        search: grid, random, hyperopt, optuna-tpe, gp, cmaes, pso or de.
+        search: grid, random, hyperopt, optuna-tpe, nsga2, gp, cmaes, pso or de.
         scheduler: none, asha, hyperband, median, pbt or pb2.
         max_epochs: largest number of epochs of a trial; of a loop, of its reports.
         examples: largest number of training images, a fixed stratified part of them.
@@ -76,6 +80,11 @@ def tune(
         start_from: folder of an earlier tuning, of this space or a related one, whose configurations are tried first:
             a value that does not fit is left out, and what is missing is drawn at random.
         start_points: best for the best one of them, or all.
+        goals: what trials are compared by instead of the study's metric: numbers that they report, each as name:min or
+            name:max where it is not clear. Several make a Pareto front; the first one decides which trial is the best,
+            and which ones a scheduler ends early. Besides its scores, the built-in loop has parameters, epoch_seconds
+            and examples_per_second.
+        at_most: limits of such numbers; what is above one is never the best trial.
         output: a new folder for the results; None means results/NAME, with the name of the
             study or of its file.
         progress: whether to show progress on the terminal.
@@ -87,7 +96,12 @@ def tune(
     given = locals()
     with user_input():
         check_points(points_to_evaluate)
-    own = {"fixed": fixed or {}, "data_dir": None if data_dir is None else Path(data_dir)}
+    own = {
+        "fixed": fixed or {},
+        "goals": goals,
+        "at_most": at_most or {},
+        "data_dir": None if data_dir is None else Path(data_dir),
+    }
     points = (*starting_points(start_from, start_points), *points_to_evaluate)
     asked = options_among(given, points_to_evaluate=points, **own)
     return carry_out(study, asked, output, tuning_listener(progress))
@@ -122,7 +136,17 @@ def carry_out(
             make_folder(folder)
             with TuningFolder(folder, tuning.configuration()) as held:
                 conclude(plan, held, run(plan, held, listener), listener)
+                draw_front(held)
     return TuningResult(folder)
+
+
+def draw_front(held: TuningFolder) -> None:
+    """Draws pareto.png into the folder of a tuning with several goals."""
+    goal = goal_in(held.run["configuration"])
+    if goal.others:
+        from tautune.analysis.report import write_pareto
+
+        write_pareto(read_rows(held.path, goal), goal, held.path)
 
 
 def _check_here(study: "TuningStudy | LoopStudy | str", asked: Options, output: Place | None) -> Folder | None:

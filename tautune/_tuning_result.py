@@ -8,6 +8,7 @@ from tautune.records.errors import InputError
 from tautune.records.storage import Folder, folder_at
 from tautune.records.tuning_folder import read_best, read_tuning
 from tautune.runners.trial_rows import read_rows
+from tautune.runners.trials import marked
 from tautune.trainables.goal import goal_in
 
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ class TuningResult:
             ValueError: no trial has reported a result without diverging or failing.
         """
         return read_best(self.path)
+
+    @property
+    def front(self) -> list[dict[str, Any]]:
+        """Returns the trials of the Pareto front, in the form of `best`, the best by the first goal first.
+
+        Raises:
+            ValueError: the tuning has one goal, or no trial has reported a result yet.
+        """
+        goal = goal_in(read_tuning(self.path)["configuration"])
+        if not goal.others:
+            raise InputError(f"{self.path} is a tuning with one goal, {goal.metric}, and has no front; see best")
+        return [row for row in marked(read_rows(self.path, goal), goal) if row["on_front"]]
 
     @property
     def trials(self) -> "DataFrame":

@@ -112,6 +112,8 @@ BAD = {
     "tune digits_mlp --point {}": "--point takes a configuration as JSON",
     'tune digits_mlp --point {"dropout":NaN}': "take finite numbers, not NaN",
     'tune optimizers --point {"learning_rate":0.1}': "it takes no points to start from",
+    "tune digits_mlp --at-most epoch_seconds": "--at-most takes NAME=NUMBER, as in --at-most epoch_seconds=2",
+    "tune digits_mlp --at-most epoch_seconds=nan": "at_most must have a finite number for each name",
     "tune digits_mlp --set delya=8": "hyperparameter 'delya' is unknown; did you mean delay",
     "tune digits_mlp --set delay=-8": "delay must be an integer ≥ 0 (optimizer steps), not -8",
     "tune digits_mlp --set delay": "--set takes NAME=VALUE, as in --set delay=8, not 'delay'",

@@ -109,11 +109,14 @@ class _Loop(tune.Trainable):
     def _judged(self, result: Config) -> Config:
         """Returns the result of a report: finite, and with the penalty if the metric is not."""
         metric, worst, scores = self.study.metric, self.study.worst, scores_of(result)
-        if metric not in scores:
+        needed: dict[str, float] = self.shared["needed"]
+        if metric not in scores or not needed.keys() <= scores.keys():
             return self._result(self.last, finished=True) | {UNNAMED: sorted(scores)}
         value = scores[metric]
         worse = value < worst if self.study.mode == "max" else value > worst
-        if diverged := not math.isfinite(value) or worse:
+        diverged = worse or not all(math.isfinite(scores[name]) for name in (metric, *needed))
+        if diverged:
+            scores |= {name: most for name, most in needed.items() if not math.isfinite(scores[name])}
             scores[metric] = worst
         self.last = {name: number for name, number in scores.items() if math.isfinite(number)}
         finished = diverged or self.reports >= self.most or bool(result.get("done"))
@@ -127,7 +130,8 @@ class _Loop(tune.Trainable):
 
     def _failed(self, failure: str) -> Config:
         self.broken = True
-        return self._result(self.last | {self.study.metric: self.study.worst}, finished=True, failure=failure)
+        scores = self.shared["needed"] | self.last | {self.study.metric: self.study.worst}
+        return self._result(scores, finished=True, failure=failure)
 
     def _result(self, scores: Config, *, finished: bool, diverged: bool = False, failure: str = "") -> Config:
         return {

@@ -139,6 +139,7 @@ class SupervisedTrial(tune.Trainable):
             **scores,
             "learning_rate": epochs[0].learning_rate if epochs else 0.0,
             "epochs": done,
+            "parameters": sum(p.numel() for p in self.trainings[0].model.parameters()) if self.trainings else 0,
             "epoch_seconds": seconds,
             "examples_per_second": sum(epoch.examples for epoch in epochs) / seconds if seconds else 0.0,
             "diverged": int(diverged),
