@@ -182,6 +182,10 @@ def can_be_reset(loop: Any) -> bool:
 
 
 def loop_trainable(study: Any) -> type[tune.Trainable]:
-    """Returns the trainable of a `LoopStudy`, which takes `study` and `max_reports` through `tune.with_parameters`."""
+    """Returns the trainable of a `LoopStudy`.
+
+    Through `tune.with_parameters` it takes `study`, `max_reports`, and `needed`: what every report must have beside the
+    metric, with what stands for it in a trial that diverges or raises.
+    """
     loop = study.train if isinstance(study.train, type) else wrap_function(study.train)
     return type("LoopTrial", (_Loop, loop), {})
