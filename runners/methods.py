@@ -1,6 +1,6 @@
 """Searches and schedulers by name, and which of them go with which space. Imports neither torch nor Ray."""
 
-import math
+import sys
 from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from typing import Literal
@@ -57,7 +57,7 @@ def check_aims(goals: object, at_most: object) -> None:
     if not isinstance(at_most, dict):
         raise ValueError(f"at_most must be a dict of limits by name, not {at_most!r}")
     for name, most in at_most.items():
-        number = isinstance(most, int | float) and not isinstance(most, bool) and math.isfinite(most)
+        number = isinstance(most, int | float) and not isinstance(most, bool) and abs(most) <= sys.float_info.max
         if not isinstance(name, str) or not number:
             raise ValueError(f"at_most must have a finite number for each name, not {name!r}: {most!r}")
 

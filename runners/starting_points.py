@@ -1,5 +1,6 @@
 """Configurations that a search is to try first, brought into the space that is searched now."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from tautune.runners.suggestions import plain
 from tautune.search_spaces.space import Space, active, domain_of, ends, is_active
 
 Config = dict[str, Any]
+LARGEST = sys.float_info.max
+"""Largest number of a range without bounds: that of a float."""
 
 
 def fitted(space: Space, points: Sequence[Config], seed: int) -> tuple[list[Config], list[str]]:
@@ -54,10 +57,11 @@ def misfit(space: Space, name: str, value: Any) -> str:
     if isinstance(domain, Categorical):
         there = any(plain(category) == plain(value) for category in domain.categories)
         return "" if there else f"{name} = {value!r} is none of its choices"
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    whole = number and (isinstance(domain, Float) or float(value).is_integer())
-    low, high = ends(domain) if isinstance(domain, Float | Integer) else (-np.inf, np.inf)
-    return "" if whole and low <= value <= high else f"{name} = {value!r} is outside of {low} to {high}"
+    low, high = ends(domain) if isinstance(domain, Float | Integer) else (-LARGEST, LARGEST)
+    low, high = max(low, -LARGEST), min(high, LARGEST)  # a normal distribution has no bounds
+    number = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+    whole = number and (isinstance(domain, Float) or value == int(value))
+    return "" if whole else f"{name} = {value!r} is outside of {low} to {high}"
 
 
 def value_in(domain: Any, value: Any) -> Any:

@@ -70,6 +70,14 @@ def test_what_does_not_fit_is_told_and_left_out_and_what_is_missing_is_drawn() -
     assert fitted(SPACE, [strange, WHOLE], seed=0) == (points, misfits)
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 10**400, "1", None, True])
+def test_no_point_has_a_number_that_is_none(value: Any) -> None:
+    space: Space = {"rate": tune.randn(0, 1), "momentum": tune.uniform(0, 0.9)}
+    (point,), (reason, _) = fitted(space, [{"rate": value, "momentum": 0.5}], seed=0)
+    assert abs(point["rate"]) < 10
+    assert "rate = " in reason
+
+
 @pytest.mark.parametrize("value", [3.5, True, "3", None, 0, 9])
 def test_an_integer_is_a_whole_number_within_its_bounds(value: Any) -> None:
     (point,), misfits = fitted(SPACE, [DEEP | {"depth": value}], seed=0)
