@@ -168,7 +168,7 @@ CATALOGUE: dict[str, Entry] = {
     "optimizers": Entry(
         module="optimizers",
         commands=TUNED,
-        description="nine optimizers × five learning rates, MLP on scikit-learn's digits",
+        description="thirteen optimizers × five learning rates, MLP on scikit-learn's digits",
         data="digits",
         model="mlp",
         search="grid",

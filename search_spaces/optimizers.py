@@ -7,7 +7,7 @@ from tautune.trainables.supervised.hyperparameters import OPTIMIZER_NAMES
 
 STUDY = TuningStudy(
     name="optimizers",
-    description="nine optimizers × five learning rates, MLP on scikit-learn's digits",
+    description="thirteen optimizers × five learning rates, MLP on scikit-learn's digits",
     data="digits",
     model="mlp",
     space={

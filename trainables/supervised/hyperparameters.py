@@ -15,7 +15,8 @@ from tautune.trainables.theory.stability import LARGEST_RATE, check_delay
 
 OPTIMIZER_NAMES = (
     *("sgd", "momentum", "nesterov", "shifted-momentum"),
-    *("adagrad", "rmsprop", "adadelta", "adam", "adamw"),
+    *("adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam"),
+    *("lion", "muon", "soap"),
 )
 PRECISIONS = ("float32", "bfloat16")
 ACTIVATION_NAMES = ("relu", "tanh", "sigmoid", "gelu", "silu")
@@ -45,9 +46,10 @@ class TrainingConfig:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
-    """Of momentum, nesterov (undampened, as in torch) and shifted-momentum (dampened by 1-m); Adam's first β."""
+    """Of momentum, nesterov (undampened, as in torch), shifted-momentum (dampened by 1-m) and muon; the first β of
+    Adam and its kin, and of lion and soap."""
     beta2: float = 0.999
-    """Adam's second β."""
+    """The second β of Adam and its kin, and of soap."""
     rho: float = 0.9
     """The decay of RMSProp's and Adadelta's averages."""
     delay: int = 0

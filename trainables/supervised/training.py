@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytorch_optimizer
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -41,7 +42,31 @@ OPTIMIZERS: dict[str, Callable[[Parameters, TrainingConfig], Optimizer]] = {
     "adadelta": lambda p, c: torch.optim.Adadelta(p, c.learning_rate, rho=c.rho),
     "adam": lambda p, c: torch.optim.Adam(p, c.learning_rate, fused=True, betas=(c.momentum, c.beta2)),
     "adamw": lambda p, c: torch.optim.AdamW(p, c.learning_rate, fused=True, betas=(c.momentum, c.beta2)),
+    "nadam": lambda p, c: torch.optim.NAdam(p, c.learning_rate, betas=(c.momentum, c.beta2)),
+    "lion": lambda p, c: pytorch_optimizer.Lion(p, c.learning_rate, betas=(c.momentum, 0.99)),
+    "muon": lambda p, c: _muon(list(p), c),
+    "soap": lambda p, c: pytorch_optimizer.SOAP(p, c.learning_rate, betas=(c.momentum, c.beta2), weight_decay=0.0),
 }
+
+
+def _muon(parameters: list[nn.Parameter], config: TrainingConfig) -> Optimizer:
+    """Returns Muon for the hidden weights, and AdamW for the output layer's and for all biases and scales.
+
+    Its steps are scaled to the size of AdamW's (Liu et al., arXiv 2502.16982), so that both have one learning rate.
+    """
+    weights = [p for p in parameters if p.ndim > 1]
+    hidden = {id(weight) for weight in weights[:-1]}
+    groups = [
+        {
+            "params": [p for p in parameters if (id(p) in hidden) is by_muon],
+            "use_muon": by_muon,
+            "lr": config.learning_rate,
+        }
+        for by_muon in (True, False)
+    ]
+    return pytorch_optimizer.Muon(
+        [group for group in groups if group["params"]], momentum=config.momentum, use_adjusted_lr=True
+    )
 
 
 def make_optimizer(parameters: Parameters, config: TrainingConfig) -> GradientQueue:
