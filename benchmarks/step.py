@@ -9,6 +9,7 @@ the total size of all live tensors of the process after the steps, in units of t
 import gc
 import statistics
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim import SGD, Optimizer
 
 from benchmarks.record import keep
 from tautune.trainables.delay.queue import GradientQueue
@@ -30,7 +32,7 @@ PLACES = 5
 class Training:
     """One model, its data and its optimizer, or its queue."""
 
-    def __init__(self, layers: tuple[int, ...], batch: int, delay: int | None) -> None:
+    def __init__(self, layers: tuple[int, ...], batch: int, wrap: Callable[[SGD], Optimizer] = lambda sgd: sgd) -> None:
         torch.manual_seed(0)
         blocks: list[nn.Module] = []
         for width, following in pairwise(layers):
@@ -38,9 +40,7 @@ class Training:
         self.model = nn.Sequential(*blocks[:-1])
         self.inputs = torch.randn(batch, layers[0])
         self.targets = torch.randint(layers[-1], (batch,))
-        self.optimizer: torch.optim.Optimizer = torch.optim.SGD(self.model.parameters(), 1e-4, momentum=0.9)
-        if delay is not None:
-            self.optimizer = GradientQueue(self.optimizer, delay)
+        self.optimizer = wrap(SGD(self.model.parameters(), 1e-4, momentum=0.9))
 
     def run(self, steps: int) -> float:
         """Returns seconds per step."""
@@ -73,18 +73,24 @@ def run_in_turn(
 ) -> tuple[list[tuple[float, float]], float]:
     """Returns the seconds of bare and queued steps, block by block, and how many gradients the queue holds."""
     before = tensor_bytes()
-    bare = Training(layers, batch, None)
+    bare = Training(layers, batch)
     bare.run(steps)
     bare_bytes = tensor_bytes() - before
-    queued = Training(layers, batch, delay)
+    queued = Training(layers, batch, lambda sgd: GradientQueue(sgd, delay))
     queued.run(delay + steps)
     queued_bytes = tensor_bytes() - before - bare_bytes
+    return times_in_turn(bare, queued, blocks=blocks, steps=steps), (queued_bytes - bare_bytes) / queued.gradient_bytes
+
+
+def times_in_turn(first: Training, second: Training, *, blocks: int, steps: int) -> list[tuple[float, float]]:
+    """Returns the seconds of a step of each, block by block; they take turns at being the first of a block."""
     seconds: list[tuple[float, float]] = []
     for block in range(blocks):
-        first, second = (bare, queued) if block % 2 else (queued, bare)
-        times = first.run(steps), second.run(steps)
-        seconds.append(times if first is bare else times[::-1])
-    return seconds, (queued_bytes - bare_bytes) / queued.gradient_bytes
+        if block % 2:
+            seconds.append((first.run(steps), second.run(steps)))
+        else:
+            seconds.append((second.run(steps), first.run(steps))[::-1])
+    return seconds
 
 
 def compare(layers: tuple[int, ...], batch: int, delay: int, *, blocks: int, steps: int) -> dict[str, float]:

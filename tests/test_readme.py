@@ -3,16 +3,20 @@ from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = {
+    page: re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    for page in ("README.md", "docs/remedies.md")
+}
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_code_in_the_readme_runs(block: str) -> None:
-    exec(compile(block, "README.md", "exec"), {})
+@pytest.mark.parametrize(("page", "block"), [(page, block) for page, blocks in BLOCKS.items() for block in blocks])
+def test_code_in_a_page_runs(page: str, block: str) -> None:
+    exec(compile(block, page, "exec"), {})
 
 
 def test_there_is_code_and_the_picture_exists() -> None:
-    assert len(BLOCKS) == 4
+    assert {page: len(blocks) for page, blocks in BLOCKS.items()} == {"README.md": 5, "docs/remedies.md": 2}
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
-        assert (Path(__file__).parents[1] / picture).stat().st_size > 10_000
+        assert (ROOT / picture).stat().st_size > 10_000

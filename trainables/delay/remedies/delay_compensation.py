@@ -9,6 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from tautune.trainables.delay.remedies.remedy import UpdateRemedy
+from tautune.trainables.delay.slices import slices
 from tautune.trainables.delay.weight_history import WeightHistory
 
 
@@ -58,7 +59,8 @@ class DelayCompensation(UpdateRemedy):
                         continue
                     if x.grad.layout is not torch.strided:
                         raise ValueError("delay compensation needs dense gradients: use no sparse embedding")
-                    x.grad.addcmul_((x - x_old).mul_(x.grad), x.grad, value=self.strength)
+                    for new, old, g in slices(x, x_old, x.grad):
+                        g.addcmul_((new - old).mul_(g), g, value=self.strength)
         yield
 
     def _memory(self) -> dict[str, Any]:

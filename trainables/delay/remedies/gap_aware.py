@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from tautune.trainables.delay.per_parameter import by_parameter, listed
 from tautune.trainables.delay.remedies.remedy import UpdateRemedy
+from tautune.trainables.delay.slices import slices
 from tautune.trainables.delay.weight_history import WeightHistory
 
 
@@ -67,27 +68,27 @@ class GapAware(UpdateRemedy):
                 if not age:
                     continue
                 for x in group["params"]:
-                    self._count_step(x, η)
-                    self._shrink(x, self._history.at(x, self.delayed.now - age), η_max)
+                    self._shrink(x, self._history.at(x, self.delayed.now - age), η, η_max)
         self._rates = rates
         yield
 
-    def _count_step(self, x: Tensor, η: float) -> None:
-        """Lets the last step of a parameter enter its average."""
-        square = self._squares.setdefault(x, torch.zeros_like(x, requires_grad=False)).mul_(self.decay)
-        before = self._history.at(x, self._history.time - 1)
-        if before is not None and η > 0:
-            step = x - before
-            square.addcmul_(step, step, value=(1 - self.decay) / η**2)
-
-    def _shrink(self, x: Tensor, x_old: Tensor | None, η_max: float) -> None:
-        """Divides the gradient of a parameter by its penalty."""
-        if x.grad is None or x_old is None or η_max == 0:
-            return
-        if x.grad.layout is not torch.strided:
+    def _shrink(self, x: Tensor, x_old: Tensor | None, η: float, η_max: float) -> None:
+        """Lets the last step of a parameter, made at η, enter its average, and divides its gradient by its penalty."""
+        γ, ε = self.decay, self.epsilon
+        if x not in self._squares:
+            self._squares[x] = torch.zeros_like(x, requires_grad=False)
+        last = self._history.at(x, self._history.time - 1)
+        share = (1 - γ) / η**2 if η > 0 else 0.0
+        late = [] if x.grad is None or x_old is None or η_max == 0 else [x.grad]
+        if late and late[0].layout is not torch.strided:
             raise ValueError("gap-aware needs dense gradients: use no sparse embedding")
-        scale = (self._squares[x] / (1 - self.decay**self.updates)).sqrt_().add_(self.epsilon).mul_(η_max)
-        x.grad.div_((x - x_old).abs_().div_(scale).add_(1))
+        here = (x, self._squares[x], x if last is None else last, x if x_old is None else x_old, *late)
+        for now, average, before, old, *gradient in slices(*here):
+            step = now - before
+            average.mul_(γ).addcmul_(step, step, value=share)
+            for g in gradient:
+                C = (average / (1 - γ**self.updates)).sqrt_().add_(ε).mul_(η_max)
+                g.div_((now - old).abs_().div_(C).add_(1))
 
     def _memory(self) -> dict[str, Any]:
         return {
