@@ -40,17 +40,7 @@ def conclude(
         missing = any(d == delay and seed not in seeds for d, seed in wanted)
         if not missing and all(_bracketed(m) for m in measurements):
             points.append(_point(delay, predicted(sharpness, delay, momentum, update), measurements))
-        escapes += [
-            Escape(
-                delay=delay,
-                seed=measurement.settings.seed,
-                learning_rate=departure.learning_rate,
-                epochs=departure.steps / steps_per_epoch,
-                left=departure.left,
-            )
-            for measurement in measurements
-            for departure in measurement.departures
-        ]
+        escapes += [escape for record in measurements for escape in _escapes(record, steps_per_epoch)]
     return Thresholds(
         study=study,
         sharpness=sharpness,
@@ -60,6 +50,19 @@ def conclude(
         points=tuple(points),
         escapes=tuple(escapes),
     )
+
+
+def _escapes(record: MeasurementRecord, steps_per_epoch: int) -> list[Escape]:
+    return [
+        Escape(
+            delay=record.settings.delay,
+            seed=record.settings.seed,
+            learning_rate=departure.learning_rate,
+            epochs=departure.steps / steps_per_epoch,
+            left=departure.left,
+        )
+        for departure in record.departures
+    ]
 
 
 def _bracketed(record: MeasurementRecord) -> bool:

@@ -30,6 +30,10 @@ from tautune.records.storage import output_folder
 from tautune.runners.sweep import Sweep
 from tautune.trainables.threshold.update import MEASURED, asked
 
+DelaysOrNone = Annotated[
+    str | None,
+    typer.Option("--delays", help="Delays τ in optimizer steps, separated by commas.", show_default=DEFAULT_DELAYS),
+]
 MomentumOrNone = Annotated[
     float | None,
     typer.Option("--momentum", help="m in [0, 1), dampened by 1-m unless the optimizer's is not.", show_default="0"),
@@ -45,10 +49,7 @@ sweep_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False
 @sweep_command.command()
 def sweep(
     study: StabilityStudyName,
-    delays: Annotated[
-        str | None,
-        typer.Option(help="Delays τ in optimizer steps, separated by commas.", show_default=DEFAULT_DELAYS),
-    ] = None,
+    delays: DelaysOrNone = None,
     momentum: MomentumOrNone = None,
     shifted: Shifted = False,
     optimizer: Optimizer = None,
@@ -67,13 +68,13 @@ def sweep(
     budget: Budget = 20_000,
 ) -> None:
     """Measure the largest stable learning rate of STUDY at every delay, and compare it with theory."""
-    wanted_delays, guess = parse_delays(delays or DEFAULT_DELAYS), _parse_guess(first_guess)
+    fixed, guess = parse_delays(delays or DEFAULT_DELAYS), _parse_guess(first_guess)
     late = varying_delays(delays, delays_from, delay_shares, stages)
     with parameters():
-        kind, update = asked(optimizer, momentum, shifted, remedy, late.drawn, late.stages)
+        kind, update = asked(optimizer, momentum, shifted, remedy, *late)
         wanted = Sweep(
             study=study,
-            delays=wanted_delays,
+            delays=fixed,
             momentum=kind,
             update=update,
             resolution=resolution,
@@ -85,6 +86,10 @@ def sweep(
             tolerance=tolerance,
             budget=budget,
         )
+    _carry_out(wanted, output)
+
+
+def _carry_out(wanted: Sweep, output: str | None) -> None:
     checked()
     display = SweepDisplay(Console(), STARTED)
     with parameters(InputError):

@@ -55,7 +55,8 @@ class TwoParts(nn.Module):
         self.first, self.second = nn.Linear(2, 1, bias=False), nn.Linear(2, 1, bias=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.first(inputs[:, :2]) + self.second(inputs[:, 2:])
+        sum_of_both: Tensor = self.first(inputs[:, :2]) + self.second(inputs[:, 2:])
+        return sum_of_both
 
 
 def two_parts() -> StabilityStudy:
