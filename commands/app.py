@@ -135,7 +135,7 @@ def _freeze() -> None:
 
 def _end(message: str, code: int) -> None:
     """Prints the message in one line, after the user's own traceback if it begins with one, and exits."""
-    if message.startswith(("Traceback ", "  File ")):
+    if message.startswith(("Traceback (most recent call last)", "  File ")) and "\n" in message:  # no folder's name
         trace, _, message = message.rpartition("\n")
         print(trace, file=sys.stderr)
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message.removeprefix("tautune: "))

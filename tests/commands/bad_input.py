@@ -147,6 +147,7 @@ BAD = {
     "results damaged": "run.json is damaged: not JSON",
     "results old": "old was written by another version of tautune (0.0.9): its format is 1, and this one reads 2",
     "results swept": "swept holds no tuning",
+    "refit Traceback": "Traceback holds no run.json",
     "refit other": "other holds no run.json",
     "predict other x.png": "there is no other/model.pt; make it with `tautune refit other`",
     "predict swept x.png": "swept holds no tuning",
