@@ -75,7 +75,10 @@ def test_the_drawing_agrees_with_the_imports() -> None:
     assert page == draw_architecture.drawn(page), "run `python -m docs.draw_architecture`"
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/remedies.md"])
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/remedies.md", "docs/theory.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_files_that_a_page_names_exist(page: str) -> None:
     names = re.findall(r"`([\w./]+/[\w./]*)`|\]\(([^:)]+)\)", (ROOT / page).read_text())
     missing = [name for pair in names if (name := "".join(pair)) and not exists(name)]

@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = {
     page: re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
-    for page in ("README.md", "docs/remedies.md")
+    for page in ("README.md", "docs/remedies.md", "docs/theory.md")
 }
 
 
@@ -17,6 +17,7 @@ def test_code_in_a_page_runs(page: str, block: str) -> None:
 
 
 def test_there_is_code_and_the_picture_exists() -> None:
-    assert {page: len(blocks) for page, blocks in BLOCKS.items()} == {"README.md": 5, "docs/remedies.md": 2}
+    counts = {page: len(blocks) for page, blocks in BLOCKS.items()}
+    assert counts == {"README.md": 6, "docs/remedies.md": 2, "docs/theory.md": 1}
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (ROOT / picture).stat().st_size > 10_000

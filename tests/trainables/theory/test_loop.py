@@ -93,7 +93,7 @@ def test_growth_is_that_of_the_largest_root(optimizer: str, largest: int, monkey
 
 
 def test_growth_of_a_long_delay_is_that_of_its_lambert_equation() -> None:
-    τ = 10_000
+    τ = 3_000
     loop = TrainingLoop(delay=τ)
     z = loop.dominant_root(0.5 * loop.threshold)
     assert abs(z ** (τ + 1) - z**τ + 0.5 * loop.threshold) < 1e-12
@@ -110,13 +110,13 @@ def test_fastest_decay_without_momentum_is_the_double_root(delay: int) -> None:
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_no_other_step_decays_faster(optimizer: str) -> None:
-    for delay in ("1", "2", "7", "drawn"):
+    for delay in ("1", "7", "drawn"):
         for remedies in REMEDIES:
             if (optimizer, delay, remedies) not in CASES:
                 continue
             loop = loop_of(optimizer, delay, remedies)
             best, (a, b) = loop.fastest_decay, characteristic(optimizer, delay, remedies)
-            others = [radius(a, b, float(step)) for step in np.linspace(0.02, 0.98, 60) * loop.threshold]
+            others = [radius(a, b, float(step)) for step in np.linspace(0.02, 0.98, 20) * loop.threshold]
             beside = [radius(a, b, share * best.step) for share in (0.98, 0.999, 1.001, 1.02)]
             assert min(others + beside) > math.exp(best.growth) - 1e-6, (delay, remedies)
             assert math.exp(loop.growth(best.step)) == pytest.approx(math.exp(best.growth), abs=1e-5)

@@ -1,0 +1,73 @@
+"""Computes the tables of docs/theory.md; a test compares the two.
+
+python -m docs.theory_tables
+"""
+
+import re
+from pathlib import Path
+
+from tautune.trainables.theory.loop import TrainingLoop
+
+PAGE = Path(__file__).parent / "theory.md"
+BEGIN, END = "<!-- computed: {} -->\n", "<!-- end -->"
+DELAYS = (0, 1, 2, 4, 8, 16, 32)
+COLUMNS = {
+    "sgd": ("sgd", ()),
+    "momentum 0.9, Adam": ("adam", ()),
+    "Nesterov 0.9, NAdam": ("nadam", ()),
+    "shifted 0.9": ("shifted-momentum", ()),
+    "spike compensation 0.9": ("spike-compensation", ()),
+    "predict on momentum 0.9": ("adam", ("predict",)),
+    "predict on sgd": ("sgd", ("predict",)),
+}
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def thresholds() -> str:
+    """Returns the thresholds at unit gain by delay."""
+    rows = [
+        [str(τ), *(f"{TrainingLoop(name, τ, given).threshold:.5g}" for name, given in COLUMNS.values())] for τ in DELAYS
+    ]
+    return table(["τ", *COLUMNS], rows)
+
+
+def distributions() -> str:
+    """Returns what each kind of random delay with a mean of 4 steps is stable up to."""
+    geometric = {d: 0.2 * 0.8**d for d in range(120)}
+    total = sum(geometric.values())
+    kinds = {
+        "4, fixed": 4,
+        "3 or 5": {3: 0.5, 5: 0.5},
+        "0 to 8, uniform": {d: 1 / 9 for d in range(9)},
+        "0 or 40, mostly 0": {0: 0.9, 40: 0.1},
+        "geometric": {d: p / total for d, p in geometric.items()},
+    }
+    rows = []
+    for kind, delay in kinds.items():
+        loop = TrainingLoop(delay=delay)
+        values = loop.threshold, loop.mean_square_threshold(0), loop.mean_square_threshold(1)
+        rows.append([kind, *(f"{value:.5g}" for value in values)])
+    return table(["delay, mean 4", "mean", "mean square", "mean square, r = 1"], rows)
+
+
+TABLES = {"thresholds": thresholds, "distributions": distributions}
+
+
+def computed(page: str) -> str:
+    """Returns the page with its tables computed anew."""
+    for name, make in TABLES.items():
+        page = re.sub(
+            re.escape(BEGIN.format(name)) + r".*?" + re.escape(END),
+            lambda _, name=name, make=make: BEGIN.format(name) + make() + END,  # type: ignore[misc]
+            page,
+            flags=re.DOTALL,
+        )
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(computed(PAGE.read_text()))
