@@ -35,7 +35,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def traces() -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def traces() -> dict[str, np.ndarray]:
     """Returns records of 100,000 delays."""
     rng = np.random.default_rng(0)
     return {

@@ -49,7 +49,7 @@ BAD = {
     "advise --delay 8 --sort fame": "--sort must be threshold or decay, not 'fame'",
     "advise --delay 8 --sharpness 0": "sharpness must be a finite number above 0, not 0.0",
     "advise --stages 0,1 --optimizer shifted-momentum": "it cannot have delays that vary",
-    "advise --delay 2000000": "delays must be below a million steps here",
+    "advise --delay 2000000": "delays must be at most 10,000 steps for advice, not 2,000,000",
     "threshold --delay 1 --momentun 0.9": "No such option: --momentun",
     "frobnicate": "No such command 'frobnicate'",
     "sweep": "Missing argument",

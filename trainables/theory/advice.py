@@ -23,6 +23,8 @@ SAME = {"adamw": "adam", "dampened-momentum": "adam", "rmsprop": "sgd"}
 """Optimizers whose filter, gain included, is that of another one."""
 SHORTER = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)
 """Shares of a horizon that hurts, among which a better one is looked for."""
+LARGEST_DELAY = 10_000
+"""Longest delay in steps: the steps of fastest decay then take ten seconds or so, for all rows together."""
 NOISY_SHARE = 0.5
 """Share of the mean-square threshold that the best step is at most where delays are drawn."""
 
@@ -69,6 +71,8 @@ def advise(
     if sharpness is not None:
         check_positive("sharpness", sharpness)
     delays = as_delays(delay)
+    if delays.maximum > LARGEST_DELAY:
+        raise ValueError(f"delays must be at most {LARGEST_DELAY:,} steps for advice, not {delays.maximum:,}")
     names = BY_NAME if optimizer is None else (optimizer,)
     known: dict[Any, TrainingLoop] = {}
     rows = [
