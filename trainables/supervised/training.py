@@ -50,12 +50,13 @@ OPTIMIZERS: dict[str, Callable[[Parameters, TrainingConfig], Optimizer]] = {
 
 
 def _muon(parameters: list[nn.Parameter], config: TrainingConfig) -> Optimizer:
-    """Returns Muon for the hidden weights, and AdamW for the output layer's and for all biases and scales.
+    """Returns Muon for the hidden weights, and AdamW for the first and the last layer's and all biases and scales.
 
+    Where there are only two layers, the first is a hidden one: else Muon would have none.
     Its steps are scaled to the size of AdamW's (Liu et al., arXiv 2502.16982), so that both have one learning rate.
     """
     weights = [p for p in parameters if p.ndim > 1]
-    hidden = {id(weight) for weight in weights[:-1]}
+    hidden = {id(weight) for weight in weights[1:-1] or weights[:-1]}
     groups = [
         {
             "params": [p for p in parameters if (id(p) in hidden) is by_muon],

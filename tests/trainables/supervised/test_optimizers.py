@@ -46,7 +46,7 @@ def test_lion_agrees_with_its_equations() -> None:
 def test_muon_moves_hidden_weights_as_torchs_muon_does_and_the_rest_as_adamw() -> None:
     twin = network()
     parameters = list(twin.parameters())
-    hidden = [p for name, p in twin.named_parameters() if name in ("0.weight", "2.weight")]
+    hidden = [p for name, p in twin.named_parameters() if name == "2.weight"]
     rest = [p for p in parameters if all(p is not weight for weight in hidden)]
     muon = torch.optim.Muon(hidden, 0.02, momentum=0.8, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     adamw = torch.optim.AdamW(rest, 0.02, betas=(0.9, 0.95), eps=1e-10, weight_decay=0.0)
