@@ -50,6 +50,13 @@ def test_another_division_is_refused() -> None:
         Text(training=LETTERS, validation=LETTERS + 1, test=LETTERS, vocabulary=26)
 
 
+def test_a_window_beyond_the_text_is_refused_before_a_model_is_tried() -> None:
+    with pytest.raises(
+        InputError, match="letters cannot be divided so: window must be at most 259, not 9999: there are"
+    ):
+        plan_tuning(make_tuning(STUDY, Options(fixed={"window": 9999})))
+
+
 def test_run_json_is_told_which_text_it_was() -> None:
     plan = plan_tuning(make_tuning(STUDY, Options()))
     assert plan.digest == {"data_sha256": text().digest}
