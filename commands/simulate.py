@@ -16,8 +16,7 @@ from tautune.commands.started import STARTED
 from tautune.records.errors import InputError
 from tautune.records.run_file import check_output
 from tautune.records.storage import output_folder
-from tautune.runners.methods import SEARCHES
-from tautune.runners.simulation.simulation import SIMULATED, Simulation
+from tautune.runners.simulation.simulation import REPLAYED, SIMULATED, Simulation
 
 if TYPE_CHECKING:
     from tautune.analysis.regret import Regret
@@ -32,7 +31,7 @@ def _repeated(names: tuple[str, ...], default: tuple[str, ...]) -> Any:
 
 
 TableName = Annotated[str, typer.Argument(help="A folder that `tautune tune` wrote, or a CSV file of trainings.")]
-Searches = Annotated[list[str] | None, _repeated(SEARCHES, Simulation.searches)]
+Searches = Annotated[list[str] | None, _repeated(REPLAYED, Simulation.searches)]
 Schedulers = Annotated[list[str] | None, _repeated(SIMULATED, Simulation.schedulers)]
 Metric = Annotated[
     str | None, typer.Option(help="Column of a CSV file to compare by.", show_default="validation_accuracy")

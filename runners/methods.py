@@ -7,7 +7,7 @@ from typing import Literal
 
 from tautune.records.errors import InputError, user_input
 from tautune.search_spaces.names import check_name
-from tautune.trainables.supervised.hyperparameters import MUTABLE
+from tautune.trainables.supervised.hyperparameters import DIFFERENTIABLE, MUTABLE
 
 Kind = Literal["range", "integers", "choice", "value"]
 """What a search may do with a hyperparameter: choose a number, an integer, one of a list, or nothing."""
@@ -17,7 +17,7 @@ MANY_GOALS = ("grid", "random", "optuna-tpe", "gp", "nsga2")
 """Those that go by several goals, or by none."""
 NEVERGRAD = ("pso", "de")
 """Particle swarm and differential evolution."""
-SEARCHES = ("grid", "random", "hyperopt", *OPTUNA, *NEVERGRAD)
+SEARCHES = ("grid", "random", "hyperopt", *OPTUNA, *NEVERGRAD, "gradient")
 EXTRAS = {"optuna": OPTUNA, "nevergrad": NEVERGRAD}
 """The extras of the package, each with the searches that need it."""
 SMALLEST, LARGEST = 5, 30
@@ -86,10 +86,26 @@ def _check_search(search: str, kinds: Mapping[str, Kind]) -> None:
         raise InputError("search cmaes adapts ranges, and needs at least two of them in the space; use optuna-tpe")
     if search in NEVERGRAD and not ranges:
         raise InputError(f"search {search} moves through ranges, and the space has none; use hyperopt or grid")
+    if search == "gradient":
+        _check_gradient(kinds)
     for extra, packages in {"optuna": ("optuna", "cmaes"), "nevergrad": ("nevergrad",)}.items():
         if search in EXTRAS[extra] and (missing := [package for package in packages if find_spec(package) is None]):
             needs, how = " and ".join(packages), f"install it with pip install 'tautune[{extra}]'"
             raise InputError(f"search {search} needs {needs}, and {missing[0]} is missing; {how}")
+
+
+def _check_gradient(kinds: Mapping[str, Kind]) -> None:
+    known = f"{', '.join(DIFFERENTIABLE[:-1])} and {DIFFERENTIABLE[-1]}"
+    for name, kind in kinds.items():
+        if kind != "value" and name not in DIFFERENTIABLE:
+            raise InputError(
+                f"search gradient differentiates by {known}, not by {name}; fix its value, or use hyperopt"
+            )
+        if kind not in ("value", "range"):
+            what = "a choice" if kind == "choice" else "a range of integers"
+            raise InputError(f"search gradient needs ranges, and {name} is {what}; fix its value, or use hyperopt")
+    if "range" not in kinds.values():
+        raise InputError(f"search gradient needs a range of {known} in the space, and there is none")
 
 
 def _check_population(scheduler: str, search: str, kinds: Mapping[str, Kind], mutable: Collection[str]) -> None:

@@ -13,6 +13,7 @@ from tautune.runners import schedulers as scheduling
 from tautune.runners import searches as searching
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.folding import Folding
+from tautune.runners.gradient_search import Slope
 from tautune.runners.methods import POPULATION
 from tautune.runners.replay import Replay
 from tautune.runners.suggestions import Suggestions
@@ -81,6 +82,7 @@ def make_tuner(
     callback: TrialCallback,
     *,
     lengthened: int = 0,
+    slope: Slope | None = None,
 ) -> tune.Tuner | None:
     """Returns the tuner, inside the context of `callback`, at the point that its journal has reached.
 
@@ -88,15 +90,16 @@ def make_tuner(
 
     Args:
         lengthened: number of trials that go on for longer; no scheduler judges them, and no others begin.
+        slope: what the search gradient goes down.
     """
-    random.seed(tuning.seed)  # PBT draws from these
-    np.random.seed(tuning.seed)
-    study, goal = tuning.study, tuning.goal
-    searched = study.space
+    _seed(tuning.seed)
+    study, goal, searched = tuning.study, tuning.goal, tuning.study.space
     if isinstance(study, TuningStudy):
         searched = scheduling.at_full_length(searched, tuning.search, tuning.scheduler)
     first = folder.run["runs"][0]["trials"]  # an extension goes on with the search that its first run began
-    search = searching.make_search(tuning.search, searched, goal, seed=tuning.seed, trials=first, points=tuning.points)
+    search = searching.make_search(
+        tuning.search, searched, goal, seed=tuning.seed, trials=first, points=tuning.points, slope=slope
+    )
     suggestions = Suggestions(search, callback.trials, callback.journal, callback.identities)
     moved = {name: study.space[name] for name in tuning.moved}
     name = "none" if lengthened else tuning.scheduler
@@ -119,6 +122,12 @@ def make_tuner(
         ),
         run_config=_run_config(tuning, folder, experiment, callback),
     )
+
+
+def _seed(seed: int) -> None:
+    """Seeds what PBT draws from."""
+    random.seed(seed)
+    np.random.seed(seed)
 
 
 def _run_config(tuning: Tuning, folder: TuningFolder, experiment: str, callback: TrialCallback) -> tune.RunConfig:

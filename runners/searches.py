@@ -14,6 +14,7 @@ from ray.tune.search.sample import Categorical, Domain, Integer, LogUniform, Qua
 from tautune.records.errors import InputError
 from tautune.runners import hyperopt_internals
 from tautune.runners.drawn import grid_search, random_search
+from tautune.runners.gradient_search import GradientSearch, Slope
 from tautune.runners.methods import NEVERGRAD, OPTUNA, Kind, population
 from tautune.runners.no_repeats import DistinctHyperOpt, DistinctOptuna
 from tautune.runners.optuna_goals import GoalOptuna, constraints
@@ -45,7 +46,14 @@ def check_domains(search: str, space: Space) -> None:
 
 
 def make_search(
-    name: str, space: Space, goal: Goal, *, seed: int, trials: int = 20, points: Iterable[Space] = ()
+    name: str,
+    space: Space,
+    goal: Goal,
+    *,
+    seed: int,
+    trials: int = 20,
+    points: Iterable[Space] = (),
+    slope: Slope | None = None,
 ) -> Searcher:
     """Returns the search.
 
@@ -54,6 +62,7 @@ def make_search(
         trials: in all; HyperOpt draws a third of them at random first, but at most 20, as is its own default. A
             population of pso, de and nsga2 is an eighth of them, from 5 to 30.
         points: configurations that it suggests first.
+        slope: what the search gradient goes down.
     """
     space = settled(space)
     first = [searched_part(space, point) for point in points]
@@ -73,6 +82,8 @@ def make_search(
         )
         hyperopt_internals.complete_points(search)
         return search
+    if name == "gradient":
+        return GradientSearch(space, slope, seed=seed, trials=trials, points=first)
     if name in NEVERGRAD:
         from tautune.runners.nevergrad_search import nevergrad_search
 

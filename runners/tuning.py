@@ -15,8 +15,10 @@ from tautune.records.provenance import now, provenance
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import TuningFolder
 from tautune.runners.drawn import many_pending
+from tautune.runners.gradient_search import Slope
 from tautune.runners.longer import Longer, choose_longer
 from tautune.runners.ray_tuner import make_loop, make_trainable, make_tuner
+from tautune.runners.slope import make_slope
 from tautune.runners.trial_callback import EndedInThread, TrialCallback
 from tautune.runners.trials import Trials, failure_file, name_of
 from tautune.runners.tuning_checks import check_extensible, is_whole
@@ -38,6 +40,8 @@ class Plan:
     """Makes the trainable, in a Ray session."""
     digest: dict[str, str] = field(default_factory=dict)
     """What run.json says of the data: which text a language model was trained on."""
+    slope: Slope | None = None
+    """What the search gradient goes down."""
     experiment: str = "trials"
     """Name of Ray Tune's experiment, and of its folder: an extension has one of its own."""
     resumed: bool = False
@@ -101,7 +105,7 @@ def _plan(tuning: Tuning, *, new: bool = False) -> Plan:
     if new:
         try_model(tuning.study, data)
     digest = {"data_sha256": data.digest} if isinstance(data, Text) else {}
-    return Plan(tuning, partial(make_trainable, tuning, data, splits), digest)
+    return Plan(tuning, partial(make_trainable, tuning, data, splits), digest, make_slope(tuning, data, splits))
 
 
 def check_cluster(tuning: Tuning, output: Folder) -> None:
@@ -141,7 +145,9 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     for line in (*map("points to start from: {}".format, tuning.misfits), *(plan.longer.notes if plan.longer else ())):
         listener.say(line)
     with callback, many_pending(tuning.search):
-        tuner = make_tuner(tuning, trainable, folder, plan.experiment, callback, lengthened=len(lengthened))
+        tuner = make_tuner(
+            tuning, trainable, folder, plan.experiment, callback, lengthened=len(lengthened), slope=plan.slope
+        )
         try:
             with suppress(EndedInThread):
                 results = fit(tuner) if tuner else []

@@ -11,13 +11,14 @@ from tautune import search_spaces
 from tautune.records.errors import InputError, user_input
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import FORMAT
+from tautune.runners.gradient_checks import check_gradient
 from tautune.runners.methods import MANY_GOALS, check_goals, check_methods, check_starts
 from tautune.runners.searches import check_domains, kinds_of
 from tautune.runners.starting_points import fitted
 from tautune.runners.tuning_checks import NO_TRIALS, Options, check_findable
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.names import check_name
-from tautune.search_spaces.space import as_text, combinations
+from tautune.search_spaces.space import as_text, combinations, domain_of
 from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.goal import COLUMNS, Goal, aimed
 from tautune.trainables.supervised.hyperparameters import MUTABLE
@@ -84,6 +85,8 @@ class Tuning:
     def __post_init__(self) -> None:
         if isinstance(self.study, LoopStudy):
             self._check_loop()
+        if self.search == "gradient":
+            check_gradient(self.study)
         check_methods(self.search, self.scheduler, kinds_of(self.study.space), self.mutable)
         check_starts(self.search, self.points)
         check_goals(self.search, 1 + len(self.goal.others))
@@ -95,6 +98,11 @@ class Tuning:
         for name, is_given in given.items():
             if is_given:
                 raise InputError(f"{name} must be left out: {self.study.name} is a loop of its own, with its own data")
+
+    @property
+    def searched(self) -> list[str]:
+        """Returns the hyperparameters that have no fixed value."""
+        return [name for name, entry in self.study.space.items() if isinstance(domain_of(entry), Domain)]
 
     @property
     def mutable(self) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def tune(
     Args:
         study: a TuningStudy, a LoopStudy, the name of a built-in one, or the path of a file that sets STUDY to one.
         trials: number of configurations to try. For this and the next four, None means the study's own value.
-        search: grid, random, hyperopt, optuna-tpe, nsga2, gp, cmaes, pso or de.
+        search: grid, random, hyperopt, optuna-tpe, nsga2, gp, cmaes, pso, de or gradient.
         scheduler: none, asha, hyperband, median, pbt or pb2.
         max_epochs: largest number of epochs of a trial; of a loop, of its reports.
         examples: largest number of training images, a fixed stratified part of them.

@@ -14,6 +14,8 @@ from tautune.search_spaces.names import check_name
 
 SIMULATED = ("none", *EARLY)
 """Schedulers that are simulated: a population changes configurations on the way, and no table has such trainings."""
+REPLAYED = tuple(search for search in SEARCHES if search != "gradient")
+"""Searches that are simulated: no table has the derivatives of its trainings."""
 TRAININGS = 32
 """Number of whole trainings of mean length that simulated workers have time for, unless a time budget is given."""
 FEW = 8
@@ -45,7 +47,7 @@ class Simulation:
                 if value is not None and not 0 < value < math.inf:
                     raise InputError(f"{name} must be above 0, and finite, not {value:g}")
             for search in self.searches:
-                check_name("search", search, SEARCHES)
+                check_name("search", search, REPLAYED)
             for scheduler in self.schedulers:
                 check_name("scheduler", scheduler, SIMULATED)
         for name in ("searches", "schedulers"):

@@ -95,6 +95,10 @@ class TrainingConfig:
 
 
 TRAINING_NAMES = tuple(field.name for field in fields(TrainingConfig))
+DIFFERENTIABLE = ("learning_rate", "momentum", "l1", "l2")
+"""The hyperparameters by which a training can be differentiated."""
+UNROLLED = ("sgd", "momentum", "nesterov")
+"""The optimizers through which it can."""
 MUTABLE = ("learning_rate", "momentum", "l1", "l2", "batch_size")
 """The hyperparameters that may change while training goes on, as population-based training does."""
 

@@ -141,11 +141,11 @@ def train_epoch(
             group["lr"] = rate
         optimizer.zero_grad()
         with torch.autocast(part.pixels.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            outputs = model(normalize(_augment(part.pixels, config, generator)))
+            outputs = model(normalize(augmented(part.pixels, config, generator)))
         error = task.loss(task.shaped(outputs.float(), part.targets), scaled(part.targets))
         if examples.unchecked and not bool(error.isfinite()):
             check_finite(part, f"batch {step + 1} of {examples.unchecked}")
-        (error + _penalty(weights, config)).backward()
+        (error + penalty(weights, config.l1, config.l2)).backward()
         optimizer.step()
         losses.append(error.detach())
         sizes.append(len(part))
@@ -188,19 +188,21 @@ def _first_diverged(losses: list[Tensor]) -> int | None:
     return int(diverged.int().argmax()) if bool(diverged.any()) else None
 
 
-def _augment(pixels: Tensor, config: TrainingConfig, generator: torch.Generator) -> Tensor:
+def augmented(pixels: Tensor, config: TrainingConfig, generator: torch.Generator) -> Tensor:
+    """Returns images that are moved and mirrored at random."""
     if config.shift:
         pixels = shift(pixels, config.shift, generator)
     return flip(pixels, generator) if config.flip else pixels
 
 
-def _penalty(weights: Sequence[Tensor], config: TrainingConfig) -> Tensor | float:
-    penalty: Tensor | float = 0.0
-    if config.l1:
-        penalty = penalty + config.l1 * torch.stack([w.abs().sum() for w in weights]).sum()
-    if config.l2:
-        penalty = penalty + config.l2 / 2 * torch.stack([w.square().sum() for w in weights]).sum()
-    return penalty
+def penalty(weights: Sequence[Tensor], l1: Tensor | float, l2: Tensor | float) -> Tensor | float:
+    """Returns l1 Σ|w| + l2 Σw²/2."""
+    total: Tensor | float = 0.0
+    if l1:
+        total = total + l1 * torch.stack([w.abs().sum() for w in weights]).sum()
+    if l2:
+        total = total + l2 / 2 * torch.stack([w.square().sum() for w in weights]).sum()
+    return total
 
 
 @torch.no_grad()
