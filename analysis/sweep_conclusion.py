@@ -1,6 +1,7 @@
 """Combines the measurements of a sweep into its thresholds."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from statistics import fmean, stdev
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from tautune.analysis.thresholds import Escape, Point, Thresholds
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.threshold.record import Key, MeasurementRecord
-from tautune.trainables.threshold.update import Update, predicted
+from tautune.trainables.threshold.update import Update, mean_square, predicted
 
 
 def conclude(
@@ -21,6 +22,7 @@ def conclude(
     examples: int,
     wanted: Collection[Key] = (),
     update: Update | None = None,
+    noise: float | None = None,
 ) -> Thresholds:
     """Returns the thresholds that the measurements give. A delay may have several seeds; records may be unfinished.
 
@@ -29,6 +31,7 @@ def conclude(
     Args:
         examples: N, the size of the data set, which converts steps into epochs.
         wanted: (delay, seed) of the measurements that were asked for.
+        noise: r of the mini-batches' curvature, where steps differ by chance; 0 for delays that are drawn.
     """
     steps_per_epoch = examples // mini_batch if mini_batch else 1
     by_delay: dict[int, list[MeasurementRecord]] = {}
@@ -39,7 +42,9 @@ def conclude(
         seeds = {m.settings.seed for m in measurements}
         missing = any(d == delay and seed not in seeds for d, seed in wanted)
         if not missing and all(_bracketed(m) for m in measurements):
-            points.append(_point(delay, predicted(sharpness, delay, momentum, update), measurements))
+            point = _point(delay, predicted(sharpness, delay, momentum, update), measurements)
+            bound = None if noise is None else mean_square(sharpness, delay, momentum, update, noise)
+            points.append(replace(point, mean_square=bound))
         escapes += [escape for record in measurements for escape in _escapes(record, steps_per_epoch)]
     return Thresholds(
         study=study,

@@ -42,7 +42,11 @@ def _inverse_learning_rate(axes: Axes, thresholds: Thresholds) -> None:
     delays = sorted({round(top * i / parts) for i in range(parts + 1)})
     λ, momentum, update = thresholds.sharpness, thresholds.momentum, thresholds.update
     inverse = [1 / predicted(λ, delay, momentum, update) for delay in delays]
-    axes.plot([2 * d + 1 for d in delays], inverse, color="0.6", label=f"theory, λ = {thresholds.sharpness:.4g}")
+    axes.plot(
+        [2 * d + 1 for d in delays], inverse, color="0.6", label=f"theory of the mean, λ = {thresholds.sharpness:.4g}"
+    )
+    if bounds := [(2 * p.delay + 1, 1 / p.mean_square) for p in thresholds.points if p.mean_square]:
+        axes.plot(*zip(*bounds, strict=True), "--", color="0.6", label="theory of the mean square")
     axes.errorbar(
         [2 * p.delay + 1 for p in thresholds.points],
         [1 / p.measured for p in thresholds.points],
@@ -50,7 +54,7 @@ def _inverse_learning_rate(axes: Axes, thresholds: Thresholds) -> None:
         fmt="o",
         markersize=4,
         capsize=3,
-        label="measured",
+        label="measured, typical growth" if bounds else "measured",
     )
     axes.set(ylabel="1/η at the stability threshold")
     axes.legend()
@@ -68,7 +72,7 @@ def _relative_error(axes: Axes, thresholds: Thresholds) -> None:
     )
     worst = max((abs(p.relative_error) for p in thresholds.points), default=0.0)
     axes.set(xlabel="2τ + 1    (τ: delay, steps)", ylabel="error, %")
-    axes.set_title(f"measured η relative to theory: within {100 * worst:.1g} %; bars: uncertainty", fontsize="small")
+    axes.set_title(f"measured η relative to theory: within {100 * worst:.2g} %; bars: uncertainty", fontsize="small")
 
 
 def _epochs_to_leave(axes: Axes, thresholds: Thresholds) -> None:

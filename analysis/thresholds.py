@@ -36,6 +36,8 @@ class Point:
     gradient_evaluations: Count
     """Cost of the measurement, in passes over the data set."""
     seeds: Count
+    mean_square: Positive | None = None
+    """Theory's learning rate below which the squared distance is bounded on average; where steps differ by chance."""
 
     @property
     def relative_error(self) -> float:
@@ -52,6 +54,7 @@ class Point:
             "relative_error": self.relative_error,
             "gradient_evaluations": self.gradient_evaluations,
             "seeds": self.seeds,
+            **({} if self.mean_square is None else {"mean_square": self.mean_square}),
         }
 
 

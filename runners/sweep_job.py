@@ -70,6 +70,7 @@ def concluded(plan: SweepPlan, records: Iterable[MeasurementRecord]) -> Threshol
         sharpness=plan.minimum.sharpness,
         momentum=plan.sweep.momentum,
         update=plan.update,
+        noise=plan.noise,
         mini_batch=plan.sweep.mini_batch,
         examples=len(plan.problem),
         wanted=plan.sweep.keys,

@@ -1,5 +1,6 @@
 """Prepares a sweep: loads its problem, looks up the minimum and finds what is missing. Nothing here needs Ray."""
 
+from functools import cached_property
 from typing import Any
 
 from tautune.records.errors import InputError, user_input
@@ -9,6 +10,7 @@ from tautune.runners.devices import device_of
 from tautune.runners.shared import check_mini_batch
 from tautune.runners.study_problem import study_and_problem
 from tautune.runners.sweep import Sweep, is_complete
+from tautune.trainables.threshold.curvature_noise import curvature_noise
 from tautune.trainables.threshold.late_optimizer import shares_of_stages, stages_of
 from tautune.trainables.threshold.minimum import Minimum, content_hash
 from tautune.trainables.threshold.record import Settings
@@ -50,6 +52,14 @@ class SweepPlan:
         if update is None or not update.stages or self.minimum is None:
             return update
         return update.with_shares(shares_of_stages(self.problem, update, self.minimum.direction))
+
+    @cached_property
+    def noise(self) -> float | None:
+        """Returns how much the mini-batches' curvature varies at the minimum; None where no two steps differ."""
+        assert self.minimum is not None
+        if self.sweep.mini_batch is None:
+            return 0.0 if self.sweep.varies else None
+        return curvature_noise(self.problem, self.minimum.to(self.problem.inputs.device), self.sweep.mini_batch)
 
     @property
     def resources(self) -> dict[str, float]:

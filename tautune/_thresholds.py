@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tautune.analysis.thresholds import Thresholds
     from tautune.search_spaces.stability_study import StabilityStudy
+    from tautune.trainables.theory.problem import Problem
+    from tautune.trainables.threshold.minimum import Minimum
     from tautune.trainables.threshold.record import MeasurementRecord
 
 
@@ -155,9 +157,18 @@ def _measured(wanted: Sweep, device: torch.device | str, on_record: Callable[[Me
         sharpness=found.minimum.sharpness,
         momentum=wanted.momentum,
         update=found.records[0].settings.update,
+        noise=_noise(wanted, problem, found.minimum),
         mini_batch=wanted.mini_batch,
         examples=len(problem),
     )
+
+
+def _noise(wanted: Sweep, problem: Problem, minimum: Minimum) -> float | None:
+    from tautune.trainables.threshold.curvature_noise import curvature_noise
+
+    if wanted.mini_batch is None:
+        return 0.0 if wanted.varies else None
+    return curvature_noise(problem, minimum, wanted.mini_batch)
 
 
 def _tell(record: MeasurementRecord) -> None:

@@ -120,6 +120,17 @@ def predicted(sharpness: float, delay: int, momentum: Momentum, update: Update |
     return stability.max_stable_learning_rate(sharpness, delay, momentum)
 
 
+def mean_square(sharpness: float, delay: int, momentum: Momentum, update: Update | None, noise: float) -> float:
+    """Returns the learning rate up to which the squared distance to the minimum stays bounded on average.
+
+    Args:
+        noise: r, the variance of the mini-batches' curvature over its mean's square.
+    """
+    _, papers = asked(None, momentum.value, momentum.shifted, None, Delays.fixed(delay), ())
+    loop = (update or papers or Update()).loop(delay)
+    return loop.mean_square_threshold(noise) / sharpness
+
+
 def asked(
     optimizer: str | None,
     momentum: float | None,
