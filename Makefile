@@ -49,13 +49,19 @@ check: lint test
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
 
-# Measures the README's table of relative errors: about ten minutes on two cores.
+# Measures the tables of relative errors in README.md and docs/theory.md: a quarter of an hour on two cores.
 ACCURACY := benchmarks/results
+SHORT := --delays 0,1,2,4,8,16 --no-departures
 accuracy: .venv/installed
 	$(BIN)/tautune sweep digits --output $(ACCURACY)/digits
 	$(BIN)/tautune sweep digits --momentum 0.9 --output $(ACCURACY)/digits-momentum-0.9
 	$(BIN)/tautune sweep digits --momentum 0.9 --shifted --output $(ACCURACY)/digits-shifted-0.9
 	$(BIN)/tautune sweep digits --mini-batch 256 --output $(ACCURACY)/digits-batch-256
+	$(BIN)/tautune sweep digits $(SHORT) --optimizer nesterov --output $(ACCURACY)/digits-nesterov-0.9
+	$(BIN)/tautune sweep digits $(SHORT) --optimizer spike-compensation --output $(ACCURACY)/digits-spike-compensation-0.9
+	$(BIN)/tautune sweep digits $(SHORT) --optimizer sgd --momentum 0.9 --remedy predict --output $(ACCURACY)/digits-sgd-0.9-predict
+	$(BIN)/tautune sweep digits --no-departures --stages 1,0 --output $(ACCURACY)/digits-stages-1-0
+	$(BIN)/tautune sweep digits --no-departures --stages 8,2 --output $(ACCURACY)/digits-stages-8-2
 
 # Measures what tuning reaches: two hours on two cores. Needs Fashion-MNIST (Debian: apt-get install dataset-fashion-mnist).
 classifiers: .venv/installed

@@ -3,12 +3,14 @@
 python -m docs.theory_tables
 """
 
+import json
 import re
 from pathlib import Path
 
 from tautune.trainables.theory.loop import TrainingLoop
 
 PAGE = Path(__file__).parent / "theory.md"
+RESULTS = Path(__file__).parents[1] / "benchmarks/results"
 BEGIN, END = "<!-- computed: {} -->\n", "<!-- end -->"
 DELAYS = (0, 1, 2, 4, 8, 16, 32)
 COLUMNS = {
@@ -54,7 +56,18 @@ def distributions() -> str:
     return table(["delay, mean 4", "mean", "mean square", "mean square, r = 1"], rows)
 
 
-TABLES = {"thresholds": thresholds, "distributions": distributions}
+def measured() -> str:
+    """Returns how far the thresholds that were measured on a network are from theory, in per cent, by delay."""
+    folders = {"Nesterov": "nesterov-0.9", "spike compensation": "spike-compensation-0.9", "predict": "sgd-0.9-predict"}
+    errors = {}
+    for name, folder in folders.items():
+        points = json.loads((RESULTS / f"digits-{folder}/thresholds.json").read_text())["points"]
+        errors[name] = {point["delay"]: f"{point['relative_error']:+.4%}".replace("%", " %") for point in points}
+    delays = sorted(set.union(*(set(own) for own in errors.values())))
+    return table(["τ", *errors], [[str(τ), *(own.get(τ, "") for own in errors.values())] for τ in delays])
+
+
+TABLES = {"thresholds": thresholds, "distributions": distributions, "measured": measured}
 
 
 def computed(page: str) -> str:

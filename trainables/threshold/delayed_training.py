@@ -18,7 +18,7 @@ from tautune.trainables.threshold.record import Settings
 LIMITS = {torch.float64: (1e3, 1e-3), torch.float32: (30.0, 0.1)}
 """Factors by which the distance may grow and shrink while its growth is measured: farther out the loss is no longer
 quadratic, and closer in rounding errors show."""
-STEPS_OF_VARYING_DELAYS = 20_000
+STEPS_OF_VARYING_DELAYS = 6_000
 """Largest number of steps over which the growth under delays that are drawn is averaged."""
 FLAT = 1e-6
 """Largest gradient norm at the minimum, relative to its start, that does not disturb a measurement: the default
