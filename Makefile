@@ -3,7 +3,7 @@
 # make test-processes  tests signals, kills, foreign folders and other settings of Ray, in processes of their own
 # make test-wheel    builds the wheel and runs it in a folder whose files are called like our rooms
 # make test-cluster  starts a real cluster of three hosts on this machine and runs its tests
-# make test-faults    breaks the cluster in rarer ways, for an hour
+# make test-faults    breaks a cluster in rarer ways, for an hour and a half
 # make test-lowest   runs the tests with the lowest versions that are declared
 # make lint   runs ruff, the check of the imports, and mypy
 # make check  runs lint and test

@@ -52,7 +52,7 @@ def test_bad_input_is_refused_without_torch_and_without_a_ray_process(tmp_path: 
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "caches"), "TAUTUNE_DATA": str(tmp_path / "data")}
     environment |= {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100
+        [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=250
     )
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
