@@ -36,8 +36,9 @@ from tautune.trainables.theory.momentum import Momentum, check_momentum
 LARGEST_DELAY = 10**15
 """Largest delay in optimizer steps: up to it, τ+½ is exact in double precision."""
 
-LARGEST_RATE = 1e38
-"""Largest learning rate of a training: about the largest number of single precision, with which torch multiplies."""
+LARGEST_RATE = 1e30
+"""Largest learning rate of a training: torch multiplies with it in single precision, which ends at 3e38, and some
+optimizers divide it by 1-β first."""
 
 
 def threshold(delay: int, momentum: Momentum | float = 0.0, *, shifted: bool = False) -> float:

@@ -24,6 +24,10 @@ trained, its own gradient norm is no scale."""
 ENDLESS_STEP, ENDLESS_GRADIENT = 0.01, 0.1
 """Length of a Newton step relative to ‖x‖, and the factor left of the gradient norm, above which there is no minimum,
 but a loss that falls for ever. Expected for separable classes without L2: 0.07 and 1/e; at minima, both vanish."""
+ENDLESS_GAIN = 1e-3
+"""What the Newton step gains, relative to the loss, below which its length is only that of rounding errors: in single
+precision they lead far along a direction without curvature, such as that of all biases of a softmax. Expected for
+separable classes: 1."""
 LOOSEST = 0.1
 """Largest tolerance that a sweep takes."""
 PROGRESS = 0.5
@@ -124,10 +128,11 @@ class Descent:
         operator = LinearOperator((size, size), matvec=multiply, dtype=np.float64)
         newton, _ = cg(operator, self._flat(gradient), rtol=1e-5, maxiter=products)
         x = self.x - torch.as_tensor(newton).to(self.x)
+        gain = float(gradient @ (self.x - x))
         loss, gradient = self._evaluate(x)
         left = float(gradient.norm()) / self.norm if self.norm else 0.0
-        step = float((x - self.x).norm())
-        self.endless = left > ENDLESS_GRADIENT and step > ENDLESS_STEP * float(self.x.norm())
+        far = float((x - self.x).norm()) > ENDLESS_STEP * float(self.x.norm())
+        self.endless = far and left > ENDLESS_GRADIENT and gain > ENDLESS_GAIN * abs(self.loss)
         if left < 1:
             self._accept(x, loss, gradient)
 

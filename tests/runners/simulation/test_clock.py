@@ -106,7 +106,7 @@ def test_what_a_later_ray_asks_for_besides_is_told_in_one_line(tmp_path: Path) -
         _ = trial.placement_group_factory
 
 
-@pytest.mark.ray
+@pytest.mark.process
 def test_ray_itself_trains_what_is_simulated(local_ray: None, tmp_path: Path) -> None:
     """The same search and scheduler, once in Ray with one trial at a time and once on the simulated clock."""
     import ray
