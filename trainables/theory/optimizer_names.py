@@ -33,6 +33,8 @@ PRECONDITIONED = ("nadam", "adam", "adamw", "rmsprop")
 """Optimizers whose thresholds are those of the preconditioned curvature."""
 SIGN_METHODS = ("lion", "signsgd", "signum", "muon", "rprop")
 """Optimizers whose update does not shrink with the gradient."""
+FILTERING = ("momentum", "dampening", "nesterov", "betas", "shift", "horizon")
+"""Settings of a parameter group that its filter depends on."""
 
 
 def default_momentum(name: str) -> float:
@@ -77,17 +79,19 @@ def _named(name: str, momentum: float | None, delays: Delays) -> LinearOptimizer
 
 
 def _of_torch(optimizer: Any, delays: Delays) -> LinearOptimizer:
-    """Returns the filter of an optimizer of torch, or of tautune, by its class and its defaults."""
-    name, options = type(optimizer).__name__, optimizer.defaults
+    """Returns the filter of an optimizer of torch, or of tautune, by its class and the settings of its groups."""
+    name, options = type(optimizer).__name__, optimizer.param_groups[0]
     if hasattr(optimizer, "optimizer"):
         raise ValueError(f"{name} is around an optimizer; give the optimizer inside, with delay and remedies beside it")
     _refuse_sign_method(name.lower(), delays)
+    for setting in FILTERING:
+        if any(group.get(setting) != options.get(setting) for group in optimizer.param_groups):
+            raise ValueError(f"the parameter groups of {name} differ in {setting}: each is a loop of its own")
     if name == "SGD":
         m = options["momentum"]
         return SGD(m, dampening=options["dampening"] if m else 0.0, nesterov=options["nesterov"])
     if name == "ShiftedMomentumSGD":
-        m = options["momentum"]
-        return ShiftedMomentum(m) if options["shift"] else SGD(m, dampening=m)
+        return ShiftedMomentum(options["momentum"], options["shift"])
     if name == "SpikeCompensatedSGD":
         return SpikeCompensation(options["momentum"], options["horizon"], dampened=False)
     if name in ("Adam", "AdamW", "NAdam"):

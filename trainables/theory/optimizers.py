@@ -119,16 +119,18 @@ class ShiftedMomentum:
     """Dampened momentum whose velocity is as late as the gradients: v[t+1] = m v[t-τ] - η (1-m) g[t]."""
 
     momentum: float = 0.9
+    shift: int | None = None
+    """By how many steps the velocity is late; as the gradients are, if not given."""
 
     def __post_init__(self) -> None:
         check_momentum(self.momentum)
 
     def filter(self, delays: Delays) -> Filter:
-        """Returns F for a fixed delay. Raises ValueError if there are several delays."""
-        if not delays.is_fixed:
+        """Returns F. Raises ValueError if there are several delays, and no shift of its own."""
+        if self.shift is None and not delays.is_fixed:
             raise ValueError("shifted momentum delays the velocity by one fixed delay; it cannot have delays that vary")
-        m = self.momentum
-        return Filter(LagPolynomial.of(1 - m), LagPolynomial.from_terms([(0, 1.0), (delays.maximum + 1, -m)]))
+        m, shift = self.momentum, delays.maximum if self.shift is None else self.shift
+        return Filter(LagPolynomial.of(1 - m), LagPolynomial.from_terms([(0, 1.0), (shift + 1, -m)]))
 
 
 @dataclass(frozen=True)

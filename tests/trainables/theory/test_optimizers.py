@@ -90,6 +90,25 @@ def test_an_optimizer_of_torch_stands_for_itself_and_one_that_is_wrapped_is_refu
         TrainingLoop(GradientQueue(nesterov, 4), 4)
 
 
+def test_an_optimizer_of_torch_has_the_settings_of_its_groups_and_not_its_defaults() -> None:
+    x, y = torch.zeros(1), torch.zeros(1)
+    late = TrainingLoop(torch.optim.SGD([{"params": [x], "momentum": 0.9}], 0.1), 4)
+    assert late.threshold == TrainingLoop("sgd", 4, momentum=0.9).threshold
+    with pytest.raises(ValueError, match="the parameter groups of SGD differ in momentum"):
+        TrainingLoop(torch.optim.SGD([{"params": [x], "momentum": 0.9}, {"params": [y]}], 0.1), 4)
+
+
+@pytest.mark.parametrize(("delay", "shift"), [(4, 0), (4, 2), (1, 4)])
+def test_a_shift_other_than_the_delay_is_the_one_that_counts(delay: int, shift: int) -> None:
+    x, m = torch.zeros(1), 0.9
+    threshold = TrainingLoop(ShiftedMomentumSGD([x], 0.1, momentum=m, shift=shift), delay).threshold
+    for step, stable in ((0.99 * threshold, True), (1.01 * threshold, False)):
+        characteristic = np.zeros(max(delay + 2, shift + 3))  # (1 - w)(1 - m w^(shift+1)) + s (1-m) w^(delay+1)
+        for lag, coefficient in ((0, 1), (1, -1), (shift + 1, -m), (shift + 2, m), (delay + 1, step * (1 - m))):
+            characteristic[lag] += coefficient
+        assert (np.abs(np.roots(characteristic)).max() < 1) == stable
+
+
 @pytest.mark.parametrize("name", SIGN_METHODS)
 def test_a_sign_method_is_refused_with_its_floor(name: str) -> None:
     with pytest.raises(ValueError, match=r"has no threshold: its steps do not shrink .* η\(τ\+1\) = 9 η"):
