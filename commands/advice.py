@@ -11,7 +11,7 @@ from rich.table import Table
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, Shares, StageDelays, delays_from_options
 from tautune.commands.theory import Beta1, Json, MomentumOrNone, Optimizer, Sharpness, finite, one_momentum
 from tautune.records.errors import InputError, user_input
-from tautune.trainables.theory.advice import Advice, advise, e_fold_steps
+from tautune.trainables.theory.advice import Advice, advise, e_fold_steps, largest_at_unit_gain
 
 advice_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 SORTS = ("threshold", "decay")
@@ -74,7 +74,7 @@ def _table(rows: list[Advice], sharpness: float | None) -> Table:
             f"{number}{'!' if row.warning else ''}",
             row.optimizer,
             row.remedy,
-            f"{row.threshold_at_unit_gain:.4g}",
+            f"{largest_at_unit_gain(row):.4g}",
             f"{(row.threshold if row.mean_square_threshold is None else row.mean_square_threshold) / scale:.3g}",
             f"{row.best_step / scale:.3g}",
             f"{e_fold_steps(row):.3g}",
@@ -97,6 +97,13 @@ def _print_notes(rows: list[Advice]) -> None:
         "besides weights and gradients. a is the curvature; for adam, adamw, nadam and\n"
         "rmsprop of the preconditioned loss. Lion, Muon and signSGD have no threshold."
     )
+    if any(row.mean_square_threshold is not None for row in rows):
+        print("Delays are drawn: unit gain and mean-sq. bound E x²; the warnings are of E x.")
+    spike = next((row for row in rows if row.optimizer == "spike-compensation"), None)
+    if spike:
+        print(f"η of spike-compensation is dampened: its class takes {1 - spike.momentum:g} of it, see its code.")
+    if any("=recorded" in row.code for row in rows):
+        print("recorded, in the code, is a list of a run's delays, one for each step.")
 
 
 def _print_code(rows: list[Advice]) -> None:

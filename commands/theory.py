@@ -71,6 +71,8 @@ def threshold(
     Console().print(table)
     if optimizer in PRECONDITIONED:
         print(f"a and the sharpness of {optimizer} are those of the preconditioned loss")
+    if optimizer == "spike-compensation":
+        print(f"η is dampened; tautune.SpikeCompensatedSGD's own lr is {1 - answer['momentum']:g} times as large")
 
 
 def _in_closed_form(delay: int, kind: Momentum, sharpness: float | None) -> dict[str, Any]:
@@ -95,8 +97,8 @@ def _by_gain_margin(
     answer["threshold"] = loop.threshold
     answer["threshold_at_unit_gain"] = loop.threshold_at_unit_gain
     answer["angle"] = loop.angle
-    if noise is not None:
-        answer["mean_square_threshold"] = loop.mean_square_threshold(noise)
+    if noise is not None or delays.drawn:  # of random delays the mean alone may be far too large
+        answer["mean_square_threshold"] = loop.mean_square_threshold(noise or 0.0)
     if sharpness is not None:
         answer["max_stable_learning_rate"] = loop.max_stable_learning_rate(sharpness)
     return answer

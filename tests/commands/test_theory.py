@@ -95,6 +95,21 @@ def test_advice_ranks_every_optimizer_and_remedy(monkeypatch: pytest.MonkeyPatch
         assert row["memory"]["queue"] == 8
 
 
+def test_random_delays_are_told_with_their_mean_square(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    found = answer(monkeypatch, capsys, "threshold --delay-shares 0:0.5,20:0.5")
+    assert found["mean_square_threshold"] < found["threshold"]
+    monkeypatch.setenv("COLUMNS", "80")
+    options = ("--delay-shares", "0:0.5,20:0.5", "--optimizer", "spike-compensation")
+    assert run(monkeypatch, "advise", *options) == 0
+    table, _, code = capsys.readouterr().out.partition("\n#")
+    assert max(map(len, table.splitlines())) <= 80
+    gains = [float(line.split()[3]) for line in table.splitlines()[2:5]]
+    assert gains == sorted(gains, reverse=True)
+    assert "its class takes 0.1 of it" in table
+    assert "delay=recorded" in code
+    assert "recorded, in the code, is a list of a run's delays" in table
+
+
 def test_advice_as_a_table_fits_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert run(monkeypatch, "advise", "--delay", "8") == 0

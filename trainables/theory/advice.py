@@ -81,10 +81,10 @@ def advise(
         for m in [_momentum(name, momentum, only=optimizer is not None)]
         for loop in _loops(name, m, delays, known, only=optimizer is not None)
     ]
-    return sorted(rows, key=lambda row: (-_largest_at_unit_gain(row), row.decay))
+    return sorted(rows, key=lambda row: (-largest_at_unit_gain(row), row.decay))
 
 
-def _largest_at_unit_gain(row: Advice) -> float:
+def largest_at_unit_gain(row: Advice) -> float:
     """Returns the threshold at unit gain; the mean-square one where delays are drawn."""
     if row.mean_square_threshold is None or math.isinf(row.threshold):
         return row.threshold_at_unit_gain
