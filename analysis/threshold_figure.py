@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def thresholds_figure(thresholds: Thresholds) -> Figure:
     """Returns a figure of 1/η at the threshold over 2τ+1, its error, and the epochs to leave the minimum over η."""
-    columns = 2 if thresholds.escapes else 1
+    measured = {point.delay for point in thresholds.points}
+    left = any(escape.delay in measured for escape in thresholds.escapes)  # of the others there is no threshold yet
+    columns = 2 if left else 1
     figure = Figure(figsize=(6.25 * columns, 5.2), layout="constrained")  # pyplot would open windows
     grid = figure.add_gridspec(2, columns, height_ratios=(3, 1))
     line, rest = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
@@ -25,7 +27,7 @@ def thresholds_figure(thresholds: Thresholds) -> Figure:
     _inverse_learning_rate(line, thresholds)
     _relative_error(rest, thresholds)
     rest.sharex(line)
-    if thresholds.escapes:
+    if left:
         _epochs_to_leave(figure.add_subplot(grid[:, 1]), thresholds)
     return figure
 

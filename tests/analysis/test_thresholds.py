@@ -119,3 +119,9 @@ def test_a_frame_has_a_row_for_each_delay_and_the_best_is_the_largest_learning_r
 def test_what_was_written_is_read_back() -> None:
     thresholds = concluded([record(d, 1.0) for d in (1, 3)])
     assert Thresholds.from_json(json.loads(json.dumps(thresholds.as_json()))) == thresholds
+
+
+def test_departures_without_a_threshold_are_drawn_nowhere() -> None:
+    thresholds = concluded([record(0, 1.0)])
+    unfinished = replace(thresholds, points=())  # some seeds are done, others were stopped by Ctrl-C
+    thresholds_figure(unfinished).savefig(io.BytesIO())
