@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,17 @@ class Sweep:
 
     def _guess(self, learning_rate: float) -> float:
         return UNGUIDED if self.first_guess is None else self.first_guess * learning_rate
+
+
+def fixed_delays(delays: Iterable[int] | None, *, instead: bool) -> Iterable[int]:
+    """Returns the delays that were given, or else the usual ones.
+
+    Args:
+        instead: whether there are others in their place; then it is a ValueError that these are given too.
+    """
+    if instead and delays is not None:
+        raise ValueError("delays must be left out where delays_from or stages take their place")
+    return DELAYS if delays is None else delays
 
 
 def is_complete(record: MeasurementRecord | None, *, departures: bool) -> bool:

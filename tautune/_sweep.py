@@ -15,7 +15,7 @@ from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.early_ray import early_ray
 from tautune.runners.listeners import SweepListener
 from tautune.runners.shared import as_integers
-from tautune.runners.sweep import DELAYS, IN_WORKERS, Sweep, is_complete
+from tautune.runners.sweep import IN_WORKERS, Sweep, fixed_delays, is_complete
 from tautune.trainables.threshold.update import asked
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ IMPORTS = ("torch", "pandas", "scipy.optimize", "scipy.sparse.linalg")
 def sweep(
     study: StabilityStudy | str | Path,
     *,
-    delays: Iterable[int] = DELAYS,
+    delays: Iterable[int] | None = None,
     momentum: float | None = None,
     shifted: bool = False,
     optimizer: str | None = None,
@@ -54,7 +54,7 @@ def sweep(
 
     Args:
         study: a `StabilityStudy`, the name of a built-in one, or the path of a Python file that sets STUDY to one.
-        delays: τ, in optimizer steps.
+        delays: τ, in optimizer steps; None means 0, 1, 2, 4, 8, 16 and 32.
         momentum: m in [0, 1), dampened by 1-m as in the paper; as the optimizer takes it, where one is named.
         shifted: whether the velocity is delayed too (the paper's shifted momentum).
         optimizer: sgd, dampened-momentum, nesterov, shifted-momentum or spike-compensation; None is the paper's SGD.
@@ -87,9 +87,10 @@ def sweep(
     """
     with user_input():
         kind, update = asked(optimizer, momentum, shifted, remedy, late_delays(delays_from), as_integers(stages))
+        fixed = fixed_delays(delays, instead=update is not None and update.longest is not None)
         wanted = Sweep(
             study=str(study) if isinstance(study, Path) else study,
-            delays=tuple(as_integers(delays)),
+            delays=tuple(as_integers(fixed)),
             momentum=kind,
             update=update,
             resolution=resolution,

@@ -9,7 +9,7 @@ from tautune.records.delay_trace import LateDelays, late_delays
 from tautune.records.errors import RunFailed, user_input
 from tautune.runners.devices import device_of
 from tautune.runners.shared import as_integers, check_mini_batch
-from tautune.runners.sweep import DELAYS, Sweep
+from tautune.runners.sweep import Sweep, fixed_delays
 from tautune.trainables.threshold.update import asked
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def measure_thresholds(
     inputs: Tensor,
     targets: Tensor,
     *,
-    delays: Iterable[int] = DELAYS,
+    delays: Iterable[int] | None = None,
     momentum: float | None = None,
     shifted: bool = False,
     optimizer: str | None = None,
@@ -61,7 +61,7 @@ def measure_thresholds(
         loss: (outputs [n, …], targets [n, …]) → the mean over the n examples, a scalar.
         inputs: [N, …], of any shape and type; floating-point numbers are cast to `precision`.
         targets: [N, …], classes or numbers.
-        delays: τ, in optimizer steps.
+        delays: τ, in optimizer steps; None means 0, 1, 2, 4, 8, 16 and 32.
         momentum: m in [0, 1), dampened by 1-m as in the paper; as the optimizer takes it, where one is named.
         shifted: whether the velocity is delayed too (the paper's shifted momentum).
         optimizer: sgd, dampened-momentum, nesterov, shifted-momentum or spike-compensation; None is the paper's SGD.
@@ -91,9 +91,10 @@ def measure_thresholds(
     """
     with user_input():
         kind, update = asked(optimizer, momentum, shifted, remedy, late_delays(delays_from), as_integers(stages))
+        fixed = fixed_delays(delays, instead=update is not None and update.longest is not None)
         wanted = Sweep(
             study=_study(model, loss, (inputs, targets), l2, precision),
-            delays=tuple(sorted(set(as_integers(delays)))),
+            delays=tuple(sorted(set(as_integers(fixed)))),
             momentum=kind,
             update=update,
             resolution=resolution,

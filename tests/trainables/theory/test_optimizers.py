@@ -94,8 +94,9 @@ def test_an_optimizer_of_torch_has_the_settings_of_its_groups_and_not_its_defaul
     x, y = torch.zeros(1), torch.zeros(1)
     late = TrainingLoop(torch.optim.SGD([{"params": [x], "momentum": 0.9}], 0.1), 4)
     assert late.threshold == TrainingLoop("sgd", 4, momentum=0.9).threshold
+    groups: list[dict[str, Any]] = [{"params": [x], "momentum": 0.9}, {"params": [y]}]
     with pytest.raises(ValueError, match="the parameter groups of SGD differ in momentum"):
-        TrainingLoop(torch.optim.SGD([{"params": [x], "momentum": 0.9}, {"params": [y]}], 0.1), 4)
+        TrainingLoop(torch.optim.SGD(groups, 0.1), 4)
 
 
 @pytest.mark.parametrize(("delay", "shift"), [(4, 0), (4, 2), (1, 4)])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import tautune
 from tautune.search_spaces.quadratic import STUDY
 from tautune.search_spaces.stability_study import StabilityStudy
 from tautune.trainables.threshold.in_process import measure_in_process
@@ -176,3 +177,10 @@ def test_what_is_asked_without_an_optimizer_is_the_papers() -> None:
     assert update == Update(optimizer="dampened-momentum", momentum=0.9, remedy="predict:2")
     with pytest.raises(ValueError, match="shifted must be left out"):
         asked("sgd", None, True, None, None, ())
+
+
+@pytest.mark.parametrize("instead", [{"delays_from": [1, 2]}, {"stages": (1, 0)}])
+def test_fixed_delays_beside_others_are_refused(instead: dict[str, Any]) -> None:
+    inputs, targets = STUDY.examples()
+    with pytest.raises(ValueError, match="delays must be left out where delays_from or stages take their place"):
+        tautune.measure_thresholds(STUDY.model(), STUDY.loss, inputs, targets, delays=[1], **instead)
