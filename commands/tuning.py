@@ -15,6 +15,7 @@ from tautune.commands.typed_values import parse_limits, parse_point, parse_set
 from tautune.records.errors import InputError, user_input
 from tautune.records.storage import folder_at
 from tautune.records.tuning_folder import read_tuning
+from tautune.runners.earlier_run import WHICH
 from tautune.runners.methods import SCHEDULERS, SEARCHES
 from tautune.runners.tuning_checks import Options, check_more, check_study, options_among
 from tautune.search_spaces.names import check_name
@@ -133,8 +134,11 @@ def tune(
 
 def _earlier(start_from: str | None, which: str) -> tuple[dict[str, Any], ...]:
     """Returns the configurations of an earlier run; those of one on the cluster are left to the job that is sent."""
-    left_to_the_job = start_from and is_only_checked() and not folder_at(start_from).is_dir()
-    return _tune.starting_points(None if left_to_the_job else start_from, which)
+    if start_from and is_only_checked() and not folder_at(start_from).is_dir():
+        with user_input():
+            check_name("start_points", which, WHICH)
+        return ()
+    return _tune.starting_points(start_from, which)
 
 
 def _run(study: str, asked: Options, output: str | None) -> None:

@@ -112,6 +112,8 @@ def starting_points(start_from: Place | None, which: str) -> tuple[dict[str, Any
     if start_from is None:
         with user_input():
             check_name("start_points", which, WHICH)
+            if which != "best":
+                raise ValueError(f"start_points {which} takes them from an earlier run; give its folder as start_from")
         return ()
     return points_of(str(start_from), which)
 

@@ -108,6 +108,7 @@ BAD = {
     "tune digits_mlp --start-from other": "other holds no run.json; give a folder that a run of tautune wrote",
     "tune digits_mlp --start-from swept": "swept holds no tuning",
     "tune digits_mlp --start-points bets": "start_points 'bets' is unknown; did you mean best",
+    "tune digits_mlp --start-points all": "takes them from an earlier run; give its folder as start_from",
     "tune digits_mlp --point 3": "--point takes a configuration as JSON",
     "tune digits_mlp --point {}": "--point takes a configuration as JSON",
     'tune digits_mlp --point {"dropout":NaN}': "take finite numbers, not NaN",
