@@ -110,6 +110,8 @@ def _parsed(text: str, goal: Goal) -> tuple[str, Mode]:
         return text, "max"
     if text.endswith(("loss", "error", "seconds", "parameters")):
         return text, "min"
+    if name:
+        raise ValueError(f"goal {text} must end in :min or :max, which way is better, not in :{mode}")
     raise ValueError(f"goal {text} must say which way is better: {text}:min or {text}:max")
 
 

@@ -47,6 +47,8 @@ def test_goals_and_directions_are_read_as_they_are_meant() -> None:
     assert aimed(ACCURACY, ["parameters"], {}).ties == ()
     with pytest.raises(ValueError, match="goal size must say which way is better: size:min or size:max"):
         aimed(LOSS, ["loss", "size"], {})
+    with pytest.raises(ValueError, match="goal size:up must end in :min or :max, which way is better, not in :up"):
+        aimed(LOSS, ["loss", "size:up"], {})
     with pytest.raises(ValueError, match="goals must be different ones"):
         aimed(LOSS, ["loss", "size:min", "size:max"], {})
 
