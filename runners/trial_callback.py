@@ -77,8 +77,8 @@ class TrialCallback(tune.Callback):
             _end_run()
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
-        if UNNAMED in result:
-            raise self._unnamed(result[UNNAMED])
+        if UNNAMED in result and all(row["state"] == "failed" for row in self.trials.rows.values()):
+            raise self._unnamed(result[UNNAMED])  # not this trial alone, but all of them would fail
         if REPEATED in result:
             return
         known = self.identities(trial.trial_id)

@@ -82,7 +82,7 @@ class Trials:
             "host": result["hostname"],
         }
         if result["failure"]:
-            row["failure"] = result["failure"].strip().splitlines()[-1]
+            row["failure"] = reason_in(result["failure"])
             make(self.folder / "failures")
             write_bytes(failure_file(self.folder, row), result["failure"].encode())
         self.rows[trial] = row
@@ -208,6 +208,13 @@ def numbered(number: int) -> str:
 def failure_file(folder: Folder, row: Json) -> Folder:
     """Returns the file that holds a failed trial's traceback."""
     return folder / "failures" / f"{name_of(row)}.txt"
+
+
+def reason_in(failure: str) -> str:
+    """Returns what was raised, in one line: the first line of the message that follows a traceback's frames."""
+    lines = failure.strip().splitlines()
+    frames = [place for place, line in enumerate(lines) if line.startswith(("  ", "Traceback "))]
+    return lines[min(max(frames, default=-1) + 1, len(lines) - 1)]
 
 
 def _last_number(folder: Folder) -> int:

@@ -148,7 +148,8 @@ def check_space(space: Space) -> None:
             raise ValueError(f"a hyperparameter's name must be text, not {name!r}")
         domain = domain_of(entry)
         if isinstance(domain, Function | dict):
-            raise ValueError(f"{name} must be a range, a choice or a value, not {domain!r}")
+            hint = "; for a grid, give tune.choice and search grid" if "grid_search" in repr(domain) else ""
+            raise ValueError(f"{name} must be a range, a choice or a value, not {domain!r}{hint}")
         if isinstance(domain, Categorical) and not domain.categories:
             raise ValueError(f"{name} is a choice of nothing")
         if isinstance(domain, Float | Integer):

@@ -64,7 +64,7 @@ def test_a_loop_is_tuned_as_it_is(search: str, scheduler: str, tmp_path: Path) -
         assert len(extend(tmp_path / "out", 2, study=FALLING).trials) == 6
 
 
-ENDS = ("well", "not-a-number", "inf", "worse", "raises", "exit", "exit-0", "silent", "other-nan", "returns")
+ENDS = ("well", "not-a-number", "inf", "worse", "raises", "exit", "exit-0", "silent", "other-nan", "returns", "unnamed")
 
 
 def ending(config: dict[str, Any]) -> Any:
@@ -72,9 +72,11 @@ def ending(config: dict[str, Any]) -> Any:
     end = config["end"]
     if end == "silent":
         return None
+    if end == "unnamed":
+        tune.report({"accuracy": 1.0})
     tune.report({"score": 0.5, "other": math.nan if end == "other-nan" else 1.0})
     if end == "raises":
-        raise ValueError("this configuration cannot be")
+        raise ValueError("this configuration cannot be\nwhatever one does")
     if end.startswith("exit"):
         sys.exit(0 if end == "exit-0" else "ended")
     if end in ("not-a-number", "inf", "worse"):
@@ -85,7 +87,7 @@ def ending(config: dict[str, Any]) -> Any:
 def test_every_way_to_end_is_a_result(tmp_path: Path) -> None:
     space = {"end": tune.choice(list(ENDS))}
     study = LoopStudy(name="ends", description="", train=ending, space=space, metric="score", mode="max")
-    with pytest.raises(tautune.RunFailed, match="4 of 10 trials failed"):
+    with pytest.raises(tautune.RunFailed, match="5 of 11 trials failed"):
         tautune.tune(study, search="grid", scheduler="none", output=tmp_path / "out")
     result = tautune.load(tmp_path / "out")
     assert isinstance(result, TuningResult)
@@ -101,6 +103,7 @@ def test_every_way_to_end_is_a_result(tmp_path: Path) -> None:
         "exit": "failed",
         "exit-0": "failed",
         "silent": "failed",
+        "unnamed": "failed",
     }
     assert all(
         rows[end]["score"] == -1e6 for end in ("not-a-number", "inf", "worse", "raises", "exit", "exit-0", "silent")
@@ -114,6 +117,7 @@ def test_every_way_to_end_is_a_result(tmp_path: Path) -> None:
         failures[row["config"]["end"]] = row.get("failure")
     assert failures["raises"] == "ValueError: this configuration cannot be"
     assert failures["silent"] == "RuntimeError: the loop returned without a report"
+    assert failures["unnamed"] == "KeyError: a report has accuracy, and not score"
     assert "sys.exit" in failures["exit-0"]
 
 

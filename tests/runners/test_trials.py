@@ -76,7 +76,12 @@ def test_rows_of_an_earlier_version_which_kept_no_journal_are_taken_over(tmp_pat
 
 def test_a_failure_is_kept_under_the_trials_number(tmp_path: Path) -> None:
     trials = begin(tmp_path)
-    trials.report("a", 7, {"units": 8}, result(0.0, 1e3, 0, failed=1, failure="Traceback\nValueError: no\n"))
+    trials.report(
+        "a",
+        7,
+        {"units": 8},
+        result(0.0, 1e3, 0, failed=1, failure="Traceback (most recent call last):\nValueError: no\n"),
+    )
     assert (tmp_path / "failures" / "07.txt").read_text().endswith("ValueError: no\n")
     assert trials.rows["a"]["failure"] == "ValueError: no"
     assert trials.best() is None

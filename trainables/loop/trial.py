@@ -111,7 +111,11 @@ class _Loop(tune.Trainable):
         metric, worst, scores = self.study.metric, self.study.worst, scores_of(result)
         needed: dict[str, float] = self.shared["needed"]
         if metric not in scores or not needed.keys() <= scores.keys():
-            return self._result(self.last, finished=True) | {UNNAMED: sorted(scores)}
+            missing = next(name for name in (metric, *needed) if name not in scores)
+            names = sorted(scores)
+            return self._failed(f"KeyError: a report has {', '.join(names) or 'no numbers'}, and not {missing}") | {
+                UNNAMED: names
+            }
         value = scores[metric]
         worse = value < worst if self.study.mode == "max" else value > worst
         diverged = worse or not all(math.isfinite(scores[name]) for name in (metric, *needed))
