@@ -13,7 +13,7 @@ from tautune.trainables.theory.advice_code import Memory, code, memory
 from tautune.trainables.theory.delays import Delays, as_delays
 from tautune.trainables.theory.fastest_decay import Decay
 from tautune.trainables.theory.loop import TrainingLoop
-from tautune.trainables.theory.optimizer_names import BY_NAME, WITHOUT_MOMENTUM, default_momentum
+from tautune.trainables.theory.optimizer_names import BY_NAME, WITH_MOMENTUM, WITHOUT_MOMENTUM, default_momentum
 from tautune.trainables.theory.remedies import Compensation, Prediction, Remedy
 from tautune.trainables.theory.stability import check_positive
 
@@ -98,8 +98,11 @@ def _momentum(name: str, momentum: float | None, *, only: bool) -> float:
 
 
 def _loops(name: str, m: float, delays: Delays, known: dict[Any, TrainingLoop], *, only: bool) -> list[TrainingLoop]:
-    """Returns the optimizer's loop with each remedy; none if it cannot have these delays, unless it was asked for."""
-    if name == "shifted-momentum" and not delays.is_fixed and not only:
+    """Returns the optimizer's loop with each remedy; none if it cannot have these delays, or a momentum of 0.
+
+    One that was asked for says so itself.
+    """
+    if not only and (name == "shifted-momentum" and not delays.is_fixed or name in WITH_MOMENTUM and not m):
         return []
     remedies: list[tuple[Remedy, ...]] = [()]
     if delays.maximum:

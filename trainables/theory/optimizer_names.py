@@ -28,6 +28,8 @@ BY_NAME: dict[str, Callable[[float], LinearOptimizer]] = {
 }
 WITHOUT_MOMENTUM = ("sgd", "rmsprop")
 """Optimizers whose momentum is 0 unless it is given, as in torch."""
+WITH_MOMENTUM = ("nesterov", "shifted-momentum", "spike-compensation")
+"""Optimizers that are nothing of their own without a momentum."""
 DEFAULT_MOMENTUM = 0.9
 PRECONDITIONED = ("nadam", "adam", "adamw", "rmsprop")
 """Optimizers whose thresholds are those of the preconditioned curvature."""
@@ -73,7 +75,7 @@ def _named(name: str, momentum: float | None, delays: Delays) -> LinearOptimizer
     if name not in BY_NAME:
         raise ValueError(f"optimizer {name!r} is unknown; there are {', '.join(BY_NAME)}, and filters N,…/D,…")
     m = default_momentum(name) if momentum is None else momentum
-    if not m and name in ("nesterov", "shifted-momentum", "spike-compensation"):
+    if not m and name in WITH_MOMENTUM:
         raise ValueError(f"{name} needs a momentum above 0")
     return BY_NAME[name](m)
 

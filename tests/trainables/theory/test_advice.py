@@ -126,3 +126,14 @@ def test_memory_is_in_copies_of_the_parameters() -> None:
     assert the(rows, "shifted-momentum", "none").memory.optimizer == 9
     assert the(rows, "sgd", "predict:8").memory.remedy == 2
     assert the(rows, "sgd", "compensate:0.5").memory.remedy == 9
+
+
+def test_without_momentum_the_optimizers_that_need_one_are_left_out() -> None:
+    assert {row.optimizer for row in advise(4, momentum=0.0)} == {
+        "sgd",
+        "dampened-momentum",
+        "nadam",
+        "adam",
+        "adamw",
+        "rmsprop",
+    }
