@@ -177,7 +177,7 @@ def test_parameters_of_every_shape_and_targets_that_are_no_classes() -> None:
     [
         ({"delay": -1}, "delay must be an integer ≥ 0"),
         ({"momentum": 1.0}, "momentum must be at least 0 and below 1"),
-        ({"learning_rate": math.nan}, "learning_rate must be above 0 and at most 1e.38, not nan"),
+        ({"learning_rate": math.nan}, "learning_rate must be above 0 and at most 1e.30, not nan"),
     ],
 )
 def test_points_that_are_none_are_refused(change: dict[str, Any], message: str) -> None:

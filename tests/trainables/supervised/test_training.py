@@ -161,8 +161,8 @@ def test_evaluation_of_one_image_uses_running_estimates_and_no_dropout() -> None
     [
         ({"optimizer": "adm"}, "optimizer must be one of sgd, momentum, .*, not 'adm'"),
         ({"schedule": "cosin"}, "schedule must be one of constant, .*, not 'cosin'"),
-        ({"learning_rate": 0.0}, "learning_rate must be above 0 and at most 1e.38, not 0.0"),
-        ({"learning_rate": math.nan}, "learning_rate must be above 0 and at most 1e.38, not nan"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0 and at most 1e.30, not 0.0"),
+        ({"learning_rate": math.nan}, "learning_rate must be above 0 and at most 1e.30, not nan"),
         ({"momentum": 1.0}, "momentum must be at least 0 and below 1"),
         ({"batch_size": 2.5}, "batch_size must be an integer of at least 1, not 2.5"),
         ({"epochs": 0}, "epochs must be an integer of at least 1, not 0"),
