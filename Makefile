@@ -101,8 +101,8 @@ test-lowest: .venv/installed .lowest/installed
 
 .lowest/installed: pyproject.toml
 	uv venv --quiet --clear --seed --python $(PYTHON) .lowest
-	uv pip install --quiet --python .lowest --resolution lowest-direct --editable '.[optuna,s3]'
-	uv pip install --quiet --python .lowest --editable '.[aws,dev,gcp,gs,optuna,s3]'
+	uv pip install --quiet --python .lowest --resolution lowest-direct --editable '.[nevergrad,optuna,s3]'
+	uv pip install --quiet --python .lowest --editable '.[aws,dev,gcp,gs,nevergrad,optuna,s3]'
 	touch $@
 
 clean:
