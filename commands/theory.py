@@ -15,7 +15,7 @@ from tautune.trainables.theory import stability
 from tautune.trainables.theory.delays import Delays
 from tautune.trainables.theory.loop import TrainingLoop
 from tautune.trainables.theory.momentum import Momentum
-from tautune.trainables.theory.optimizer_names import BY_NAME, PRECONDITIONED, default_momentum
+from tautune.trainables.theory.optimizer_names import BY_NAME, PRECONDITIONED, default_momentum, papers_optimizer
 
 theory_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Optimizer = Annotated[
@@ -112,11 +112,10 @@ def _loop(optimizer: str | None, m: float | None, shifted: bool, delays: Delays,
 
 
 def _unnamed(m: float | None, shifted: bool) -> str:
-    """Returns the optimizer of the command without --optimizer: the paper's, with dampened momentum."""
+    """Returns the optimizer of the command without --optimizer. Raises ValueError if its momentum is none."""
     if shifted:
         _ = Momentum(m or 0.0, shifted)
-        return "shifted-momentum"
-    return "dampened-momentum" if m else "sgd"
+    return papers_optimizer(m, shifted)
 
 
 def _described(name: str, m: float | None) -> dict[str, Any]:

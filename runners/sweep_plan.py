@@ -57,8 +57,8 @@ class SweepPlan:
     def noise(self) -> float | None:
         """Returns how much the mini-batches' curvature varies at the minimum; None where no two steps differ."""
         assert self.minimum is not None
-        if self.sweep.mini_batch is None:
-            return 0.0 if self.sweep.varies else None
+        if not self.sweep.varies:
+            return None
         return curvature_noise(self.problem, self.minimum.to(self.problem.inputs.device), self.sweep.mini_batch)
 
     @property

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from tautune.analysis.thresholds import Thresholds
     from tautune.search_spaces.stability_study import StabilityStudy
-    from tautune.trainables.theory.problem import Problem
-    from tautune.trainables.threshold.minimum import Minimum
     from tautune.trainables.threshold.record import MeasurementRecord
 
 
@@ -124,6 +122,7 @@ def _study(
 
 def _measured(wanted: Sweep, device: torch.device | str, on_record: Callable[[MeasurementRecord], None]) -> Thresholds:
     from tautune.analysis.sweep_conclusion import conclude
+    from tautune.trainables.threshold.curvature_noise import curvature_noise
     from tautune.trainables.threshold.descent import MinimumNotReached
     from tautune.trainables.threshold.in_process import measure_in_process
 
@@ -146,30 +145,26 @@ def _measured(wanted: Sweep, device: torch.device | str, on_record: Callable[[Me
         )
     except MinimumNotReached as error:
         raise RunFailed(str(error)) from None
-    failed = [record.settings.delay for record in found.records if record.threshold is None]
-    if failed:
-        raise RunFailed(
-            f"no threshold was found at delay {failed[0]}: at all learning rates tried, training "
-            "either always left the minimum or never did"
-        )
+    _check_found(found.records)
     return conclude(
         found.records,
         study=wanted.name,
         sharpness=found.minimum.sharpness,
         momentum=wanted.momentum,
         update=found.records[0].settings.update,
-        noise=_noise(wanted, problem, found.minimum),
+        noise=curvature_noise(problem, found.minimum, wanted.mini_batch) if wanted.varies else None,
         mini_batch=wanted.mini_batch,
         examples=len(problem),
     )
 
 
-def _noise(wanted: Sweep, problem: Problem, minimum: Minimum) -> float | None:
-    from tautune.trainables.threshold.curvature_noise import curvature_noise
-
-    if wanted.mini_batch is None:
-        return 0.0 if wanted.varies else None
-    return curvature_noise(problem, minimum, wanted.mini_batch)
+def _check_found(records: Iterable[MeasurementRecord]) -> None:
+    failed = [record.settings.delay for record in records if record.threshold is None]
+    if failed:
+        raise RunFailed(
+            f"no threshold was found at delay {failed[0]}: at all learning rates tried, training "
+            "either always left the minimum or never did"
+        )
 
 
 def _tell(record: MeasurementRecord) -> None:

@@ -39,6 +39,11 @@ FILTERING = ("momentum", "dampening", "nesterov", "betas", "shift", "horizon")
 """Settings of a parameter group that its filter depends on."""
 
 
+def papers_optimizer(momentum: float | None, shifted: bool) -> str:
+    """Returns the name of Giladi et al.'s SGD with this momentum, which is dampened, and may be shifted."""
+    return "shifted-momentum" if shifted else "dampened-momentum" if momentum else "sgd"
+
+
 def default_momentum(name: str) -> float:
     """Returns the m, or β₁, of an optimizer that is given none."""
     return 0.0 if name in WITHOUT_MOMENTUM else DEFAULT_MOMENTUM

@@ -10,11 +10,13 @@ REACH = 1e-4
 curvature to six figures or more."""
 
 
-def curvature_noise(problem: Problem, minimum: Minimum, mini_batch: int, seed: int = 0) -> float:
-    """Returns r, the variance of uᵀ H_B u over its mean's square, over the mini-batches B of an epoch.
+def curvature_noise(problem: Problem, minimum: Minimum, mini_batch: int | None, seed: int = 0) -> float:
+    """Returns r, the variance of uᵀ H_B u over its mean's square, over the mini-batches B of an epoch; 0 without any.
 
     u is the sharpest direction. The problem is left at its minimum; the cost is two gradients of the whole data set.
     """
+    if mini_batch is None:
+        return 0.0
     ε = REACH * max(1.0, float(minimum.point.norm()))
     u = minimum.direction
     order = problem.batches(mini_batch, seed)

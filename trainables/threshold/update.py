@@ -12,7 +12,7 @@ from tautune.trainables.theory import stability
 from tautune.trainables.theory.delays import Delays
 from tautune.trainables.theory.loop import TrainingLoop
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
-from tautune.trainables.theory.optimizer_names import BY_NAME, PRECONDITIONED, default_momentum
+from tautune.trainables.theory.optimizer_names import BY_NAME, PRECONDITIONED, default_momentum, papers_optimizer
 
 Json = dict[str, Any]
 MEASURED = tuple(name for name in BY_NAME if name not in PRECONDITIONED)
@@ -126,9 +126,8 @@ def mean_square(sharpness: float, delay: int, momentum: Momentum, update: Update
     Args:
         noise: r, the variance of the mini-batches' curvature over its mean's square.
     """
-    _, papers = asked(None, momentum.value, momentum.shifted, None, Delays.fixed(delay), ())
-    loop = (update or papers or Update()).loop(delay)
-    return loop.mean_square_threshold(noise) / sharpness
+    papers = Update(optimizer=papers_optimizer(momentum.value, momentum.shifted), momentum=momentum.value)
+    return (update or papers).loop(delay).mean_square_threshold(noise) / sharpness
 
 
 def asked(
@@ -153,8 +152,7 @@ def asked(
         return Momentum(momentum or 0.0, shifted), None
     if optimizer is not None and shifted:
         raise ValueError("shifted must be left out where there is an optimizer: give optimizer shifted-momentum")
-    if optimizer is None:
-        optimizer = "shifted-momentum" if shifted else "dampened-momentum" if momentum else "sgd"
     drawn = tuple(zip(late.steps, late.shares, strict=True)) if late else ()
+    optimizer = optimizer or papers_optimizer(momentum, shifted)
     update = Update(optimizer=optimizer, momentum=momentum, remedy=remedy, drawn=drawn, stages=tuple(stages))
     return NO_MOMENTUM, update
