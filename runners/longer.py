@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from tautune.analysis.trial_names import numbered
 from tautune.records.errors import InputError
 from tautune.records.journal import Event
 from tautune.records.storage import Folder
 from tautune.runners.checkpoints import FoundCheckpoint, checkpoints_of
 from tautune.runners.folding import Folding
 from tautune.runners.methods import POPULATION
-from tautune.runners.trials import Trials, name_of, numbered
+from tautune.runners.trials import Trials, name_of
 from tautune.runners.tuning_job import Tuning
 
 Config = dict[str, Any]

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from typing import Literal
 
+from tautune.analysis.trial_names import POPULATION as POPULATION
 from tautune.records.errors import InputError, user_input
 from tautune.search_spaces.names import check_name
 from tautune.trainables.supervised.hyperparameters import DIFFERENTIABLE, MUTABLE
@@ -24,7 +25,6 @@ SMALLEST, LARGEST = 5, 30
 """Bounds of a population of configurations: fewer cannot be recombined, and 30 is Nevergrad's for de."""
 GENERATIONS = 8
 """Generations that the trials make at least, where that leaves enough for a population."""
-POPULATION = ("pbt", "pb2")
 EARLY = ("asha", "hyperband", "median")
 """Those that end a trial before its epochs are done."""
 SCHEDULERS = ("none", *EARLY, *POPULATION)

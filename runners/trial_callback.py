@@ -8,10 +8,11 @@ from typing import Any
 
 from ray import tune
 
+from tautune.analysis.trial_names import numbered
 from tautune.records.errors import InputError
 from tautune.runners.continued import Identities, without_start
 from tautune.runners.suggestions import plain
-from tautune.runners.trials import Json, Trials, numbered
+from tautune.runners.trials import Json, Trials
 from tautune.runners.tuning_journal import REPORTED, TuningJournal
 from tautune.runners.tuning_listener import TuningListener
 from tautune.search_spaces.loop_study import LoopStudy

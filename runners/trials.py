@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tautune.analysis.pareto import pareto_front
+from tautune.analysis.trial_names import numbered
 from tautune.records.files import write_bytes, write_json
 from tautune.records.storage import Folder, make
 from tautune.trainables.goal import COLUMNS, Goal
@@ -198,11 +199,6 @@ def name_of(row: Json) -> str:
     """Returns what a trial is called everywhere: its number; its id if tautune wrote it before trials had numbers."""
     number = row.get("number")
     return str(row["trial"]) if number is None else numbered(number)
-
-
-def numbered(number: int) -> str:
-    """Returns a trial's number as it is written, with two digits at least."""
-    return f"{number:02d}"
 
 
 def failure_file(folder: Folder, row: Json) -> Folder:
