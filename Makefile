@@ -2,6 +2,7 @@
 # make test   sets up .venv and runs the tests
 # make test-processes  tests signals, kills, foreign folders and other settings of Ray, in processes of their own
 # make test-wheel    builds the wheel and runs it in a folder whose files are called like our rooms
+# make test-browser  opens reports and TensorBoard in a headless Chromium
 # make test-cluster  starts a real cluster of three hosts on this machine and runs its tests
 # make test-faults    breaks a cluster in rarer ways, for an hour and a half
 # make test-lowest   runs the tests with the lowest versions that are declared
@@ -15,7 +16,7 @@ BIN := .venv/bin
 PARALLEL := --numprocesses 2 --dist loadgroup
 export RAY_AUTH_MODE := token
 
-.PHONY: demo test test-processes test-cluster test-faults test-wheel test-lowest lint check bench accuracy classifiers tasks board lock audit clean
+.PHONY: demo test test-processes test-cluster test-faults test-wheel test-browser test-lowest lint check bench accuracy classifiers tasks board lock audit clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
@@ -35,6 +36,10 @@ test-faults: .venv/installed
 
 test-wheel: .venv/installed
 	$(BIN)/pytest -m wheel
+
+# Needs Chromium (Debian: apt-get install chromium); otherwise the tests are skipped.
+test-browser: .venv/installed
+	$(BIN)/pytest -m browser -rs
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .
