@@ -9,7 +9,7 @@
 # make lint   runs ruff, the check of the imports, and mypy
 # make check  runs lint and test
 # make audit  looks for known vulnerabilities, and lists the licences and the components
-# make bench, accuracy, classifiers, tasks  measure the figures in README.md
+# make bench, accuracy, classifiers, tasks  measure the figures in docs/
 PYTHON ?= python3
 BIN := .venv/bin
 # Two workers: one has all tests that share a local Ray, which mostly waits for its processes, and the other the rest.
@@ -54,7 +54,7 @@ check: lint test
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
 
-# Measures the tables of relative errors in README.md and docs/theory.md: a quarter of an hour on two cores.
+# Measures the tables of relative errors in docs/threshold.md and docs/theory.md: a quarter of an hour on two cores.
 ACCURACY := benchmarks/results
 SHORT := --delays 0,1,2,4,8,16 --no-departures
 accuracy: .venv/installed

@@ -1,4 +1,4 @@
-"""Measures every number that the README gives about tuning on real images.
+"""Measures every number that docs/benchmarks.md gives about tuning on real images.
 
     python -m benchmarks.classifiers [digits_mlp fashion_mnist fashion_mnist_pbt fashion_mnist_cnn_grid]
 

@@ -1,4 +1,4 @@
-"""Measures every number that the README gives about tasks other than the classification of images.
+"""Measures every number that docs/benchmarks.md gives about tasks other than the classification of images.
 
     python -m benchmarks.tasks [diabetes sunspots python_bytes wordnet] [--seeds 1]
 
