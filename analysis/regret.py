@@ -137,6 +137,32 @@ class Regret:
         """Returns the row of the method whose median regret is the smallest at the end, or else halfway."""
         return min(self.rows(), key=lambda row: (row["median_regret"], row["median_regret_halfway"]))
 
+    def undecided(self) -> list[Method]:
+        """Returns the methods that these runs do not tell apart from `best`, at the end.
+
+        Runs of the same seed are compared. A method is told apart if the 95 % interval of the mean difference, a
+        bootstrap over the seeds, leaves out 0.
+        """
+        best = Method(self.best["search"], self.best["scheduler"])
+        return [method for method in self.methods if method != best and not self._tells_apart(best, method)]
+
+    def _tells_apart(self, one: Method, other: Method) -> bool:
+        from scipy.stats import bootstrap
+
+        end = np.array([self.until])
+        reached = {
+            method: {run.seed: run.best_at(end, self.worst_value)[0] for run in self.runs if run.method == method}
+            for method in (one, other)
+        }
+        shared = sorted(reached[one].keys() & reached[other].keys())
+        apart = np.array([reached[one][seed] - reached[other][seed] for seed in shared])
+        if len(apart) < 2 or not apart.any():
+            return False
+        if not np.ptp(apart):
+            return True
+        found = bootstrap((apart,), np.mean, method="percentile", rng=np.random.default_rng(0)).confidence_interval
+        return bool(found.low > 0 or found.high < 0)
+
     @property
     def trials(self) -> "pd.DataFrame":
         """Returns a row for each report of each run that was better than all before it."""
@@ -168,7 +194,8 @@ class Regret:
         """Returns the content of simulate.json."""
         own = {name: getattr(self, name) for name in FIELDS}
         runs = [asdict(run) | {"method": run.method._asdict()} for run in self.runs]
-        return own | {"methods": self.rows(), "runs": runs}
+        undecided = [method._asdict() for method in self.undecided()]
+        return own | {"methods": self.rows(), "undecided": undecided, "runs": runs}
 
     @classmethod
     def from_json(cls, content: Json, path: "Folder | None" = None) -> "Regret":

@@ -29,6 +29,7 @@ STUDIES: dict[str, tuple[str, str, tuple[object, ...]]] = {
 def measured(name: str, seeds: int) -> Json:
     """Returns the baseline, and for each seed what tuning found and what the one test at the end says."""
     metric, baseline, options = STUDIES[name]
+    options = (*options, "--concurrent", 1)  # one trial at a time: the same run again has the same trials
     runs = [tuned(f"{name}-{s}", name, *options, "--seed", s, refit=True, metric=metric) for s in range(seeds)]
     peer: dict[str, Any] = import_module(f"benchmarks.peers.{baseline}").figures()
     scores = (f"validation_{metric}", f"test_{metric}", "seconds")

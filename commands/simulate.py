@@ -89,6 +89,15 @@ def _print(regret: "Regret", console: Console) -> None:
         halfway = f"{row['median_regret_halfway']:.3g}"
         table.add_row(str(method), f"{row['median_regret']:.3g}", quartiles, halfway, f"{row['trials']:.1f}")
     console.print(table)
+    if undecided := regret.undecided():
+        others = ", ".join(map(str, undecided))
+        console.print(
+            f"{regret.table} does not tell apart the best one and {others}: the 95 % interval of their difference "
+            "covers 0; more repeats, a shorter time budget or a larger table may",
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )
     if regret.note:
         console.print(f"{regret.table}: {regret.note}", soft_wrap=True, highlight=False, markup=False)
     seconds = time.monotonic() - STARTED

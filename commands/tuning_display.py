@@ -6,7 +6,7 @@ from rich.table import Table
 
 from tautune.commands.sweep_display import show_hosts
 from tautune.commands.tuning_tables import as_score, results_table
-from tautune.runners.trials import Json, Trials, name_of
+from tautune.runners.trials import Json, Trials, failure_file, name_of
 from tautune.runners.tuning_listener import TuningListener
 
 SHOWN = 5
@@ -40,9 +40,12 @@ class TuningDisplay(TuningListener):
         best_text = f"; best so far {as_score(best, goal)} (trial {name_of(best)})" if best else ""
         count = row["epochs_trained"]
         unit = goal.unit if count != 1 else goal.unit.removesuffix("s")
+        score = f" {goal.words} {as_score(row, goal)}"
+        why = ""
+        if row["state"] == "failed":  # whose score is only the study's penalty
+            score, why = "", f": {row['failure']} ({failure_file(trials.folder, row)})"
         self.say(
-            f"{trials.ended} of {trials.total}: trial {name_of(row)}{state} {goal.words} {as_score(row, goal)} "
-            f"after {count} {unit}{best_text}"
+            f"{trials.ended} of {trials.total}: trial {name_of(row)}{state}{score} after {count} {unit}{why}{best_text}"
         )
 
     def run_ended(self, trials: Trials) -> None:

@@ -1,8 +1,8 @@
 """A tuning in four steps: check (`tuning_checks`), plan, run, conclude. Only `run` needs Ray."""
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -139,26 +139,36 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     more: dict[str, Any] = {"longer": plan.longer.by, "lengthened": list(lengthened)} if plan.longer else {}
     begun = {"experiment": plan.experiment, "started": now(), "trials": tuning.trials, "resumed": plan.resumed}
     folder.begin(**begun, **more, **plan.digest, **provenance())
-    for trial in lengthened:
-        journal.lengthened(trial, more["longer"])
-    results: Any = []
-    for line in (*map("points to start from: {}".format, tuning.misfits), *(plan.longer.notes if plan.longer else ())):
-        listener.say(line)
-    with callback, many_pending(tuning.search):
-        tuner = make_tuner(
-            tuning, trainable, folder, plan.experiment, callback, lengthened=len(lengthened), slope=plan.slope
-        )
-        try:
-            with suppress(EndedInThread):
-                results = fit(tuner) if tuner else []
-        except Exception:
-            if journal.error:
-                raise journal.error from None
-            raise
+    with _resumable(folder.path):
+        results = _results(plan, folder, callback, listener, trainable)
     for result in results:
         if result.error:
             raise trial_failed(f"trial {_folder_name(result.path)}", result.error, result.path)
     return callback
+
+
+def _results(
+    plan: Plan, folder: TuningFolder, callback: TrialCallback, listener: TuningListener, trainable: Any
+) -> Any:
+    """Returns what Ray Tune says of each trial; nothing if it was stopped, or if no trial was left."""
+    lengthened = plan.longer.trials if plan.longer else ()
+    for trial in lengthened:
+        callback.journal.lengthened(trial, plan.longer.by if plan.longer else 0)
+    misfits = map("points to start from: {}".format, plan.tuning.misfits)
+    for line in (*misfits, *(plan.longer.notes if plan.longer else ())):
+        listener.say(line)
+    with callback, many_pending(plan.tuning.search):
+        tuner = make_tuner(
+            plan.tuning, trainable, folder, plan.experiment, callback, lengthened=len(lengthened), slope=plan.slope
+        )
+        try:
+            with suppress(EndedInThread):
+                return fit(tuner) if tuner else []
+        except Exception:
+            if callback.journal.error:
+                raise callback.journal.error from None
+            raise
+    return []
 
 
 def _folder_name(path: str) -> str:
@@ -185,7 +195,7 @@ def conclude(plan: Plan, folder: TuningFolder, ended: TrialCallback, listener: T
     if trials.failed and (finished or trials.nothing_works):
         raise _failure(trials, folder.path)
     if not finished:
-        raise Interrupted(f"stopped; `tautune resume {folder.path}` goes on with it{_and_failures(trials)}")
+        raise _stopped(folder.path, _and_failures(trials))
     if not trials.rows:
         raise RunFailed(f"no trial finished an epoch in the time budget of {plan.tuning.time_budget:g} s; give more")
     if trials.best() is None and trials.first_good():
@@ -197,6 +207,19 @@ def conclude(plan: Plan, folder: TuningFolder, ended: TrialCallback, listener: T
         )
     front = ", pareto.json, pareto.png" if trials.goal.others else ""
     listener.say(f"{folder.path}: trials.csv, best.json{front}; {seconds} s, Ray's start included")
+
+
+@contextmanager
+def _resumable(folder: Folder) -> Iterator[None]:
+    """Tells a stop before the first trial, which `fit` does not see, as one after it: the folder has changed."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise _stopped(folder) from None
+
+
+def _stopped(folder: Folder, failures: str = "") -> Interrupted:
+    return Interrupted(f"stopped; `tautune resume {folder}` goes on with it{failures}")
 
 
 def _failure(trials: Trials, folder: Folder) -> RunFailed:

@@ -70,3 +70,26 @@ def test_the_figure_has_a_line_for_each_method(runs: tuple[Run, ...], tmp_path: 
     lines = figure.axes[0].get_lines()
     for method, line in zip(regret.methods, lines, strict=True):
         assert list(line.get_ydata()) == regret.of(method)[1].tolist()  # type: ignore[arg-type]
+
+
+def runs_of(method: Method, values: list[float]) -> tuple[Run, ...]:
+    return tuple(Run(method=method, seed=s, trials=1, times=(1.0,), values=(v,)) for s, v in enumerate(values))
+
+
+@pytest.mark.parametrize(
+    ("plain", "apart"),
+    [
+        ([3.0, 4.0, 2.0, 3.5], True),  # 1 more on every seed, which the spread over the seeds would hide
+        ([2.0, 3.0, 1.0, 2.5], False),  # the same: whoever finds the best of a small table finds all there is
+        ([5.0, 2.9, 0.9, 2.6], False),  # more on one seed, and less on others
+        ([2.0, 4.0, 1.5, 2.6], True),
+    ],
+)
+def test_methods_are_told_apart_seed_by_seed(plain: list[float], apart: bool) -> None:
+    runs = (*runs_of(HALVED, [2.0, 3.0, 1.0, 2.5]), *runs_of(PLAIN, plain))
+    regret = replace(REGRET, best_value=0.0, runs=runs)
+    assert regret.undecided() == ([] if apart else [PLAIN])
+
+
+def test_a_single_seed_tells_nothing_apart() -> None:
+    assert REGRET.undecided() == [PLAIN]

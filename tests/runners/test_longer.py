@@ -1,6 +1,7 @@
 """Finished trials that are trained further: as if they had been asked to train so long at once."""
 
 import json
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,15 @@ from ray import tune
 from tautune import LoopStudy
 from tautune._tune import tune as tautune_tune
 from tautune._tuned import extend, refit, resume
-from tautune.records.errors import InputError
+from tautune.records.errors import InputError, Interrupted
 from tautune.records.journal import Event
 from tautune.runners.folding import Folding
 from tautune.runners.longer import choose_longer
+from tautune.runners.trials import Trials
 from tautune.runners.tuning_checks import Options, check_more
 from tautune.runners.tuning_job import make_tuning
 from tautune.runners.tuning_journal import has_unfinished
+from tautune.runners.tuning_listener import TuningListener
 from tautune.search_spaces.tuning_study import TuningStudy
 from tests.runners.test_replay import killed
 from tests.runners.test_trials import begin, result
@@ -129,12 +132,22 @@ def test_an_extension_is_by_trials_or_by_epochs(trials: int | None, longer: int 
         check_more(None, 0)
 
 
+class Stopping(TuningListener):
+    """Stops a run as Ctrl-C does, just before the first trial."""
+
+    def run_began(self, trials: Trials) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Tune leaves its own behind
+        signal.raise_signal(signal.SIGINT)
+
+
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 def test_a_classifier_that_trains_longer_ends_as_if_it_had_been_asked_to_at_once(tmp_path: Path) -> None:
     folder, whole = tmp_path / "out", tmp_path / "whole"
     run(SMALL, "random", "none", folder, trials=2, max_epochs=2, concurrent=1)
-    result = extend(folder, longer=3, study=SMALL)
+    with pytest.raises(Interrupted, match=f"stopped; `tautune resume {folder}` goes on with it"):
+        extend(folder, longer=3, study=SMALL, progress=Stopping())
+    result = resume(folder, study=SMALL)
     run(SMALL, "random", "none", whole, trials=2, max_epochs=5, concurrent=1)
     assert trajectories(rows_of(folder)) == trajectories(rows_of(whole))
     assert result.best["epochs"] > 2
