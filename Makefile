@@ -8,6 +8,7 @@
 # make test-lowest   runs the tests with the lowest versions that are declared
 # make lint   runs ruff, the check of the imports, and mypy
 # make check  runs lint and test
+# make docs   builds the manual as a site, build/docs/index.html, and checks its links
 # make audit  looks for known vulnerabilities, and lists the licences and the components
 # make bench, accuracy, classifiers, tasks  measure the figures in docs/
 PYTHON ?= python3
@@ -16,7 +17,7 @@ BIN := .venv/bin
 PARALLEL := --numprocesses 2 --dist loadgroup
 export RAY_AUTH_MODE := token
 
-.PHONY: demo test test-processes test-cluster test-faults test-wheel test-browser test-lowest lint check bench accuracy classifiers tasks board lock audit clean
+.PHONY: demo docs test test-processes test-cluster test-faults test-wheel test-browser test-lowest lint check bench accuracy classifiers tasks board lock audit clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
@@ -48,6 +49,10 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 check: lint test
+
+# Every warning is an error: a link that leads nowhere, a page that is not in the contents, a docstring that cannot be read.
+docs: .venv/installed
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
 
 # Times tautune beside what a user would run instead: less than half an hour on two idle cores. Needs Fashion-MNIST, as
 # `classifiers` does.
@@ -107,7 +112,7 @@ test-lowest: .venv/installed .lowest/installed
 .lowest/installed: pyproject.toml
 	uv venv --quiet --clear --seed --python $(PYTHON) .lowest
 	uv pip install --quiet --python .lowest --resolution lowest-direct --editable '.[nevergrad,optuna,s3]'
-	uv pip install --quiet --python .lowest --editable '.[aws,dev,gcp,gs,nevergrad,optuna,s3]'
+	uv pip install --quiet --python .lowest --editable '.[aws,dev,docs,gcp,gs,nevergrad,optuna,s3]'
 	touch $@
 
 clean:

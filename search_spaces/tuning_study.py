@@ -41,7 +41,7 @@ class TuningStudy:
     data: "str | Callable[[], AnyData]"
     """cifar10, digits, fashion_mnist or mnist, or a function that returns an ImageData, a Data, a Series or a Text."""
     model: "str | Model"
-    """A name (mlp, cnn …), or a function (shape, outputs, **hyperparameters) → network: `shape` is that of one input,
+    """A name (mlp, cnn …), or a function `(shape, outputs, **hyperparameters)` → network: `shape` is that of one input,
     `outputs` the number of classes, of numbers in a target, of numbers in a forecast or of tokens. A parameter
     `vocabulary` of the function is told how many token ids there are."""
     space: Space

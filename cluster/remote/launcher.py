@@ -109,7 +109,7 @@ def source_tree() -> Path:
     tree = Path(__file__).resolve().parents[2]
     if not (tree / "cluster/providers/setup.sh").is_file() or not (tree / "requirements.lock").is_file():
         raise InputError(
-            "tautune does not run from its repository, which clusters are set up from; clone it, and see docs/cluster.md"
+            "tautune does not run from its repository, which clusters are set up from; clone it, see docs/cluster.md"
         )
     return tree
 
