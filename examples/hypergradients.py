@@ -1,4 +1,4 @@
-"""A short training whose learning rate, momentum and L2 are searched by gradients of its validation loss.
+"""A short training whose learning rate, momentum and L2, one for each layer, are searched by gradients of its loss.
 
 tautune tune examples/hypergradients.py
 """
@@ -15,7 +15,8 @@ STUDY = TuningStudy(
     space={
         "learning_rate": tune.loguniform(1e-3, 1.0),
         "momentum": tune.uniform(0.5, 0.999),
-        "l2": tune.loguniform(1e-6, 1.0),
+        "l2_1": tune.loguniform(1e-6, 1.0),
+        "l2_2": tune.loguniform(1e-6, 1.0),
         "optimizer": "nesterov",
         "delay": 2,
         "batch_size": 2000,

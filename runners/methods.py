@@ -8,7 +8,7 @@ from typing import Literal
 from tautune.analysis.trial_names import POPULATION as POPULATION
 from tautune.records.errors import InputError, user_input
 from tautune.search_spaces.names import check_name
-from tautune.trainables.supervised.hyperparameters import DIFFERENTIABLE, MUTABLE
+from tautune.trainables.supervised.hyperparameters import DIFFERENTIABLE, MUTABLE, of_training
 
 Kind = Literal["range", "integers", "choice", "value"]
 """What a search may do with a hyperparameter: choose a number, an integer, one of a list, or nothing."""
@@ -97,7 +97,7 @@ def _check_search(search: str, kinds: Mapping[str, Kind]) -> None:
 def _check_gradient(kinds: Mapping[str, Kind]) -> None:
     known = f"{', '.join(DIFFERENTIABLE[:-1])} and {DIFFERENTIABLE[-1]}"
     for name, kind in kinds.items():
-        if kind != "value" and name not in DIFFERENTIABLE:
+        if kind != "value" and of_training(name) not in DIFFERENTIABLE:
             raise InputError(
                 f"search gradient differentiates by {known}, not by {name}; fix its value, or use hyperopt"
             )

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from tautune.records.errors import InputError
+from tautune.records.errors import InputError, user_input
 from tautune.runners.tuning_job import Tuning
 from tautune.search_spaces.data import Data
 from tautune.search_spaces.sequences import Series, Text
@@ -15,9 +15,10 @@ from tautune.search_spaces.task_data import AnyData, outputs_for
 from tautune.search_spaces.tuning_study import TuningStudy
 from tautune.trainables.supervised.data_files import DataError
 from tautune.trainables.supervised.datasets import ImageData, Images, load
-from tautune.trainables.supervised.hyperparameters import WINDOW, model_part
+from tautune.trainables.supervised.hyperparameters import WINDOW, model_part, training_config
 from tautune.trainables.supervised.models import build
 from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.penalties import check_penalties
 from tautune.trainables.supervised.sources import Numbered, source_of
 from tautune.trainables.supervised.splits import Split, chronological_splits, random_splits, splits
 from tautune.trainables.supervised.steps import Steps
@@ -89,6 +90,8 @@ def try_model(study: TuningStudy, data: AnyData) -> None:
     except (Exception, SystemExit) as error:
         message = f"the model of {study.name} {cannot}: {type(error).__name__}: {error}"
         raise InputError(f"{traceback.format_exc()}{message}" if callable(study.model) else message) from None
+    with user_input():
+        check_penalties(model, training_config(config))
 
 
 def _some(data: AnyData, source: Any) -> Images:

@@ -14,7 +14,9 @@ from tautune.trainables.supervised.hyperparameters import (
     TRAINING_NAMES,
     WINDOW,
     check_network_values,
+    check_per_layer,
     check_training_value,
+    of_training,
     per_layer,
 )
 
@@ -209,8 +211,8 @@ def check_fixed(name: str, values: Mapping[str, Any]) -> None:
     own = NETWORKS[entry.model]
     check_hyperparameters(own, values)
     for hyperparameter, value in values.items():
-        if hyperparameter in TRAINING_NAMES:
-            check_training_value(hyperparameter, value)
+        if training := of_training(hyperparameter):
+            check_training_value(training, value)
         else:
             check_network_values(**{per_layer(hyperparameter, own)[0]: value})
     layers, widths = values.get("layers", 1), [n for n in entry.choices if per_layer(n, own)[1]]
@@ -220,6 +222,7 @@ def check_fixed(name: str, values: Mapping[str, Any]) -> None:
 
 def check_hyperparameters(own: tuple[str, ...], names: Mapping[str, Any]) -> None:
     """Raises ValueError for names that are neither the training's nor among the model's `own`."""
+    check_per_layer(names)
     if "**" not in own:
         for name in names:
-            check_name("hyperparameter", per_layer(name, own)[0], (*TRAINING_NAMES, WINDOW, *own))
+            check_name("hyperparameter", of_training(name) or per_layer(name, own)[0], (*TRAINING_NAMES, WINDOW, *own))

@@ -14,10 +14,10 @@ from tautune.trainables.goal import Goal
 from tautune.trainables.supervised.data_files import DATA_NAMES
 from tautune.trainables.supervised.hyperparameters import (
     NETWORKS,
-    TRAINING_NAMES,
     check_network_values,
     check_training_value,
     names_of,
+    of_training,
     per_layer,
 )
 from tautune.trainables.supervised.tasks import TASKS, Task
@@ -78,8 +78,8 @@ class TuningStudy:
         check_hyperparameters(own, self.space)
         for name, entry in self.space.items():
             for value in ends(domain_of(entry)):
-                if name in TRAINING_NAMES:
-                    check_training_value(name, value)
+                if training := of_training(name):
+                    check_training_value(training, value)
                 elif isinstance(self.model, str):
                     check_network_values(**{per_layer(name, own)[0]: value})
 

@@ -19,9 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from tautune.trainables.supervised.penalties import penalized, penalty
 from tautune.trainables.supervised.schedules import factor
 from tautune.trainables.supervised.supervised_training import SupervisedTraining
-from tautune.trainables.supervised.training import DIVERGED_LOSS, augmented, normalizes_batches, penalized, penalty
+from tautune.trainables.supervised.training import DIVERGED_LOSS, augmented, normalizes_batches
 
 PASSES = 3
 """Cost of a hypergradient as a multiple of the training's gradients: each of them, and a product of its Hessian with a
@@ -73,11 +74,11 @@ def unrolled(training: SupervisedTraining, θ: Mapping[str, Tensor]) -> Weights 
     """Returns the weights after the training, which depend on θ differentiably; None if it diverged."""
     config, model = training.config, training.model
     model.train()
-    shrunk = {name for name, weight in model.named_parameters() if any(weight is p for p in penalized(model))}
+    shrunk = [name for name, weight in model.named_parameters() if any(weight is p for p in penalized(model))]
     w: Weights = {name: weight.detach().clone().requires_grad_() for name, weight in model.named_parameters()}
     v: Weights = {}
     late: deque[Weights] = deque()
-    l1, l2 = (θ.get(name, torch.tensor(getattr(config, name))) for name in ("l1", "l2"))
+    l1, l2 = _weight("l1", config.l1, θ), _weights("l2", config.l2, θ)
     for epoch in range(training.horizon):
         drop_single = normalizes_batches(model)
         examples = training.source.training_pass(
@@ -98,6 +99,17 @@ def unrolled(training: SupervisedTraining, θ: Mapping[str, Tensor]) -> Weights 
                 scale = factor(config.schedule, now, warmup=config.warmup, step=one)
                 w, v = _stepped(training, θ, w, v, late.popleft(), scale)
     return w
+
+
+def _weight(name: str, value: float, θ: Mapping[str, Tensor]) -> Tensor:
+    return θ.get(name, torch.tensor(value))
+
+
+def _weights(name: str, value: float | tuple[float, ...], θ: Mapping[str, Tensor]) -> Tensor | tuple[Tensor, ...]:
+    """Returns one weight, or those of each layer."""
+    if isinstance(value, tuple):
+        return tuple(_weight(f"{name}_{number}", own, θ) for number, own in enumerate(value, 1))
+    return _weight(name, value, θ)
 
 
 def _stepped(

@@ -5,7 +5,7 @@ Nothing here imports torch or Ray, so that a mistyped value is reported at once.
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -64,8 +64,8 @@ class TrainingConfig:
     """Share of the steps in which the learning rate rises to its value."""
     l1: float = 0.0
     """Weight of Σ|w| over the weights, biases and normalization layers left out."""
-    l2: float = 0.0
-    """Weight of Σw²/2 over the same weights."""
+    l2: float | tuple[float, ...] = 0.0
+    """Weight of Σw²/2 over the same weights, or one for each of their matrices, in the order of the layers."""
     flip: bool = False
     """Whether half of the training images are mirrored."""
     shift: int = 0
@@ -85,8 +85,10 @@ class TrainingConfig:
             _check(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in [0, 1)")
         rate = self.learning_rate
         _check("learning_rate", rate, 0 < rate <= LARGEST_RATE, f"above 0 and at most {LARGEST_RATE:g}")
-        for name in ("l1", "l2"):
-            _check(name, getattr(self, name), 0 <= getattr(self, name) < math.inf, "at least 0")
+        if isinstance(self.l2, list):  # as JSON has it
+            object.__setattr__(self, "l2", tuple(self.l2))
+        for name, value in (("l1", self.l1), *(("l2", value) for value in values_of(self.l2))):
+            _check(name, value, 0 <= value < math.inf, "at least 0")
         for name in ("batch_size", "epochs", "patience"):
             value = getattr(self, name)
             _check(name, value, value is None or (_is_integer(value) and value >= 1), "an integer of at least 1")
@@ -99,6 +101,8 @@ DIFFERENTIABLE = ("learning_rate", "momentum", "l1", "l2")
 """The hyperparameters by which a training can be differentiated."""
 UNROLLED = ("sgd", "momentum", "nesterov")
 """The optimizers through which it can."""
+PER_LAYER = ("l2",)
+"""The hyperparameters that may have a value for each layer with weights: l2_1 is the first one's."""
 MUTABLE = ("learning_rate", "momentum", "l1", "l2", "batch_size")
 """The hyperparameters that may change while training goes on, as population-based training does."""
 
@@ -146,9 +150,39 @@ def check_network_values(**values: Any) -> None:
         _check(name, value, holds(value), rule)
 
 
+def of_training(name: str) -> str | None:
+    """Returns l2 for l2_1, a hyperparameter of training for itself, and None for any other."""
+    whole, _ = per_layer(name, PER_LAYER)
+    return whole if whole in TRAINING_NAMES else None
+
+
+def training_config(config: dict[str, Any]) -> TrainingConfig:
+    """Returns what training takes of a configuration of training and model together."""
+    own = {name: value for name, value in config.items() if of_training(name)}
+    return TrainingConfig(**gathered(own, PER_LAYER))
+
+
 def model_part(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns what the model takes of a configuration of training and model together."""
-    return {name: value for name, value in config.items() if name not in TRAINING_NAMES}
+    """Returns what the model takes of it."""
+    return {name: value for name, value in config.items() if not of_training(name)}
+
+
+def check_per_layer(names: Collection[str]) -> None:
+    """Raises ValueError if a hyperparameter is both whole and by layer, or if a layer before the last one has none."""
+    for whole in PER_LAYER:
+        numbers = sorted(number for name in names if (number := per_layer(name, (whole,))[1]))
+        if numbers and whole in names:
+            raise ValueError(
+                f"{whole} must be one value or one for each layer, not both {whole} and {whole}_{numbers[0]}"
+            )
+        if numbers != list(range(1, len(numbers) + 1)):
+            missing = min(set(range(1, numbers[-1])) - set(numbers))
+            raise ValueError(f"{whole}_{missing} is missing: there is {whole}_{numbers[-1]}, and layers count from 1")
+
+
+def values_of(value: float | tuple[float, ...]) -> tuple[float, ...]:
+    """Returns the values of a hyperparameter that may have one for each layer."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 def names_of(model: str | Callable[..., Any]) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tautune.trainables.supervised.hyperparameters import MUTABLE, TRAINING_NAMES, TrainingConfig, model_part
+from tautune.trainables.supervised.hyperparameters import MUTABLE, model_part, training_config
 from tautune.trainables.supervised.models import Model, build
 from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.penalties import check_penalties
 from tautune.trainables.supervised.sources import Source
 from tautune.trainables.supervised.tasks import CLASSIFICATION, Task
 from tautune.trainables.supervised.training import (
@@ -55,11 +56,12 @@ class SupervisedTraining:
     ) -> None:
         torch.manual_seed(seed)
         self.device = torch.device(device)
-        self.config = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
+        self.config = training_config(config)
         self.source, self.task = source, task
         self.normalize = source.normalization(wanted=normalize).to(device)
         self.scale = (source.scale() if task.standardize else Normalization.none()).to(device)
         self.model = build(model, source.shape, outputs, model_part(config), vocabulary=vocabulary).to(device)
+        check_penalties(self.model, self.config)
         self.order = torch.Generator().manual_seed(seed)
         self.optimizer = make_optimizer(self.model.parameters(), self.config)
         self.horizon = min(horizon, self.config.epochs or horizon)

@@ -4,7 +4,7 @@ Batch, on-line and mini-batch training are one loop with different batch sizes.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from tautune.trainables.supervised.augmentation import flip, shift
 from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.hyperparameters import TrainingConfig
 from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.penalties import penalized, penalty
 from tautune.trainables.supervised.schedules import factor
 from tautune.trainables.supervised.sources import Pass
 from tautune.trainables.supervised.streams import check_finite
@@ -163,13 +164,6 @@ def normalizes_batches(model: nn.Module) -> bool:
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in model.modules())
 
 
-def penalized(model: nn.Module) -> list[nn.Parameter]:
-    """Returns the weights that l1 and l2 act on: all but biases and those of normalization layers."""
-    norms = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
-    left_out = {id(p) for module in model.modules() if isinstance(module, norms) for p in module.parameters()}
-    return [p for p in model.parameters() if p.ndim > 1 and id(p) not in left_out]
-
-
 def _conclude(losses: list[Tensor], right: list[Tensor], sizes: list[int], learning_rate: float) -> Epoch:
     diverged_at = _first_diverged(losses)
     steps = len(losses) if diverged_at is None else diverged_at
@@ -193,16 +187,6 @@ def augmented(pixels: Tensor, config: TrainingConfig, generator: torch.Generator
     if config.shift:
         pixels = shift(pixels, config.shift, generator)
     return flip(pixels, generator) if config.flip else pixels
-
-
-def penalty(weights: Sequence[Tensor], l1: Tensor | float, l2: Tensor | float) -> Tensor | float:
-    """Returns l1 Σ|w| + l2 Σw²/2."""
-    total: Tensor | float = 0.0
-    if l1:
-        total = total + l1 * torch.stack([w.abs().sum() for w in weights]).sum()
-    if l2:
-        total = total + l2 / 2 * torch.stack([w.square().sum() for w in weights]).sum()
-    return total
 
 
 @torch.no_grad()

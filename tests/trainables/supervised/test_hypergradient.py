@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.hypergradient import hypergradient, unrolled, validation_loss
+from tautune.trainables.supervised.hyperparameters import DIFFERENTIABLE, of_training
 from tautune.trainables.supervised.sources import source_of
 from tautune.trainables.supervised.supervised_training import SupervisedTraining
 from tautune.trainables.supervised.tasks import CLASSIFICATION, Task
@@ -55,6 +56,7 @@ CONFIGS: list[dict[str, Any]] = [
     {"optimizer": "sgd", "learning_rate": 0.3, "l2": 0.1},
     {"optimizer": "momentum", "learning_rate": 0.1, "momentum": 0.8, "l2": 0.03, "batch_size": 7},
     {"optimizer": "nesterov", "learning_rate": 0.1, "momentum": 0.8, "l1": 0.01, "l2": 0.03, "batch_size": 7},
+    {"optimizer": "momentum", "learning_rate": 0.1, "momentum": 0.8, "l2_1": 0.3, "l2_2": 0.03, "batch_size": 7},
     {"optimizer": "nesterov", "learning_rate": 0.05, "momentum": 0.5, "batch_size": 6, "delay": 3},
     {"optimizer": "sgd", "learning_rate": 0.2, "batch_size": 6, "schedule": "cosine", "warmup": 0.2},
 ]
@@ -72,9 +74,9 @@ def test_the_training_that_is_unrolled_is_the_ordinary_one(config: dict[str, Any
     assert validation_loss(other, weights).item() == pytest.approx(ordinary.validate().loss, rel=1e-6)
 
 
-@pytest.mark.parametrize("config", CONFIGS[:4])
+@pytest.mark.parametrize("config", CONFIGS[:5])
 def test_it_is_what_finite_differences_are(config: dict[str, Any]) -> None:
-    names = [name for name in ("learning_rate", "momentum", "l1", "l2") if name in config]
+    names = [name for name in config if of_training(name) in DIFFERENTIABLE]
 
     def loss(values: dict[str, float]) -> float:
         return hypergradient(a_training(config | values), {}).loss

@@ -9,9 +9,10 @@ from torch import nn
 from tautune.trainables.delay.queue import GradientQueue
 from tautune.trainables.supervised import datasets
 from tautune.trainables.supervised.datasets import Images
-from tautune.trainables.supervised.hyperparameters import TrainingConfig
+from tautune.trainables.supervised.hyperparameters import TrainingConfig, training_config
 from tautune.trainables.supervised.models import mlp
 from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.penalties import penalized
 from tautune.trainables.supervised.sources import source_of
 from tautune.trainables.supervised.training import (
     CHECK_EVERY,
@@ -20,7 +21,6 @@ from tautune.trainables.supervised.training import (
     evaluate,
     make_optimizer,
     normalizes_batches,
-    penalized,
     train_epoch,
 )
 
@@ -85,6 +85,22 @@ def test_a_full_batch_step_is_gradient_descent_on_the_penalized_mean() -> None:
     for trained, parameter in zip(model.parameters(), twin.parameters(), strict=True):
         assert parameter.grad is not None
         torch.testing.assert_close(trained, parameter - 0.1 * parameter.grad, rtol=1e-5, atol=1e-6)
+
+
+def test_an_l2_for_each_layer_is_torchs_weight_decay_in_groups() -> None:
+    model, twin = model_of(), model_of()
+    train(model, training_config({"optimizer": "sgd", "learning_rate": 0.1, "l2_2": 0.02, "l2_1": 0.3}))
+    layers = [module for module in twin.modules() if isinstance(module, nn.Linear)]
+    groups: list[dict[str, Any]] = [{"params": [layer.bias for layer in layers]}]
+    for layer, decay in zip(layers, (0.3, 0.02), strict=True):
+        groups.append({"params": [layer.weight], "weight_decay": decay})
+    optimizer = torch.optim.SGD(groups, 0.1)
+    for batch in torch.randperm(len(DATA), generator=torch.Generator().manual_seed(0)).split(64):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(twin(NORMALIZE(DATA.pixels[batch])), DATA.targets[batch]).backward()
+        optimizer.step()
+    for ours, theirs in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
 def test_penalties_leave_out_biases_and_normalization_layers() -> None:
