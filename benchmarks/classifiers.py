@@ -10,24 +10,19 @@ import json
 from typing import Annotated
 
 import typer
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from benchmarks.record import keep
 from benchmarks.runs import RUNS, Json, spread, tuned
+from tautune.records.journal import read_journal
 
 SEEDS = (0, 1, 2)
 
 
 def epochs_to_reach(name: str, accuracy: float) -> int | None:
     """Returns how many epochs all trials together had trained when the first reached that validation accuracy."""
-    events = []
-    for trial in (RUNS / name / "trials").iterdir():
-        if trial.is_dir():
-            log = EventAccumulator(str(trial)).Reload()
-            if "validation_accuracy" in log.Tags()["scalars"]:
-                events += [(event.wall_time, event.value) for event in log.Scalars("validation_accuracy")]
-    for number, (_, value) in enumerate(sorted(events), 1):
-        if value >= accuracy - 1e-6:  # TensorBoard keeps float32
+    reports = (event["reported"] for event in read_journal(RUNS / name) if "result" in event)
+    for number, reported in enumerate(reports, 1):
+        if reported["validation_accuracy"] >= accuracy:
             return number
     return None
 

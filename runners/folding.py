@@ -6,6 +6,7 @@ from typing import Any
 from tautune.records.journal import Event
 from tautune.records.storage import Folder
 from tautune.runners.trials import Trials
+from tautune.runners.tuning_board import TuningBoard
 from tautune.runners.tuning_journal import seen_by_schedulers
 from tautune.trainables.goal import Goal
 
@@ -15,8 +16,14 @@ Json = dict[str, Any]
 class Folding:
     """Applies events to a table of trials, one after another."""
 
-    def __init__(self, trials: Trials) -> None:
-        self.trials = trials
+    def __init__(self, trials: Trials, board: TuningBoard | None = None) -> None:
+        """Begins with no event.
+
+        Args:
+            trials: the table.
+            board: is told of every report as well, and writes those that it lacks.
+        """
+        self.trials, self.board = trials, board
         self.begun: dict[str, Event] = {}
         """The `begin` of every trial, with its latest `config`."""
         self.last: dict[str, Json] = {}
@@ -48,7 +55,9 @@ class Folding:
         if "config" in event:
             self.begun[trial] = begin | {"config": event["config"]}
         known = self._hyperparameters[trial] = event.get("hyperparameters") or self._hyperparameters.get(trial, {})
-        self.trials.report(trial, begin["number"], known, reported, begin["experiment"])
+        row = self.trials.report(trial, begin["number"], known, reported, begin["experiment"])
+        if self.board:
+            self.board.reported(begin["number"], known, reported, row)
         self.last[trial] = seen_by_schedulers(reported)
 
     def _lengthen(self, trial: str, event: Event) -> None:

@@ -17,7 +17,6 @@ from tautune.runners.gradient_search import Slope
 from tautune.runners.methods import POPULATION
 from tautune.runners.replay import Replay
 from tautune.runners.suggestions import Suggestions
-from tautune.runners.tensorboard_log import TensorBoardLog
 from tautune.runners.trial_callback import TrialCallback, name_folder
 from tautune.runners.tuning_job import Tuning
 from tautune.search_spaces.loop_study import LoopStudy
@@ -104,7 +103,7 @@ def make_tuner(
     moved = {name: study.space[name] for name in tuning.moved}
     name = "none" if lengthened else tuning.scheduler
     scheduler = scheduling.make_scheduler(name, moved, tuning.max_epochs, goal, callback.identities)
-    replay = Replay(suggestions, scheduler, Folding(callback.trials))
+    replay = Replay(suggestions, scheduler, Folding(callback.trials, callback.board))
     replay.run(callback.journal.earlier)
     suggestions.waiting = replay.unfinished(folder.path, experiment)
     samples = (lengthened or tuning.samples) - replay.ended(experiment)
@@ -137,7 +136,7 @@ def _run_config(tuning: Tuning, folder: TuningFolder, experiment: str, callback:
     return tune.RunConfig(
         name=experiment,
         **ray_storage(folder.path),
-        callbacks=[FolderWatch(folder.path), callback, TensorBoardLog(callback)],
+        callbacks=[FolderWatch(folder.path), callback],
         checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_frequency=interval),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

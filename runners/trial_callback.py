@@ -13,6 +13,7 @@ from tautune.records.errors import InputError
 from tautune.runners.continued import Identities, without_start
 from tautune.runners.suggestions import plain
 from tautune.runners.trials import Json, Trials
+from tautune.runners.tuning_board import TuningBoard
 from tautune.runners.tuning_journal import REPORTED, TuningJournal
 from tautune.runners.tuning_listener import TuningListener
 from tautune.search_spaces.loop_study import LoopStudy
@@ -35,10 +36,21 @@ class TrialCallback(tune.Callback):
         listener: TuningListener,
         *,
         budget: float | None,
+        board: TuningBoard,
     ) -> None:
-        """Args: budget: seconds after which no trial goes on."""
+        """Takes what is told of the trials.
+
+        Args:
+            trials: their table.
+            journal: of the run.
+            study: which is tuned.
+            listener: hears what happens.
+            budget: seconds after which no trial goes on.
+            board: shows the trials in TensorBoard.
+        """
         self.trials, self.journal, self.study, self.listener, self.budget = trials, journal, study, listener, budget
         self.identities = Identities()
+        self.board = board
         self.begun = time.monotonic()
         self._asked_to_end = False
 
@@ -48,6 +60,7 @@ class TrialCallback(tune.Callback):
     def __enter__(self) -> "TrialCallback":
         self._token = _CURRENT.set(self)
         self.begun = time.monotonic()
+        self.board.begin(self.trials)
         self.listener.run_began(self.trials)
         return self
 
@@ -56,6 +69,7 @@ class TrialCallback(tune.Callback):
         if self.journal.error is None:
             self.trials.interrupt()
         self.journal.close()
+        self.board.close(self.trials)
         self.listener.run_ended(self.trials)
 
     @property
@@ -77,6 +91,10 @@ class TrialCallback(tune.Callback):
             self._asked_to_end = True
             _end_run()
 
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        number = self.identities.numbers[trial.trial_id]
+        self.board.begun(number, self.study.hyperparameters(without_start(trial.config)))
+
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
         if UNNAMED in result and all(row["state"] == "failed" for row in self.trials.rows.values()):
             raise self._unnamed(result[UNNAMED])  # not this trial alone, but all of them would fail
@@ -87,7 +105,9 @@ class TrialCallback(tune.Callback):
         seconds = self.identities.seconds.get(trial.trial_id, 0.0) + result["time_total_s"]
         result = result | {"time_total_s": seconds}
         self.journal.reported(known, plain(without_start(result["config"])), plain(config), plain(self._kept(result)))
-        self.trials.report(known, self.identities.numbers[trial.trial_id], config, result, self.journal.experiment)
+        number = self.identities.numbers[trial.trial_id]
+        row = self.trials.report(known, number, config, result, self.journal.experiment)
+        self.board.reported(number, config, result, row)
         running = sum(t.status == "RUNNING" for t in trials)
         self.listener.trial_reported(self.trials, running=running, seconds_left=self.seconds_left)
 
@@ -107,11 +127,8 @@ class TrialCallback(tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         row = self.trials.end(self.identities(trial.trial_id), finished=bool(trial.last_result.get("finished")))
         if row:
+            self.board.ended(row, self.trials)
             self.listener.trial_ended(self.trials, row)
-
-    def row_of(self, trial: Any) -> Json | None:
-        """Returns the row of a trial of Tune's; None if it has not reported."""
-        return self.trials.rows.get(self.identities(trial.trial_id))
 
 
 _CURRENT: ContextVar[TrialCallback | None] = ContextVar("_CURRENT", default=None)

@@ -21,6 +21,7 @@ from tautune.runners.ray_tuner import make_loop, make_trainable, make_tuner
 from tautune.runners.slope import make_slope
 from tautune.runners.trial_callback import EndedInThread, TrialCallback
 from tautune.runners.trials import Trials, failure_file, name_of
+from tautune.runners.tuning_board import TuningBoard
 from tautune.runners.tuning_checks import check_extensible, is_whole
 from tautune.runners.tuning_data import load_data, make_splits, try_model
 from tautune.runners.tuning_job import Tuning, tuning_of
@@ -134,7 +135,8 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     lengthened = plan.longer.trials if plan.longer else ()
     total = (0 if lengthened else tuning.samples) + journal.trials_of_other_experiments
     trials = Trials(folder.path, tuning.study.space, total, tuning.goal)
-    callback = TrialCallback(trials, journal, tuning.study, listener, budget=tuning.time_budget)
+    board = TuningBoard(folder.path, folder.run["configuration"], tuning.goal)
+    callback = TrialCallback(trials, journal, tuning.study, listener, budget=tuning.time_budget, board=board)
     trainable = plan.trainable()
     more: dict[str, Any] = {"longer": plan.longer.by, "lengthened": list(lengthened)} if plan.longer else {}
     begun = {"experiment": plan.experiment, "started": now(), "trials": tuning.trials, "resumed": plan.resumed}

@@ -57,9 +57,9 @@ def test_a_loop_is_tuned_as_it_is(search: str, scheduler: str, tmp_path: Path) -
     whole = rows[rows["state"] == "finished"]
     assert len(whole)
     assert (whole["epochs_trained"] == whole["config/steps"].fillna(5)).all()
-    (events,) = (tmp_path / "out/trials/01").glob("events*")
+    (events,) = (tmp_path / "out/tensorboard").glob("01 *")
     log = EventAccumulator(str(events)).Reload()
-    assert {"loss", "deep/accuracy", "best/loss"} <= set(log.Tags()["scalars"])
+    assert {"1 goal/loss", "4 reported/deep/accuracy", "2 best so far/best_loss"} <= set(log.Tags()["scalars"])
     if search == "hyperopt":
         assert len(extend(tmp_path / "out", 2, study=FALLING).trials) == 6
 

@@ -13,6 +13,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from tautune._tuned import extend
 from tautune.records.errors import InputError, RunFailed
+from tautune.records.event_files import BOARD
 from tautune.records.journal import FILE
 from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_job import make_tuning
@@ -82,23 +83,36 @@ def test_tensorboard_has_every_trial_whole_though_most_were_stopped(tmp_path: Pa
     assert len({row["state"] for row in rows}) == 2
     assert sorted(row["number"] for row in rows) == list("12345")
     assert any(row["epochs"] != row["epochs_trained"] for row in rows)
+    best = json.loads((tmp_path / "out" / "best.json").read_text())
     for row in rows:
-        events = EventAccumulator(str(tmp_path / "out" / "trials" / f"{int(row['number']):02d}")).Reload()
-        accuracies = events.Scalars("validation_accuracy")
+        (folder,) = (tmp_path / "out" / BOARD).glob(f"{int(row['number']):02d} η=*")
+        events = EventAccumulator(str(folder)).Reload()
+        accuracies = events.Scalars("1 validation/accuracy")
         assert [event.step for event in accuracies] == list(range(1, int(row["epochs_trained"]) + 1))
-        assert max(event.value for event in accuracies) == pytest.approx(float(row["validation_accuracy"]))
-        best = ("validation_accuracy", "validation_loss", "training_loss", "epochs")
-        for name in best:  # of which HParams shows the last
-            assert events.Scalars(f"best/{name}")[-1].value == pytest.approx(float(row[name]))
-        assert len(events.Scalars("learning_rate")) == len(accuracies)
+        so_far = events.Scalars("2 best so far/best_accuracy")
+        assert [event.value for event in so_far] == list(np.maximum.accumulate([event.value for event in accuracies]))
+        shown = shown_in_hparams(tmp_path / "out", folder.name)
+        columns = ("best_accuracy", "best_loss", "best_training_loss", "best_epoch", "epochs_trained", "diverged")
+        assert tuple(shown) == columns
+        names = ("validation_accuracy", "validation_loss", "training_loss", "epochs", "epochs_trained")
+        assert [shown[column] for column in columns[:5]] == pytest.approx([float(row[name]) for name in names])
+        if int(row["number"]) == best["number"]:
+            assert [shown[column] for column in columns[:5]] == pytest.approx([best[name] for name in names])
+        assert len(events.Scalars("5 progress/learning_rate")) == len(accuracies)
         content = events.summary_metadata
         start = HParamsPluginData.FromString(content["_hparams_/session_start_info"].plugin_data.content)
         hyperparameters = start.session_start_info.hparams
         assert hyperparameters["learning_rate"].number_value == pytest.approx(float(row["config/learning_rate"]))
         assert hyperparameters["optimizer"].string_value == "nesterov"
-        shown = HParamsPluginData.FromString(content["_hparams_/experiment"].plugin_data.content).experiment
-        assert {metric.name.tag for metric in shown.metric_infos} == {*(f"best/{name}" for name in best), "diverged"}
         assert "_hparams_/session_end_info" in content
+
+
+def shown_in_hparams(output: Path, name: str) -> dict[str, float]:
+    """Returns the last values of a trial, by the columns of the table of hyperparameters."""
+    content = EventAccumulator(str(output / BOARD / "study")).Reload().summary_metadata
+    columns = HParamsPluginData.FromString(content["_hparams_/experiment"].plugin_data.content).experiment.metric_infos
+    events = EventAccumulator(str(output / BOARD / name)).Reload()
+    return {column.display_name: events.Scalars(column.name.tag)[-1].value for column in columns}
 
 
 @pytest.mark.ray

@@ -1,0 +1,198 @@
+"""TensorBoard's event files of a run, in a folder for each of the names that TensorBoard shows.
+
+On a disk, one file is appended to. In a bucket, where nothing can be appended to, what has come in is one more file.
+Either way each record is written once: a run that goes on counts those that are there. A picture is no result: where
+it cannot be written, a warning says so and the run goes on.
+"""
+
+import logging
+import os
+import struct
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tautune.records.storage import Folder, reason
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.event_pb2 import Event
+
+BOARD = "tensorboard"
+"""Name of the folder inside a run's."""
+IN_NAME = "tfevents"
+"""What TensorBoard knows an event file by."""
+FLUSH_SECONDS = 10.0
+"""Pause in seconds between two writes to a bucket: each is one request for every trial that has reported."""
+HEAD, TAIL = 12, 4
+"""Bytes around a record: its length with a checksum, and the checksum of its content."""
+log = logging.getLogger("tautune")
+
+
+def records_in(content: bytes) -> tuple[list[bytes], int]:
+    """Returns the records of an event file, and the length in bytes of what is whole."""
+    records, at = [], 0
+    while at + HEAD <= len(content):
+        (length,) = struct.unpack_from("<Q", content, at)
+        end = at + HEAD + length + TAIL
+        if end > len(content):
+            break
+        records.append(content[at + HEAD : end - TAIL])
+        at = end
+    return records, at
+
+
+def as_records(events: Iterable["Event"]) -> bytes:
+    """Returns events as a file has them."""
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    content = BytesIO()
+    writer = RecordWriter(content)
+    for event in events:
+        writer.write(event.SerializeToString())
+    return content.getvalue()
+
+
+class EventFolder(Protocol):
+    """Takes events, under the names that TensorBoard shows."""
+
+    reports: dict[str, int]
+    """How many records with the mark there were in the beginning, by name."""
+
+    def append(self, name: str, events: Iterable["Event"]) -> None:
+        """Adds events."""
+
+    def replace(self, name: str, events: Iterable["Event"]) -> None:
+        """Writes events in the place of those that the name had."""
+
+    def close(self) -> None:
+        """Ends the writing."""
+
+
+def open_events(folder: Folder, mark: bytes = b"") -> EventFolder:
+    """Returns the events of a run's folder, to add some: no other process may do so meanwhile.
+
+    Args:
+        folder: of the run.
+        mark: what a record has in it that is to be counted.
+    """
+    board = folder / BOARD
+    return _OnDisk(board, mark) if isinstance(board, Path) else _InBucket(board, mark)
+
+
+def _new_name() -> str:
+    return f"events.out.{IN_NAME}.{time.time():017.6f}"
+
+
+def _again() -> "Event":
+    """Returns what tells TensorBoard, which may be reading, to forget what it has read under the name."""
+    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+    return Event(wall_time=time.time(), step=0, session_log=SessionLog(status=SessionLog.START))
+
+
+def _first() -> "Event":
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    return Event(wall_time=time.time(), file_version="brain.Event:2")
+
+
+def _count(reports: dict[str, int], name: str, records: Iterable[bytes], mark: bytes) -> None:
+    reports[name] = reports.get(name, 0) + sum(mark in record for record in records)
+
+
+@contextmanager
+def _warned(place: object) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # a bucket's library has exceptions of its own
+        log.warning(f"{place} cannot be written: {reason(error)}; TensorBoard will not show all of this run")
+
+
+class _OnDisk:
+    def __init__(self, path: Path, mark: bytes) -> None:
+        self.path = path
+        self.files: dict[str, Path] = {}
+        self.reports: dict[str, int] = {}
+        for file in sorted(path.glob(f"*/*{IN_NAME}*")):
+            with _warned(file):
+                records, length = records_in(file.read_bytes())
+                if length < file.stat().st_size:
+                    os.truncate(file, length)  # a killed process was writing its last record
+                _count(self.reports, file.parent.name, records, mark)
+                self.files[file.parent.name] = file
+
+    def append(self, name: str, events: Iterable["Event"]) -> None:
+        with _warned(self.path / name):
+            file = self.files.get(name)
+            if file is None:
+                file = self.files[name] = self.path / name / _new_name()
+                file.parent.mkdir(parents=True, exist_ok=True)
+                events = [_first(), *events]
+            with file.open("ab", buffering=0) as opened:
+                opened.write(as_records(events))
+
+    def replace(self, name: str, events: Iterable["Event"]) -> None:
+        with _warned(self.path / name):
+            earlier = list((self.path / name).glob(f"*{IN_NAME}*"))
+            self.files.pop(name, None)
+            self.append(name, [_again(), *events] if earlier else events)
+            for file in earlier:
+                file.unlink()
+
+    def close(self) -> None:
+        pass
+
+
+class _InBucket:
+    def __init__(self, path: Any, mark: bytes) -> None:
+        self.path = path
+        self.waiting: dict[str, list[Event]] = {}
+        self.lock, self.ending = threading.Lock(), threading.Event()
+        self.reports: dict[str, int] = {}
+        with _warned(path):
+            for file, content in self._read().items():
+                _count(self.reports, file.split("/")[-2], records_in(content)[0], mark)
+        self.thread = threading.Thread(target=self._write_now_and_then, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> Mapping[str, bytes]:
+        files = sorted(file for file in self.path.fs.find(self.path.path) if IN_NAME in file)
+        contents: Mapping[str, bytes] = self.path.fs.cat(files) if files else {}
+        return {file: contents[file] for file in files}
+
+    def append(self, name: str, events: Iterable["Event"]) -> None:
+        with self.lock:
+            self.waiting.setdefault(name, [_first()]).extend(events)
+
+    def replace(self, name: str, events: Iterable["Event"]) -> None:
+        with _warned(self.path / name):
+            earlier = [file for file in self.path.fs.find((self.path / name).path) if IN_NAME in file]
+            self.waiting.pop(name, None)
+            self.append(name, [_again(), *events] if earlier else events)
+            self._write()
+            if earlier:
+                self.path.fs.rm(earlier)
+
+    def close(self) -> None:
+        self.ending.set()
+        self.thread.join()
+        self._write()
+
+    def _write_now_and_then(self) -> None:
+        while not self.ending.wait(FLUSH_SECONDS):
+            self._write()
+
+    def _write(self) -> None:
+        """Writes what has come in, all names at once."""
+        with self.lock:
+            waiting, self.waiting = self.waiting, {}
+        if waiting:
+            name = _new_name()
+            with _warned(self.path):
+                self.path.fs.pipe(
+                    {(self.path / run / name).path: as_records(events) for run, events in waiting.items()}
+                )
