@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from itertools import groupby
 from typing import Annotated, Any
 
 import typer
@@ -9,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, Shares, StageDelays, delays_from_options
-from tautune.commands.theory import Beta1, Json, MomentumOrNone, Optimizer, Sharpness, finite, one_momentum
+from tautune.commands.options import MomentumOrNone
+from tautune.commands.theory import Beta1, Json, Optimizer, Sharpness, finite, one_momentum
 from tautune.records.errors import InputError, user_input
 from tautune.trainables.theory.advice import Advice, advise, e_fold_steps, largest_at_unit_gain
+from tautune.trainables.theory.optimizer_names import convention
 
 advice_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 SORTS = ("threshold", "decay")
@@ -38,7 +41,7 @@ def advise_command(
     with user_input():
         rows = advise(delays, optimizer=optimizer, momentum=one_momentum(momentum, beta1), sharpness=sharpness)
     by_threshold = {id(row): place for place, row in enumerate(rows, 1)}
-    by_decay = {id(row): place for place, row in enumerate(sorted(rows, key=lambda row: row.decay), 1)}
+    by_decay = {id(row): place for place, row in enumerate(sorted(rows, key=_by_decay), 1)}
     if as_json:
         ranked = [
             _plain(asdict(row)) | {"rank_by_threshold": by_threshold[id(row)], "rank_by_decay": by_decay[id(row)]}
@@ -50,7 +53,12 @@ def advise_command(
     print(f"delay {delays}; m, or β₁, is {max(row.momentum for row in rows):g} where an optimizer has one")
     Console().print(_table(rows, sharpness))
     _print_notes(rows)
-    _print_code(rows if optimizer is not None else [next((row for row in rows if not row.warning), rows[0])])
+    _print_code(rows if optimizer is not None else rows[:1])
+
+
+def _by_decay(row: Advice) -> tuple[bool, float]:
+    """Returns what rows are sorted by for speed: those with a warning are the last."""
+    return row.warning is not None, row.decay
 
 
 def _plain(value: Any) -> Any:
@@ -84,13 +92,13 @@ def _table(rows: list[Advice], sharpness: float | None) -> Table:
 
 
 def _print_notes(rows: list[Advice]) -> None:
-    by_warning: dict[str, list[str]] = {}
+    by_warning: dict[str, list[int]] = {}
     for number, row in enumerate(rows, 1):
         for warning in (row.warning or "").split("; "):
-            by_warning.setdefault(warning, []).append(str(number))
+            by_warning.setdefault(warning, []).append(number)
     for warning, numbers in by_warning.items():
         if warning:
-            print(f"! {', '.join(numbers)}: {warning}")
+            print(f"! {_ranges(numbers)}: {warning}")
     print(
         "unit gain: largest stable aη if all optimizers moved equally far; max and best\n"
         "are in the η of each. 1/e in: steps at the best η. copies: of the parameters,\n"
@@ -99,11 +107,16 @@ def _print_notes(rows: list[Advice]) -> None:
     )
     if any(row.mean_square_threshold is not None for row in rows):
         print("Delays are drawn: unit gain and mean-sq. bound E x²; the warnings are of E x.")
-    spike = next((row for row in rows if row.optimizer == "spike-compensation"), None)
-    if spike:
-        print(f"η of spike-compensation is dampened: its class takes {1 - spike.momentum:g} of it, see its code.")
+    for said in {convention(row.optimizer, row.momentum) for row in rows} - {None}:
+        print(f"{said}.")
     if any("=recorded" in row.code for row in rows):
         print("recorded, in the code, is a list of a run's delays, one for each step.")
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Returns ascending numbers as 1, 3-5."""
+    runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _print_code(rows: list[Advice]) -> None:

@@ -12,6 +12,14 @@ from tautune.runners.sweep import DELAYS
 DEFAULT_DELAYS = ",".join(map(str, DELAYS))
 Delays = Annotated[str, typer.Option(help="Delays τ in optimizer steps, separated by commas.")]
 MomentumOption = Annotated[float, typer.Option("--momentum", help="m in [0, 1), dampened by 1-m.")]
+MomentumOrNone = Annotated[
+    float | None,
+    typer.Option(
+        "--momentum",
+        help="m in [0, 1); dampened by 1-m unless the optimizer's is not.",
+        show_default="0, or 0.9 where the optimizer needs one",
+    ),
+]
 Shifted = Annotated[bool, typer.Option("--shifted", help="Delay the velocity too.")]
 MiniBatch = Annotated[int | None, typer.Option(help="Examples per step.", show_default="the full batch")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]

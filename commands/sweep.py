@@ -15,6 +15,7 @@ from tautune.commands.options import (
     Device,
     FirstGuess,
     MiniBatch,
+    MomentumOrNone,
     Orders,
     Resolution,
     Shifted,
@@ -33,10 +34,6 @@ from tautune.trainables.threshold.update import MEASURED, asked
 DelaysOrNone = Annotated[
     str | None,
     typer.Option("--delays", help="Delays τ in optimizer steps, separated by commas.", show_default=DEFAULT_DELAYS),
-]
-MomentumOrNone = Annotated[
-    float | None,
-    typer.Option("--momentum", help="m in [0, 1), dampened by 1-m unless the optimizer's is not.", show_default="0"),
 ]
 Optimizer = Annotated[str | None, typer.Option(help=", ".join(MEASURED) + ".", show_default="the paper's SGD")]
 Remedy = Annotated[str | None, typer.Option(help="predict:T, weight prediction of T steps; or predict, of the delay.")]

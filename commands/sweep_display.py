@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tautune.analysis.thresholds import Point, Thresholds
 from tautune.runners.listeners import Records, SweepListener
+from tautune.trainables.theory.optimizer_names import convention
 from tautune.trainables.threshold.record import MeasurementRecord
 
 HEADINGS = ("delay τ", "predicted", "measured", "± uncertainty", "relative error", "gradient evaluations")
@@ -58,6 +59,8 @@ class SweepDisplay(SweepListener):
         self._end_live()
         if thresholds.points:
             self.console.print(thresholds_table(thresholds))
+            if (update := thresholds.update) and (said := convention(update.optimizer, update.m)):
+                self.say(said)
             show_hosts((record.host for record in records.values()), self.console)
 
     def ended(self, thresholds: Thresholds) -> None:

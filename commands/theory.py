@@ -9,22 +9,24 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, Shares, StageDelays, delays_from_options
-from tautune.commands.options import Shifted
+from tautune.commands.options import MomentumOrNone, Shifted
 from tautune.records.errors import InputError, user_input
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.delays import Delays
 from tautune.trainables.theory.loop import TrainingLoop
 from tautune.trainables.theory.momentum import Momentum
-from tautune.trainables.theory.optimizer_names import BY_NAME, PRECONDITIONED, default_momentum, papers_optimizer
+from tautune.trainables.theory.optimizer_names import (
+    BY_NAME,
+    PRECONDITIONED,
+    convention,
+    default_momentum,
+    papers_optimizer,
+)
 
 theory_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Optimizer = Annotated[
     str | None,
     typer.Option(help=f"{', '.join(BY_NAME)}, or a filter of your own: N,…/D,…, two polynomials in z."),
-]
-MomentumOrNone = Annotated[
-    float | None,
-    typer.Option("--momentum", help="m in [0, 1); dampened by 1-m unless the optimizer's is not.", show_default=False),
 ]
 Beta1 = Annotated[float | None, typer.Option("--beta1", help="The same, as Adam calls it.", show_default=False)]
 Remedies = Annotated[
@@ -71,8 +73,8 @@ def threshold(
     Console().print(table)
     if optimizer in PRECONDITIONED:
         print(f"a and the sharpness of {optimizer} are those of the preconditioned loss")
-    if optimizer == "spike-compensation":
-        print(f"η is dampened; tautune.SpikeCompensatedSGD's own lr is {1 - answer['momentum']:g} times as large")
+    if optimizer and (said := convention(optimizer, answer.get("momentum", 0.0))):
+        print(said)
 
 
 def _in_closed_form(delay: int, kind: Momentum, sharpness: float | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Recorded delays in a file of the user's: a CSV table with a column `delay`, one row for each step."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from tautune.records.errors import InputError
 from tautune.trainables.theory.delays import Delays, as_delays
 
 COLUMN = "delay"
+WHOLE = re.compile(r"[0-9]+(\.0*)?", re.ASCII)
+"""A whole number ≥ 0, which a table of floats writes as 1.0."""
 LateDelays = Mapping[int, float] | Sequence[int] | str | Path | Any
 """Delays that vary: {d: probability}, those of a recorded run, the path of a file that holds them, a `RandomDelay`."""
 
@@ -39,7 +42,7 @@ def read_delays(path: Path) -> list[int]:
         raise InputError(f"{path} cannot be read: {reason}") from None
     if not cells:
         raise InputError(f"{path} has no delays below its first line")
-    wrong = next(((line, cell) for line, cell in cells if not (cell.isascii() and cell.isdecimal())), None)
+    wrong = next(((line, cell) for line, cell in cells if not WHOLE.fullmatch(cell)), None)
     if wrong:
         raise InputError(f"{path}, line {wrong[0]}: a delay must be an integer ≥ 0 (optimizer steps), not {wrong[1]!r}")
-    return [int(cell) for _, cell in cells]
+    return [int(cell.partition(".")[0]) for _, cell in cells]

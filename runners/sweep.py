@@ -11,7 +11,7 @@ from tautune.runners.named_study import check_named_study, is_built_in, known_na
 from tautune.runners.shared import check, check_delays, check_types, folder_name
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.threshold.record import MeasurementRecord, Settings
-from tautune.trainables.threshold.update import Update, predicted
+from tautune.trainables.threshold.update import Update, predicted, steps_vary
 
 if TYPE_CHECKING:
     from tautune.search_spaces.stability_study import StabilityStudy
@@ -83,7 +83,7 @@ class Sweep:
     @property
     def varies(self) -> bool:
         """Returns whether steps differ by chance: by their mini-batch or their delay."""
-        return self.mini_batch is not None or bool(self.update and self.update.varies)
+        return steps_vary(self.mini_batch, self.update)
 
     @property
     def name(self) -> str:

@@ -26,6 +26,7 @@ BAD = {
     "threshold --delays-from a_file": "a_file has no column 'delay' in its first line",
     "threshold --delays-from negative.csv": "negative.csv, line 3: a delay must be an integer ≥ 0 (optimizer steps)",
     "threshold --delays-from half.csv": "half.csv, line 2: a delay must be an integer ≥ 0 (optimizer steps), not '1.5'",
+    "threshold --delays-from dots.csv": "dots.csv, line 3: a delay must be an integer ≥ 0 (optimizer steps), not '.0'",
     "threshold --delays-from empty.csv": "empty.csv has no delays below its first line",
     "threshold --delay 8 --optimizer adma": "optimizer 'adma' is unknown; there are sgd, dampened-momentum",
     "threshold --delay 8 --optimizer lion": "lion is a sign method and has no threshold",
@@ -186,7 +187,7 @@ BAD = {
 def prepare(folder: Path) -> None:
     """Fills a folder with what the commands of `BAD` speak of."""
     (folder / "a_file").write_text("mine")
-    for name, rows in (("negative", "0\n-1\n"), ("half", "1.5\n"), ("empty", "")):
+    for name, rows in (("negative", "0\n-1\n"), ("half", "1.5\n"), ("dots", "1.0\n.0\n"), ("empty", "")):
         (folder / f"{name}.csv").write_text(f"delay\n{rows}")
     for name, file, text in (("other", "mine.txt", ""), ("damaged", "run.json", "{"), ("listed", "run.json", "[]")):
         (folder / name).mkdir()

@@ -58,7 +58,7 @@ class Advice:
 def advise(
     delay: Any, *, optimizer: str | None = None, momentum: float | None = None, sharpness: float | None = None
 ) -> list[Advice]:
-    """Returns every optimizer with every remedy, the largest threshold at unit gain first.
+    """Returns every optimizer with every remedy, the largest threshold at unit gain first, those with a warning last.
 
     Where delays are drawn, that is the mean-square threshold.
 
@@ -81,7 +81,7 @@ def advise(
         for m in [_momentum(name, momentum, only=optimizer is not None)]
         for loop in _loops(name, m, delays, known, only=optimizer is not None)
     ]
-    return sorted(rows, key=lambda row: (-largest_at_unit_gain(row), row.decay))
+    return sorted(rows, key=lambda row: (row.warning is not None, -largest_at_unit_gain(row), row.decay))
 
 
 def largest_at_unit_gain(row: Advice) -> float:

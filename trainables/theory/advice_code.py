@@ -60,7 +60,7 @@ def code(name: str, m: float, delays: Delays, remedies: Sequence[Remedy], step: 
         delay=delays.maximum,
         mean=delays.mean,
     )
-    stages = f"groups, delay = tautune.pipeline_delays(model, {len(delays.steps)})  # or the delays of your stages\n"
+    stages = f"groups, _ = tautune.pipeline_delays(model, {len(delays.of_stages)})  # or the modules of each stage\n"
     lines = (stages if staged else "") + f"optimizer = {optimizer}\n"
     queue = f"tautune.GradientQueue(optimizer, delay={_delay(delays)})"
     for remedy in remedies:
@@ -78,7 +78,7 @@ def _delay(delays: Delays) -> str:
     if delays.is_fixed:
         return str(delays.maximum)
     if not delays.drawn:
-        return "delay"
+        return f'{{f"stage{{i}}": d for i, d in enumerate({list(delays.of_stages)})}}'
     if delays.maximum > LONGEST_WRITTEN:
         return "recorded"
     shares = dict(zip(delays.steps, delays.shares, strict=True))

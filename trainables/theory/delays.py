@@ -14,7 +14,7 @@ aη = 0.54277, whereas a fixed delay of 4 is stable up to 0.34730.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any, NoReturn
 
@@ -41,6 +41,8 @@ class Delays:
     """p_d > 0 of each; they sum to 1."""
     drawn: bool = False
     """Whether the delay changes at random from step to step, so that it adds noise to the mean dynamics."""
+    of_stages: tuple[int, ...] = field(default=(), compare=False)
+    """The delay of each stage, from the first to the last; empty where there are none, and no part of the dynamics."""
 
     @classmethod
     def fixed(cls, delay: int) -> "Delays":
@@ -77,7 +79,7 @@ class Delays:
             shares = [1 / len(delays)] * len(delays) if delays else []
         elif len(shares) != len(delays):
             raise ValueError(f"shares must hold one number for each of the {len(delays)} stages, not {len(shares)}")
-        return cls._merged(list(delays), list(shares), drawn=False)
+        return replace(cls._merged(list(delays), list(shares), drawn=False), of_stages=tuple(map(int, delays)))
 
     @classmethod
     def _merged(cls, delays: list[int], shares: list[float], *, drawn: bool) -> "Delays":

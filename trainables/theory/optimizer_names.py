@@ -49,6 +49,13 @@ def default_momentum(name: str) -> float:
     return 0.0 if name in WITHOUT_MOMENTUM else DEFAULT_MOMENTUM
 
 
+def convention(name: str, momentum: float) -> str | None:
+    """Returns what is to be said of an optimizer's η where it is not the one that its class takes."""
+    if name != "spike-compensation":
+        return None
+    return f"η of {name} is dampened; SpikeCompensatedSGD takes {1 - momentum:g} of it"
+
+
 def as_optimizer(optimizer: Any, momentum: float | None, delays: Delays) -> LinearOptimizer:
     """Returns the linear optimizer that a name, an optimizer of torch or a value of `optimizers.py` stands for.
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.theory.stability import check_delay
 from tautune.trainables.threshold.search import Sample, Threshold
-from tautune.trainables.threshold.update import Update
+from tautune.trainables.threshold.update import Update, steps_vary
 
 Json = dict[str, Any]
 Key = tuple[int, int]
@@ -51,7 +51,7 @@ class Settings:
     @property
     def varies(self) -> bool:
         """Returns whether steps differ by chance: by their mini-batch or their delay."""
-        return self.mini_batch is not None or bool(self.update and self.update.varies)
+        return steps_vary(self.mini_batch, self.update)
 
     def as_json(self) -> Json:
         """Returns a flat dictionary, in which the momentum takes two entries: `momentum` and `shifted`."""

@@ -113,6 +113,11 @@ class Update:
         return ", ".join(part for part in parts if part)
 
 
+def steps_vary(mini_batch: int | None, update: Update | None) -> bool:
+    """Returns whether steps differ by chance: by their mini-batch or their delay."""
+    return mini_batch is not None or bool(update and update.varies)
+
+
 def predicted(sharpness: float, delay: int, momentum: Momentum, update: Update | None) -> float:
     """Returns theory's largest stable learning rate of an update or, without one, of the paper's SGD."""
     if update:
