@@ -1,0 +1,1 @@
+"""Whether `tautune advise` ranks optimizers and remedies as training does: see `__main__.py`."""
