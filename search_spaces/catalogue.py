@@ -20,7 +20,7 @@ from tautune.trainables.supervised.hyperparameters import (
     per_layer,
 )
 
-MEASURED: tuple[str, ...] = ("sweep", "grid")
+MEASURED: tuple[str, ...] = ("sweep", "grid", "probe")
 """The commands of a StabilityStudy."""
 TUNED: tuple[str, ...] = ("tune",)
 """The commands of a TuningStudy."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tautune._grid import grid as grid
     from tautune._load import load as load
+    from tautune._probe import probe as probe
     from tautune._simulate import simulate as simulate
     from tautune._sweep import sweep as sweep
     from tautune._thresholds import measure_thresholds as measure_thresholds
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tautune.search_spaces.space import When as When
     from tautune.search_spaces.stability_study import StabilityStudy as StabilityStudy
     from tautune.search_spaces.tuning_study import TuningStudy as TuningStudy
+    from tautune.trainables.curvature.monitor import StabilityMonitor as StabilityMonitor
+    from tautune.trainables.curvature.monitor import StabilityWarning as StabilityWarning
     from tautune.trainables.delay.pipeline import pipeline_delays as pipeline_delays
     from tautune.trainables.delay.queue import GradientQueue as GradientQueue
     from tautune.trainables.delay.remedies.delay_adaptive import DelayAdaptive as DelayAdaptive
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "grid": "_grid",
     "load": "_load",
+    "probe": "_probe",
     "simulate": "_simulate",
     "sweep": "_sweep",
     "measure_thresholds": "_thresholds",
@@ -60,6 +64,8 @@ _MODULES = {
     "RunFailed": "records.errors",
     "LoopStudy": "search_spaces.loop_study",
     "When": "search_spaces.space",
+    "StabilityMonitor": "trainables.curvature.monitor",
+    "StabilityWarning": "trainables.curvature.monitor",
     "StabilityStudy": "search_spaces.stability_study",
     "TuningStudy": "search_spaces.tuning_study",
     "Data": "search_spaces.data",

@@ -85,7 +85,11 @@ print([name for name in {HEAVY} if name in sys.modules])
             "grid",
             "study digits_mlp is for `tautune tune`; for `tautune grid` there are digits, quadratic",
         ),
-        ("digits", "tune", "study digits is for `tautune sweep` and `tautune grid`; for `tautune tune` there are "),
+        (
+            "digits",
+            "tune",
+            "study digits is for `tautune sweep` and `tautune grid` and `tautune probe`; for `tautune tune` there are ",
+        ),
         ("none.py", "tune", "there is no study file none.py"),
         ("tests", "sweep", "tests is a folder, not a study file"),
         ("README.md", "tune", "README.md is no Python file"),
@@ -100,7 +104,9 @@ def test_registered_studies_are_found_first(monkeypatch: pytest.MonkeyPatch) -> 
     study = search_spaces.find("quadratic")
     monkeypatch.setitem(search_spaces.REGISTERED, "mine", study)
     assert search_spaces.find("mine") is study
-    with pytest.raises(ValueError, match="mine is a StabilityStudy: use `tautune sweep` or `tautune grid`"):
+    with pytest.raises(
+        ValueError, match="mine is a StabilityStudy: use `tautune sweep` or `tautune grid` or `tautune probe`"
+    ):
         search_spaces.find_tuning("mine")
     assert isinstance(search_spaces.find("digits"), StabilityStudy)
 

@@ -101,7 +101,7 @@ class Problem:
             penalty: whether f and ∇f include the penalty.
         """
         total = 0.0
-        with self._kernels():
+        with differentiable(self.model, self.inputs.device):
             for inputs, targets, share in self.chunks(batch):
                 value = share * self.loss(self.model(inputs), targets)
                 value.backward()
@@ -125,12 +125,12 @@ class Problem:
         at = {name: piece.requires_grad_() for name, piece in self._named(x.detach().clone()).items()}
         leaves = list(at.values())
         product = torch.zeros_like(x)
-        with self._kernels(), sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
+        with twice_differentiable(self.model, self.inputs.device):
             for inputs, targets, share in self.chunks(None):
                 value = share * self.loss(functional_call(self.model, at, (inputs,)), targets)
-                product += _derivative_along(value, leaves, v)
+                product += derivative_along(value, leaves, v)
         if self._penalized:
-            product += _derivative_along(self._penalty(at), leaves, v)
+            product += derivative_along(self._penalty(at), leaves, v)
         return product
 
     @property
@@ -144,17 +144,6 @@ class Problem:
         targets = self.targets if batch is None else self.targets[batch]
         for i, t in zip(inputs.split(self.chunk), targets.split(self.chunk), strict=True):
             yield i, t, len(i) / len(inputs)
-
-    @cached_property
-    def _recurrent_on_cuda(self) -> bool:
-        return self.inputs.is_cuda and any(isinstance(module, nn.RNNBase) for module in self.model.modules())
-
-    def _kernels(self) -> ExitStack:
-        """Returns a context that turns cuDNN off where it cannot differentiate: recurrent layers in eval mode."""
-        context = ExitStack()
-        if self._recurrent_on_cuda:
-            context.enter_context(torch.backends.cudnn.flags(enabled=False))
-        return context
 
     @cached_property
     def _penalized(self) -> bool:
@@ -196,10 +185,25 @@ class ProblemParts:
         return Problem(model, self.loss, inputs, targets, l2=self.l2, chunk=self.chunk)
 
 
-def _derivative_along(value: Tensor, leaves: list[Tensor], v: Tensor) -> Tensor:
+def derivative_along(value: Tensor, leaves: list[Tensor], v: Tensor) -> Tensor:
     """Returns the derivative [P] of ∇value·v with respect to the leaves; zero where it does not depend on them."""
     gradients = torch.autograd.grad(value, leaves, create_graph=True, materialize_grads=True)
     along = flatten(gradients) @ v
     if not along.requires_grad:
         return torch.zeros_like(v)
     return flatten(torch.autograd.grad(along, leaves, materialize_grads=True))
+
+
+def differentiable(model: nn.Module, device: torch.device) -> ExitStack:
+    """Returns a context that turns cuDNN off where it cannot differentiate: recurrent layers in eval mode."""
+    context = ExitStack()
+    if device.type == "cuda" and any(isinstance(module, nn.RNNBase) for module in model.modules()):
+        context.enter_context(torch.backends.cudnn.flags(enabled=False))
+    return context
+
+
+def twice_differentiable(model: nn.Module, device: torch.device) -> ExitStack:
+    """Returns a context that also turns fused attention off, which has no second derivative."""
+    context = differentiable(model, device)
+    context.enter_context(sdpa_kernel(SDPBackend.MATH))
+    return context

@@ -1,0 +1,134 @@
+"""What of a user's cannot be probed is told in one line."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import SGD
+
+from tautune.trainables.curvature.probing import curvature_of
+from tests.trainables.curvature.networks import network
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+MODEL, BATCHES = network("mlp")
+
+
+class Random(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(self.layer(x))  # training=True, whatever the mode
+
+
+class Counting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.calls = nn.Linear(4, 3), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        outputs: Tensor = self.layer(x) / self.calls
+        return outputs
+
+
+class OnceSquared(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        product: Tensor = 2 * x * gradient
+        return product
+
+
+class Once(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = OnceSquared.apply(self.layer(x))
+        return outputs
+
+
+def ctc(outputs: Tensor, targets: Tensor) -> Tensor:
+    steps = outputs.log_softmax(-1).unsqueeze(0).expand(5, *outputs.shape)
+    lengths = torch.full((len(outputs),), 5), torch.ones(len(outputs), dtype=torch.long)
+    return nn.functional.ctc_loss(steps, targets.clamp_min(1)[:, None], *lengths)
+
+
+def broken() -> nn.Module:
+    model = nn.Linear(4, 3)
+    with torch.no_grad():
+        model.weight[0, 0] = torch.nan
+    return model
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: curvature_of(Random(), cross_entropy, BATCHES), "not deterministic.*a dropout outside a module needs"),
+        (lambda: curvature_of(Counting(), cross_entropy, BATCHES), "not deterministic.*changing state from `forward`"),
+        (lambda: curvature_of(Once(), cross_entropy, BATCHES), "no Hessian-vector product: OnceSquared has a first"),
+        (lambda: curvature_of(MODEL, ctc, BATCHES), "no Hessian-vector product: .*ctc_loss_backward has a first"),
+        (
+            lambda: curvature_of(broken(), cross_entropy, BATCHES),
+            "1 of the values in the model's weight are not finite",
+        ),
+        (lambda: curvature_of(MODEL, cross_entropy, iter(BATCHES)), "batches run out after one pass"),
+        (lambda: curvature_of(MODEL, cross_entropy, []), "batches are empty"),
+        (lambda: curvature_of(MODEL, cross_entropy, 3), "batches must be a DataLoader, a list of batches or a pair"),
+        (lambda: curvature_of(MODEL, cross_entropy, [3]), "a batch must be a pair \\(inputs, targets\\) or a mapping"),
+        (lambda: curvature_of(MODEL, lambda o, t: o, BATCHES), "the loss must return one number, .*shape \\(16, 3\\)"),
+        (lambda: curvature_of(MODEL, lambda o, t: o.detach().sum(), BATCHES), "does not depend on the parameters"),
+        (lambda: curvature_of(MODEL, cross_entropy, [BATCHES[0][::-1]]), "do not take the first batch \\(.*Error"),
+        (lambda: curvature_of(nn.Linear(4, 3), lambda o, t: -o.square().mean(), BATCHES), "no positive curvature here"),
+        (lambda: curvature_of(MODEL, lambda o, t: o.sum() * torch.nan, BATCHES), "the loss is nan on the first batch"),
+        (
+            lambda: curvature_of(MODEL, cross_entropy, BATCHES, optimizer=SGD(Once().parameters(), 0.1)),
+            "the optimizer's parameters are not the model's",
+        ),
+        (
+            lambda: curvature_of(MODEL, cross_entropy, BATCHES, optimizer="sgd"),
+            "optimizer must be an optimizer of torch",
+        ),
+        (lambda: curvature_of(3, cross_entropy, BATCHES), "model must be a torch Module, not 3"),  # type: ignore[arg-type]
+        (
+            lambda: curvature_of(MODEL.requires_grad_(requires_grad=False), cross_entropy, BATCHES),
+            "none of the model's parameters requires a gradient",
+        ),
+    ],
+)
+def test_faults_are_told_in_one_line(call: Callable[[], object], words: str) -> None:
+    try:
+        with pytest.raises(ValueError, match=words) as raised:
+            call()
+        assert "\n" not in str(raised.value)
+    finally:
+        MODEL.requires_grad_(requires_grad=True)
+
+
+def test_batches_that_change_from_pass_to_pass_are_told() -> None:
+    class Augmented:
+        def __iter__(self) -> Any:
+            for inputs, targets in BATCHES:
+                yield inputs + torch.randn_like(inputs), targets
+
+    with pytest.raises(ValueError, match="two passes over the batches gave a loss of .* the same ones in each pass"):
+        curvature_of(MODEL, cross_entropy, Augmented())
+
+
+def test_a_compiled_model_is_probed_as_it_is_without() -> None:
+    compiled = torch.compile(MODEL)
+    assert isinstance(compiled, nn.Module)
+    plain = curvature_of(MODEL, cross_entropy, BATCHES).sharpness
+    assert curvature_of(compiled, cross_entropy, BATCHES).sharpness == plain

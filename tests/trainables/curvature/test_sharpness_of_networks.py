@@ -1,0 +1,73 @@
+"""The sharpness of a user's network against an independent library's Hessian."""
+
+from typing import Any
+
+import pytest
+import torch
+from curvlinops import HessianLinearOperator
+from scipy.sparse.linalg import eigsh
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.data import DataLoader
+
+from tautune.trainables.curvature.probing import curvature_of
+from tests.trainables.curvature.networks import NETWORKS, HuggingFaceLike, network
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+cross_entropy = nn.CrossEntropyLoss()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_sharpness_is_curvlinops(name: str) -> None:
+    model, batches = network(name)
+    found = curvature_of(model, cross_entropy, batches)
+    assert model.training
+    model.eval()
+    parameters = list(model.parameters())
+    with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):  # its LSTM has no forward mode
+        hessian = HessianLinearOperator(model, cross_entropy, parameters, batches, check_deterministic=False)
+        largest = eigsh(hessian.to_scipy(), k=1, which="LA", return_eigenvectors=False)[0]
+    assert found.sharpness == pytest.approx(float(largest), rel=1e-2)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_batches_of_any_form_give_the_same_curvature(name: str) -> None:
+    model, batches = network(name, dtype=torch.float64)
+    expected = curvature_of(model, cross_entropy, batches)
+    whole = tuple(torch.cat(parts) for parts in zip(*batches, strict=True))
+    pairs = list(zip(*whole, strict=True))
+    assert curvature_of(model, cross_entropy, whole).sharpness == pytest.approx(expected.sharpness, rel=1e-5)
+    loader: Any = DataLoader(pairs, batch_size=10, shuffle=True)  # type: ignore[arg-type]
+    assert curvature_of(model, cross_entropy, loader).sharpness == pytest.approx(expected.sharpness, rel=1e-5)
+    mappings = [{"input_ids": inputs, "labels": targets} for inputs, targets in batches]
+    found = curvature_of(HuggingFaceLike(model), lambda outputs, batch: outputs.loss, mappings)
+    assert found.sharpness == pytest.approx(expected.sharpness, rel=1e-5)
+    assert found.noise == pytest.approx(expected.noise, rel=1e-3)
+
+
+def test_nothing_of_the_users_is_changed() -> None:
+    model, batches = network("mlp")
+    assert isinstance(model, nn.Sequential)
+    model[3].eval()  # frozen on purpose
+    weight = next(model.parameters())
+    weight.grad = torch.ones_like(weight)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    modes, random = [module.training for module in model.modules()], torch.get_rng_state()
+    curvature_of(model, cross_entropy, DataLoader(list(zip(*batches[0], strict=True)), 4, shuffle=True))  # type: ignore[arg-type]
+    assert [module.training for module in model.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), random)
+    assert torch.equal(weight.grad, torch.ones_like(weight))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_noise_is_the_variance_between_batches() -> None:
+    """On a linear least squares, u's curvature in a batch is known."""
+    torch.manual_seed(0)
+    model = nn.Linear(3, 1, bias=False).double()
+    inputs = torch.randn(12, 3, dtype=torch.float64)
+    batches = [(part, torch.zeros(len(part), 1).double()) for part in inputs.split(4)]
+    found = curvature_of(model, nn.MSELoss(), batches, tolerance=1e-8)
+    values, vectors = torch.linalg.eigh(2 * inputs.T @ inputs / 12)
+    each = torch.stack([2 * (part @ vectors[:, -1]).square().mean() for part, _ in batches])
+    assert found.sharpness == pytest.approx(float(values[-1]), rel=1e-10)
+    assert found.noise == pytest.approx(float(each.var(correction=0) / values[-1] ** 2), rel=1e-6)

@@ -1,0 +1,151 @@
+"""Checks a user's model, loss and batches before any curvature is believed; each fault is told in one line."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tautune.trainables.curvature.batch_loss import BatchLoss
+from tautune.trainables.theory.problem import differentiable, twice_differentiable
+
+TOLERANCE = {torch.float64: 1e-9}
+"""Largest relative difference of two gradients of one batch; in other precisions 1e-4: above rounding errors."""
+LACKING = re.compile(
+    r"derivative for '?([\w:.]+)'? is not implemented|([\w:.]+) does not (?:currently )?support double"
+)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Puts the model into eval mode inside: dropout is off, and batch norm uses its running statistics unchanged.
+
+    Each module is in its own mode again afterwards, and torch's random numbers are where they were.
+    """
+    training = [module for module in model.modules() if module.training]
+    with torch.random.fork_rng(devices=[]):
+        model.eval()
+        try:
+            yield
+        finally:
+            for module in training:
+                module.training = True
+
+
+def check_weights(model: nn.Module) -> None:
+    """Raises ValueError if a weight or a buffer is not finite."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_complex():
+            raise ValueError(f"the model has complex numbers in {name}; they must be real")
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ValueError(f"{int((~tensor.isfinite()).sum())} of the values in the model's {name} are not finite")
+
+
+def check_loss(loss: BatchLoss) -> None:
+    """Raises ValueError if model or loss fail on the first batch, or differ when they are evaluated once more.
+
+    It costs three gradients of that batch.
+    """
+    batch = loss.first()
+    state = torch.get_rng_state()
+    first, gradient = _gradient(loss, batch)
+    drawn = not torch.equal(state, torch.get_rng_state())
+    second, again = _gradient(loss, batch)
+    tolerance = TOLERANCE.get(gradient.dtype, 1e-4)
+    same = abs(second - first) <= tolerance * abs(first)
+    if not (same and float((again - gradient).norm()) <= 10 * tolerance * float(gradient.norm())):
+        why = (
+            "it draws random numbers in eval mode: a dropout outside a module needs training=self.training"
+            if drawn
+            else "remove random numbers and changing state from `forward`"
+        )
+        raise ValueError(
+            f"the model is not deterministic: two evaluations of one batch gave a loss of {first:.6g} and of "
+            f"{second:.6g}, or different gradients; {why}"
+        )
+    _check_twice(loss, batch)
+
+
+@contextmanager
+def second_derivatives() -> Iterator[None]:
+    """Names the operation where something inside raises because an operation has no second derivative."""
+    try:
+        yield
+    except (RuntimeError, NotImplementedError) as error:
+        found = LACKING.search(str(error))
+        if not found:
+            raise
+        raise ValueError(_lacking(found.group(1) or found.group(2))) from error
+
+
+def _gradient(loss: BatchLoss, batch: Any) -> tuple[float, Tensor]:
+    with torch.enable_grad(), differentiable(loss.model, loss.device):
+        value = _value(loss, batch)
+        gradients = torch.autograd.grad(value, loss.parameters, materialize_grads=True)
+    if not value.isfinite():
+        raise ValueError(f"the loss is {value.item()} on the first batch: it must be finite")
+    return value.item(), torch.cat([gradient.reshape(-1) for gradient in gradients])
+
+
+def _value(loss: BatchLoss, batch: Any) -> Tensor:
+    try:
+        _, value = loss.value_of(batch)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ValueError) and "a batch must be" in str(error):
+            raise
+        line = str(error).strip().partition("\n")[0][:200]
+        raise ValueError(f"model and loss do not take the first batch ({type(error).__name__}: {line})") from error
+    if not isinstance(value, Tensor) or value.ndim:
+        what = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise ValueError(f"the loss must return one number, the mean over the batch's examples, not {what}")
+    if not value.requires_grad:
+        raise ValueError("the loss does not depend on the parameters that are trained: it, or the model, detaches them")
+    return value
+
+
+def _check_twice(loss: BatchLoss, batch: Any) -> None:
+    """Raises ValueError if a function of the user's has a first derivative only: torch would take the second for 0."""
+    with torch.enable_grad(), twice_differentiable(loss.model, loss.device):
+        value = _value(loss, batch)
+        gradients = torch.autograd.grad(value, loss.parameters, create_graph=True, materialize_grads=True)
+    if any("Error" in node.name() for node in _nodes(gradients)):  # of @once_differentiable
+        own = (node for node in _nodes([value]) if isinstance(node, torch.autograd.function.BackwardCFunction))
+        names = sorted({type(node).__name__.removesuffix("Backward") for node in own})
+        raise ValueError(_lacking(", ".join(names) or "a function of one's own"))
+
+
+def _nodes(values: Iterable[Tensor]) -> set[Any]:
+    """Returns the nodes of the graph behind some tensors."""
+    seen: set[Any] = set()
+    waiting = [value.grad_fn for value in values]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [following for following, _ in node.next_functions]
+    return seen
+
+
+def _lacking(name: str) -> str:
+    return (
+        f"the model has no Hessian-vector product: {name} has a first derivative and no second one; replace that "
+        "operation, or freeze what lies before it"
+    )
+
+
+def trained(model: nn.Module, groups: Iterable[dict[str, Any]]) -> list[Tensor]:
+    """Returns the parameters of an optimizer's groups that require a gradient, in the order of the groups.
+
+    Raises:
+        ValueError: there is none, or one of them is not the model's.
+    """
+    own = {id(parameter) for parameter in model.parameters()}
+    given = [p for group in groups for p in group["params"]]
+    if not given or not any(id(p) in own for p in given):
+        raise ValueError("the optimizer's parameters are not the model's: give the model that it trains")
+    found = [p for p in given if p.requires_grad and id(p) in own]
+    if not found:
+        raise ValueError("none of the model's parameters requires a gradient: there is nothing to train")
+    return found

@@ -1,0 +1,132 @@
+"""The curvature of the loss where training stands, as its optimizer sees it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tautune.trainables.curvature.batch_loss import AnyLoss, BatchLoss
+from tautune.trainables.curvature.checks import check_loss, check_weights, evaluating, second_derivatives, trained
+from tautune.trainables.curvature.lanczos import Eigenpairs, largest_eigenpairs, random_start
+from tautune.trainables.curvature.lateness import Late, lateness, parameters_of, shares_of, stages_of, unwrapped
+from tautune.trainables.curvature.preconditioner import Preconditioner, filter_now, preconditioner
+
+TOLERANCE = 1e-3
+"""Largest residual relative to λ: λ is then known to a thousandth, and mostly far better."""
+MOST_PRODUCTS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curvature:
+    """The sharpest direction of S^(1/2) (H + W) S^(1/2); S and W, the optimizer's, are in `preconditioner.py`."""
+
+    sharpness: float
+    """λ, above 0; of the loss itself where there is no optimizer that divides."""
+    direction: Tensor
+    """The unit eigenvector [P], on the model's device."""
+    residual: float
+    """‖A u - λ u‖ / λ."""
+    products: int
+    """Hessian-vector products over all batches."""
+    loss: float
+    examples: int
+    noise: float | None
+    """r, the variance of uᵀ A_b u between batches over its mean's square; None of a single batch."""
+    preconditioned: bool
+    """Whether the optimizer divides by a state of its own."""
+    learning_rate: float | None
+    """η of the first parameter group; None without an optimizer."""
+    late: Late | None
+    """The optimizer, and what is around it."""
+    group_shares: tuple[float, ...]
+    """Share of the direction in each parameter group of the optimizer."""
+    stage_shares: tuple[float, ...]
+    """Share of the direction in each stage that was asked for."""
+
+    @property
+    def filter(self) -> Any:
+        """Returns what stands for the optimizer in a `TrainingLoop`."""
+        return "sgd" if self.late is None else filter_now(self.late.optimizer)
+
+
+def curvature_of(
+    model: nn.Module,
+    loss: AnyLoss,
+    batches: Any,
+    *,
+    optimizer: Any = None,
+    stages: Sequence[int] = (),
+    l2: float = 0.0,
+    tolerance: float = TOLERANCE,
+) -> Curvature:
+    """Returns the curvature at the model's weights, in eval mode; model, optimizer and random numbers stay as they are.
+
+    Args:
+        model, loss, batches: see `BatchLoss`.
+        optimizer: of torch, with or without a queue around it; None for the loss itself.
+        stages: a pipeline's delays, whose shares of the direction are wanted.
+        l2: penalty of a study on its weights, beside the optimizer's own decay.
+        tolerance: largest residual relative to λ.
+
+    Raises:
+        ValueError: one of them cannot be used; the message says why. There is no positive curvature.
+    """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a torch Module, not {model!r}")
+    model, late = unwrapped(model), None if optimizer is None else lateness(optimizer)
+    parameters = parameters_of(model) if late is None else trained(model, late.optimizer.param_groups)
+    check_weights(model)
+    how = Preconditioner(0.0, None, None) if late is None else preconditioner(late.optimizer, parameters)
+    sets = stages_of(model, stages) if stages else []
+    with evaluating(model):
+        f = BatchLoss(model, loss, batches, parameters)
+        found = _sharpest(f, how.with_penalty(l2, parameters), tolerance)
+        λ, u = float(found.values[0]), found.vectors[0]
+        noise = _noise(f, u if how.scale is None else how.scale * u, λ)
+    groups = [group["params"] for group in late.optimizer.param_groups] if late else []
+    assert f.value is not None
+    return Curvature(
+        sharpness=λ,
+        direction=u,
+        residual=float(found.residuals[0]),
+        products=found.products,
+        loss=f.value,
+        examples=f.examples,
+        noise=noise,
+        preconditioned=how.divides,
+        learning_rate=how.learning_rate if late else None,
+        late=late,
+        group_shares=tuple(shares_of(u, parameters, groups)) if groups else (),
+        stage_shares=tuple(shares_of(u, parameters, sets)) if sets else (),
+    )
+
+
+def _sharpest(f: BatchLoss, how: Preconditioner, tolerance: float) -> Eigenpairs:
+    """Returns the largest eigenvalue. Raises ValueError if the loss cannot be used, or it is not above 0."""
+    check_loss(f)
+    multiply = how.around(f.hessian_vector_product)
+    P = sum(p.numel() for p in f.parameters)
+    like = torch.empty(0, device=f.device, dtype=f.parameters[0].dtype)
+    with second_derivatives():
+        found = largest_eigenpairs(
+            lambda V: multiply(V[0]).unsqueeze(0),
+            random_start(1, P, like),
+            tolerance=tolerance,
+            most_products=MOST_PRODUCTS,
+        )
+    λ = float(found.values[0])
+    if not λ > 0:
+        raise ValueError(f"the loss has no positive curvature here (at most {λ:.3g}): no learning rate is unstable")
+    return found
+
+
+def _noise(f: BatchLoss, u: Tensor, λ: float) -> float | None:
+    """Returns r along u, in whose curvature decay is the same for every batch; each batch counts by its examples."""
+    curvatures, sizes = f.curvatures(u)
+    if len(curvatures) < 2:
+        return None
+    shares = [size / sum(sizes) for size in sizes]
+    mean = sum(share * a for share, a in zip(shares, curvatures, strict=True))
+    return sum(share * (a - mean) ** 2 for share, a in zip(shares, curvatures, strict=True)) / λ**2
