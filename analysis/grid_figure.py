@@ -1,46 +1,94 @@
-"""Draws a delay × learning-rate grid: a heat map of the final loss with theory's line on top."""
+"""Draws a delay × learning-rate grid: a heat map of the final loss, with the best learning rate and theory's line."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
+
+from tautune.analysis.figure_style import FAINT, INK, MAP, VERMILLION, label_ends, log_axis, new_figure, series, styled
 
 if TYPE_CHECKING:
     from tautune.analysis.grids import GridSummary
 
+OUTLYING = 0.9
+"""Share of the losses that the scale of colours spans; the largest ones have its last colour."""
+HALO: dict[str, Any] = {"path_effects": [withStroke(linewidth=4.5, foreground="white")]}
+"""What makes a line stand out from every colour of the map."""
 
+
+@styled
 def grid_figure(grid: GridSummary) -> Figure:
     """Returns a heat map of the final loss over τ and η, grey where a seed diverged, with theory's threshold."""
-    figure = Figure(figsize=(7.5, 5.2), layout="constrained")
+    figure = new_figure(height=5.0)
     axes = figure.subplots()
-    columns = np.arange(len(grid.delays) + 1) - 0.5
-    loss = np.where(grid.diverged > 0, np.nan, grid.loss)
-    axes.set_facecolor("0.8")
     edges = _edges(grid.learning_rates)
-    if np.isfinite(loss).any():
-        image = axes.pcolormesh(columns, edges, loss.T, norm=_scale(loss), cmap="viridis_r")
-        figure.colorbar(image, label="final loss, mean over seeds")
     theory = [row.theory for row in grid.rows]
-    axes.plot(range(len(theory)), theory, "o-", color="crimson", label=f"theory's threshold, λ = {grid.sharpness:.4g}")
-    axes.plot([], [], "s", color="0.8", label="diverged")
-    axes.set(
-        yscale="log",
-        ylim=(min(edges[0], *theory), max(edges[-1], *theory)),
-        xlabel="delay τ, steps",
-        ylabel="learning rate η",
-        title=_title(grid),
-    )
-    axes.set_xticks(range(len(grid.delays)), [str(delay) for delay in grid.delays])
-    axes.legend(loc="lower left")
+    places = range(len(theory))
+    _heat(axes, grid, edges)
+    axes.plot(places, theory, "-", color=INK, linewidth=2, label="theory's threshold at the initial weights", **HALO)
+    best = [(place, row.best_learning_rate) for place, row in enumerate(grid.rows) if row.best_learning_rate]
+    style: dict[str, Any] = {"linestyle": "none", "marker": "D", "color": VERMILLION, "mec": "white", "markersize": 8}
+    axes.plot(*(zip(*best, strict=True) if best else ([], [])), label="best η", **style)
+    axes.plot([], [], "s", color=FAINT, markersize=8, label="diverged")
+    low, high = min(edges[0], *theory), max(edges[-1], *theory)
+    log_axis(axes, "y", low, high)
+    axes.set(ylim=(low, high), xlabel="delay τ, steps", ylabel="learning rate η")
+    axes.set_title(title_of(grid), pad=26)
+    axes.set_xticks(places, [str(delay) for delay in grid.delays])
+    axes.grid(visible=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, handletextpad=0.5)
     return figure
 
 
-def _title(grid: GridSummary) -> str:
+def title_of(grid: GridSummary) -> str:
+    """Returns what was trained, and how."""
     return f"{grid.study}, {str(grid.momentum) or 'no momentum'}: training from random weights"
+
+
+def _heat(axes: Axes, grid: GridSummary, edges: NDArray[np.float64]) -> None:
+    loss = np.where(grid.diverged > 0, np.nan, grid.loss)
+    axes.set_facecolor(FAINT)
+    if not np.isfinite(loss).any():
+        return
+    columns = np.arange(len(grid.delays) + 1) - 0.5
+    norm = _scale(loss)
+    image = axes.pcolormesh(columns, edges, loss.T, norm=norm, cmap=f"{MAP}_r")
+    beyond = "max" if float(np.nanmax(loss)) > (norm.vmax or 0) * (1 + 1e-9) else "neither"
+    bar = axes.figure.colorbar(image, ax=axes, label="final loss, mean over seeds", extend=beyond)
+    if isinstance(norm, LogNorm):
+        log_axis(bar.ax, "y", norm.vmin or 1, norm.vmax or 1)
+
+
+@styled
+def loss_figure(grid: GridSummary) -> Figure:
+    """Returns the final loss over the learning rate, a line for each delay; theory's threshold is dotted."""
+    figure = new_figure()
+    axes = figure.subplots()
+    trained = np.where(grid.diverged > 0, np.nan, grid.loss)
+    shown = trained[np.isfinite(trained)]
+    ends, colours = [], []
+    for place, row in enumerate(grid.rows):
+        style, own = series(place), trained[place]
+        axes.plot(grid.learning_rates, own, **style)
+        axes.axvline(row.theory, color=style["color"], linestyle=":", linewidth=1)
+        there = np.flatnonzero(np.isfinite(own))
+        if len(there):
+            ends.append((float(grid.learning_rates[there[-1]]), float(own[there[-1]]), f"τ = {row.delay}"))
+            colours.append(style["color"])
+    rates = [*grid.learning_rates, *(row.theory for row in grid.rows)]
+    log_axis(axes, "x", min(rates), max(rates))
+    if len(shown) and shown.min() > 0:
+        log_axis(axes, "y", shown.min(), shown.max())
+    axes.set(xlabel="learning rate η (dots: theory's threshold)", ylabel="final loss, mean over seeds")
+    figure.draw_without_rendering()
+    label_ends(axes, ends, colours)
+    return figure
 
 
 def _edges(rates: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -54,5 +102,6 @@ def _edges(rates: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _scale(loss: NDArray[np.float64]) -> Normalize:
-    low, high = float(np.nanmin(loss)), float(np.nanmax(loss))
-    return LogNorm(low, high) if 0 < low < high else Normalize(low, high)
+    """Returns the scale of colours: from the smallest loss to where the largest few begin."""
+    low, high = float(np.nanmin(loss)), float(np.nanquantile(loss, OUTLYING))
+    return LogNorm(low, max(high, low * 1.01)) if low > 0 else Normalize(low, max(high, low + 1e-12))

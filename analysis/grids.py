@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tautune.analysis.reported import HasReport
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.momentum import Momentum
 
@@ -39,7 +40,7 @@ class DelayRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GridSummary:
+class GridSummary(HasReport):
     """The conclusions of a grid."""
 
     study: str

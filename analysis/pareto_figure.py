@@ -5,11 +5,13 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tautune.analysis.figure_style import FAINT, QUIET, VERMILLION, log_axis, mark_trials, new_figure, styled
 from tautune.trainables.goal import Goal
 
 Row = dict[str, Any]
 
 
+@styled
 def pareto_figure(rows: list[Row], goal: Goal) -> Figure:
     """Returns a figure with the first goal over each of the others, a panel each.
 
@@ -19,7 +21,7 @@ def pareto_figure(rows: list[Row], goal: Goal) -> Figure:
         rows: the trials, each with `on_front`.
     """
     columns = len(goal.others)
-    figure = Figure(figsize=(1.2 + 5.2 * columns, 4.8), layout="constrained")  # pyplot would open windows
+    figure = new_figure(1.2 + 5.2 * columns, 4.6)
     figure.suptitle(f"{goal.words} and {', '.join(name for name, _ in goal.others)}")
     usable = [row for row in rows if row["state"] not in ("diverged", "failed")]
     for axes, (name, mode) in zip(figure.subplots(1, columns, squeeze=False)[0], goal.others, strict=True):
@@ -30,24 +32,26 @@ def pareto_figure(rows: list[Row], goal: Goal) -> Figure:
 def _draw(axes: Axes, rows: list[Row], goal: Goal, name: str, *, where: Literal["post", "pre"]) -> None:
     front = sorted((row for row in rows if row["on_front"]), key=lambda row: float(row[name]))
     kinds = {
-        "trials": ([row for row in rows if not row["on_front"] and goal.is_feasible(row)], "o", "0.6"),
-        "above a limit": ([row for row in rows if not goal.is_feasible(row)], "x", "0.6"),
-        "Pareto front": (front, "o", "crimson"),
+        "other trials": ([row for row in rows if not row["on_front"] and goal.is_feasible(row)], "o", FAINT),
+        "above a limit": ([row for row in rows if not goal.is_feasible(row)], "x", QUIET),
+        "Pareto front": (front, "D", VERMILLION),
     }
     for label, (some, marker, color) in kinds.items():
         if some:
-            axes.plot(*_places(some, goal, name), marker, color=color, label=label)
+            marks = axes.scatter(*_places(some, goal, name), marker=marker, color=color, s=26, label=label, zorder=3)
+            mark_trials(marks, [str(row["trial"]) for row in some])
     if len(goal.others) == 1:
-        axes.step(*_places(front, goal, name), where=where, color="crimson", linewidth=1)
+        axes.step(*_places(front, goal, name), where=where, color=VERMILLION, linewidth=1)
     for row in front:
         axes.annotate(
-            f"{row.get('number') or ''}", (row[name], row[goal.metric]), xytext=(4, 4), textcoords="offset points"
+            f"{row.get('number') or ''}", (row[name], row[goal.metric]), xytext=(5, 5), textcoords="offset points"
         )
     values = [row[name] for row in rows]
-    wide = bool(values) and min(values) > 0 and max(values) > 30 * min(values)
-    axes.set(xlabel=name.replace("_", " "), ylabel=goal.words, xscale="log" if wide else "linear")
+    axes.set(xlabel=name.replace("_", " "), ylabel=goal.words)
+    if values and min(values) > 0 and max(values) > 30 * min(values):
+        log_axis(axes, "x", min(values), max(values))
     if rows:
-        axes.legend()
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
 
 
 def _places(rows: list[Row], goal: Goal, name: str) -> tuple[list[float], list[float]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from tautune.analysis.reported import HasReport
 from tautune.records.typed import Count, Meta, NotNegative, Positive
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Regret:
+class Regret(HasReport):
     """How far each method was from the best value of the table: |best value so far − best of the table|.
 
     Before its first report, a run has the regret of the table's worst value.

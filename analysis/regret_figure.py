@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
+
+from tautune.analysis.figure_style import SERIES, label_ends, new_figure, styled
 
 if TYPE_CHECKING:
     from tautune.analysis.regret import Regret
@@ -16,15 +19,21 @@ STYLES = ("-", "--", ":", "-.")
 """Lines of the schedulers, in their order; the searches have colours."""
 
 
+@styled
 def regret_figure(regret: Regret) -> Figure:
     """Returns a figure with a line for each method, on a log scale that ends in a linear piece around 0."""
-    figure = Figure(figsize=(7.5, 5.2), layout="constrained")  # pyplot would open windows
+    figure = new_figure(height=4.8)
     axes = figure.subplots()
     searches, schedulers = (list(dict.fromkeys(names)) for names in zip(*regret.methods, strict=True))
+    ends = []
     for method in regret.methods:
         lower, median, upper = regret.of(method)
-        colour, style = f"C{searches.index(method.search)}", STYLES[schedulers.index(method.scheduler) % len(STYLES)]
-        axes.plot(regret.times, median, style, color=colour, drawstyle="steps-post", label=str(method))
+        colour, style = (
+            SERIES[searches.index(method.search) % len(SERIES)],
+            STYLES[schedulers.index(method.scheduler) % len(STYLES)],
+        )
+        axes.plot(regret.times, median, style, color=colour, drawstyle="steps-post")
+        ends.append((regret.until, median[-1], str(method)))
         axes.fill_between(regret.times, lower, upper, step="post", color=colour, alpha=0.12, linewidth=0)
     drawn = np.concatenate([regret.of(method).ravel() for method in regret.methods])
     axes.set_yscale("symlog", linthresh=_smallest(drawn))
@@ -35,7 +44,9 @@ def regret_figure(regret: Regret) -> Figure:
         xlim=(0, regret.until),
         ylim=(0, None),
     )
-    axes.legend()
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    figure.draw_without_rendering()
+    label_ends(axes, ends)
     return figure
 
 

@@ -1,115 +1,165 @@
-"""Draws the conclusions of a sweep."""
+"""Draws the conclusions of a sweep: each function fills a panel, and `thresholds_figure` has the main ones together."""
 
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tautune.analysis.figure_style import BLUE, FAINT, QUIET, label_ends, log_axis, new_figure, series, split, styled
 from tautune.trainables.threshold.update import predicted
 
 if TYPE_CHECKING:
-    from tautune.analysis.thresholds import Escape, Thresholds
+    from tautune.analysis.thresholds import Escape, Point, Thresholds
+
+BAR: dict[str, Any] = {"fmt": "o", "color": BLUE, "capsize": 3, "zorder": 3}
 
 
+@styled
 def thresholds_figure(thresholds: Thresholds) -> Figure:
     """Returns a figure of 1/η at the threshold over 2τ+1, its error, and the epochs to leave the minimum over η."""
-    measured = {point.delay for point in thresholds.points}
-    left = any(escape.delay in measured for escape in thresholds.escapes)  # of the others there is no threshold yet
+    left = escapes_by_point(thresholds)  # of the other delays there is no threshold yet
     columns = 2 if left else 1
-    figure = Figure(figsize=(6.25 * columns, 5.2), layout="constrained")  # pyplot would open windows
+    figure = new_figure(6.2 * columns, 5.2)
     grid = figure.add_gridspec(2, columns, height_ratios=(3, 1))
     line, rest = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
-    figure.suptitle(_title(thresholds))
-    _inverse_learning_rate(line, thresholds)
-    _relative_error(rest, thresholds)
+    figure.suptitle(title_of(thresholds), x=0.01, ha="left")
+    draw_inverse(line, thresholds)
+    draw_error(rest, thresholds)
+    said = f"Measured η beside theory's: {within(thresholds)} apart; bar: {bar_of(thresholds)}"
+    rest.set_title(said, fontsize="medium")
     rest.sharex(line)
+    line.set_xlabel("")
     if left:
-        _epochs_to_leave(figure.add_subplot(grid[:, 1]), thresholds)
+        right = figure.add_subplot(grid[:, 1])
+        right.set_title("Epochs until the distance to the minimum has grown a hundredfold")
+        draw_escapes(right, thresholds)
     return figure
 
 
-def _title(thresholds: Thresholds) -> str:
+def title_of(thresholds: Thresholds) -> str:
+    """Returns what was swept, and how: digits: no momentum, full batch."""
     batch = "full batch" if thresholds.mini_batch is None else f"mini-batches of {thresholds.mini_batch}"
     how = str(thresholds.update) if thresholds.update else str(thresholds.momentum) or "no momentum"
     return f"{thresholds.study}: {how}, {batch}"
 
 
-def _inverse_learning_rate(axes: Axes, thresholds: Thresholds) -> None:
-    top = max((p.delay for p in thresholds.points), default=1)
+def theory(thresholds: Thresholds) -> tuple[list[int], list[float]]:
+    """Returns delays up to the longest one, and theory's largest stable learning rate at each."""
+    top = max((point.delay for point in thresholds.points), default=1)
     parts = 40 if thresholds.update else 200  # each of them a search for the gain margin, or a closed form
     delays = sorted({round(top * i / parts) for i in range(parts + 1)})
     λ, momentum, update = thresholds.sharpness, thresholds.momentum, thresholds.update
-    inverse = [1 / predicted(λ, delay, momentum, update) for delay in delays]
-    axes.plot(
-        [2 * d + 1 for d in delays], inverse, color="0.6", label=f"theory of the mean, λ = {thresholds.sharpness:.4g}"
-    )
-    if bounds := [(2 * p.delay + 1, 1 / p.mean_square) for p in thresholds.points if p.mean_square]:
-        axes.plot(*zip(*bounds, strict=True), "--", color="0.6", label="theory of the mean square")
+    return delays, [predicted(λ, delay, momentum, update) for delay in delays]
+
+
+def draw_inverse(axes: Axes, thresholds: Thresholds) -> None:
+    """Draws 1/η at the threshold over 2τ+1, on theory's line."""
+    delays, rates = theory(thresholds)
+    axes.plot([2 * τ + 1 for τ in delays], [1 / η for η in rates], color=FAINT, linewidth=2.4)
+    bounds = [(2 * p.delay + 1, 1 / p.mean_square) for p in thresholds.points if p.mean_square]
+    if bounds:
+        axes.plot(*split(bounds), "--", color=QUIET, linewidth=1.2)
     axes.errorbar(
         [2 * p.delay + 1 for p in thresholds.points],
         [1 / p.measured for p in thresholds.points],
         yerr=[p.uncertainty / p.measured**2 for p in thresholds.points],
-        fmt="o",
-        markersize=4,
-        capsize=3,
-        label="measured, typical growth" if bounds else "measured",
+        **BAR,
     )
-    axes.set(ylabel="1/η at the stability threshold")
-    axes.legend()
+    axes.set(ylabel="1/η at the stability threshold", xlabel="2τ + 1 (τ: delay, steps)", xlim=(0, None), ylim=(0, None))
+    said = [f"line: theory of the mean, λ = {thresholds.sharpness:.4g}"]
+    said += ["dashes: theory of the mean square"] if bounds else []
+    axes.text(0.02, 0.97, "\n".join([*said, "points: measured"]), transform=axes.transAxes, va="top", color=QUIET)
 
 
-def _relative_error(axes: Axes, thresholds: Thresholds) -> None:
-    axes.axhline(0, color="0.6")
+def draw_error(axes: Axes, thresholds: Thresholds) -> None:
+    """Draws the measured learning rate relative to theory's, in percent."""
+    axes.axhline(0, color=FAINT, linewidth=2.4)
     axes.errorbar(
         [2 * p.delay + 1 for p in thresholds.points],
         [100 * p.relative_error for p in thresholds.points],
         yerr=[100 * p.uncertainty / p.predicted for p in thresholds.points],
-        fmt="o",
-        markersize=4,
-        capsize=3,
+        **BAR,
     )
-    worst = max((abs(p.relative_error) for p in thresholds.points), default=0.0)
-    axes.set(xlabel="2τ + 1    (τ: delay, steps)", ylabel="error, %")
-    axes.set_title(f"measured η relative to theory: within {100 * worst:.2g} %; bars: uncertainty", fontsize="small")
+    axes.set(xlabel="2τ + 1 (τ: delay, steps)", ylabel="error, %", xlim=(0, None))
 
 
-def _epochs_to_leave(axes: Axes, thresholds: Thresholds) -> None:
-    """Draws the epochs over η, with a curve through the means over seeds; an open triangle marks one that stayed."""
-    colours = colormaps["viridis"]
-    for i, point in enumerate(thresholds.points):
-        colour = colours(0.9 * i / max(1, len(thresholds.points) - 1))
-        axes.axvline(point.measured, color=colour, linestyle=":", linewidth=1)
-        own = [e for e in thresholds.escapes if e.delay == point.delay]
-        gone, stayed = [e for e in own if e.left], [e for e in own if not e.left]
-        axes.plot([e.learning_rate for e in gone], [e.epochs for e in gone], "o", color=colour, markersize=3)
-        axes.plot([e.learning_rate for e in stayed], [e.epochs for e in stayed], "^", color=colour, mfc="none")
-        axes.plot(*_mean_curve(own), color=colour)
-        axes.plot([], [], "o-", color=colour, markersize=3, label=f"τ = {point.delay}")
-    axes.plot([], [], ":", color="0.4", label="measured threshold")
-    axes.plot([], [], "^", color="0.4", mfc="none", label="had not left")
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="learning rate η",
-        ylabel="epochs until training leaves the minimum",
-        title="until the distance to the minimum has grown a hundredfold",
-    )
-    axes.legend(fontsize="small", ncols=2)
+def within(thresholds: Thresholds) -> str:
+    """Returns the largest error in percent: 0.0002 %."""
+    return f"{100 * max((abs(p.relative_error) for p in thresholds.points), default=0.0):.2g} %"
 
 
-def _mean_curve(escapes: list[Escape]) -> tuple[list[float], list[float]]:
+def bar_of(thresholds: Thresholds) -> str:
+    """Returns what the bars of the error are."""
+    several = any(point.seeds > 1 for point in thresholds.points)
+    return "half the bracket and the standard error over seeds" if several else "half the bracket's width"
+
+
+def escapes_by_point(thresholds: Thresholds) -> list[tuple[Point, list[Escape]]]:
+    """Returns the departures at each delay whose threshold was found, if there are any."""
+    every = [(point, [e for e in thresholds.escapes if e.delay == point.delay]) for point in thresholds.points]
+    return [(point, own) for point, own in every if own]
+
+
+def draw_escapes(axes: Axes, thresholds: Thresholds, *, collapsed: bool = False) -> None:
+    """Draws the epochs until training left the minimum over η, with a curve through the means over seeds.
+
+    Args:
+        axes: the panel.
+        thresholds: of a sweep with departures.
+        collapsed: draws them over η divided by the measured threshold, and divided by the time 2τ+1 of half an
+            oscillation, which brings the curves of all delays together.
+    """
+    ends, colours, drawn = [], [], []
+    places = {point.delay: place for place, point in enumerate(thresholds.points)}
+    for point, own in escapes_by_point(thresholds):
+        across, up = (point.measured, 2 * point.delay + 1) if collapsed else (1.0, 1)
+        style = series(places[point.delay])
+        drawn += _draw_departures(axes, [(e.learning_rate / across, e.epochs / up, e.left) for e in own], style)
+        curve = [(rate / across, epochs / up) for rate, epochs in _mean_curve(own)]
+        if curve:
+            axes.plot(*split(curve), color=style["color"])
+            end = max(curve) if collapsed else min(curve)
+            ends.append((*end, f"τ = {point.delay}"))
+            colours.append(style["color"])
+        if not collapsed:
+            axes.axvline(point.measured, color=style["color"], linestyle=":", linewidth=1)
+    xs, ys = split(drawn)
+    log_axis(axes, "x", min(xs), max(xs))
+    log_axis(axes, "y", min(ys), max(ys))
+    axes.set_xlabel("η / measured threshold" if collapsed else "learning rate η (dots: measured threshold)")
+    axes.set_ylabel("epochs to leave, divided by 2τ + 1" if collapsed else "epochs until training leaves the minimum")
+    if collapsed:
+        axes.axvline(1, color=FAINT, linewidth=2.4, zorder=1)
+        axes.figure.draw_without_rendering()  # type: ignore[union-attr]
+        label_ends(axes, ends, colours)
+    for x, y, text in () if collapsed else ends:
+        axes.annotate(text, (x, y), xytext=(4, 5), textcoords="offset points", fontsize=8)
+    if any(not escape.left for escape in thresholds.escapes):
+        axes.text(0.98, 0.97, "△ had not left", transform=axes.transAxes, va="top", ha="right", color=QUIET)
+
+
+def _draw_departures(
+    axes: Axes, departures: list[tuple[float, float, bool]], style: dict[str, Any]
+) -> list[tuple[float, float]]:
+    """Draws departures (x, y, whether training left), open triangles for those that did not; returns their places."""
+    for left, filled in ((True, style["color"]), (False, "none")):
+        x, y = split((x, y) for x, y, own in departures if own is left)
+        marker, size = (style["marker"], 18) if left else ("^", 30)
+        axes.scatter(x, y, s=size, marker=marker, facecolor=filled, edgecolor=style["color"], zorder=3)
+    return [(x, y) for x, y, _ in departures]
+
+
+def _mean_curve(escapes: list[Escape]) -> list[tuple[float, float]]:
     """Returns learning rates and epochs averaged over the seeds, where every seed left.
 
     The seeds' learning rates are matched by their rank, since each seed has its own threshold.
     """
     seeds = [sorted(own, key=lambda e: -e.learning_rate) for _, own in groupby(escapes, key=lambda e: e.seed)]
-    rates, epochs = [], []
-    for runs in zip(*seeds, strict=False):
-        if all(run.left for run in runs):
-            rates.append(sum(run.learning_rate for run in runs) / len(runs))
-            epochs.append(sum(run.epochs for run in runs) / len(runs))
-    return rates, epochs
+    return [
+        (sum(run.learning_rate for run in runs) / len(runs), sum(run.epochs for run in runs) / len(runs))
+        for runs in zip(*seeds, strict=False)
+        if all(run.left for run in runs)
+    ]

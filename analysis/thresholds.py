@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 
+from tautune.analysis.reported import HasReport
 from tautune.records.typed import Count, NotNegative, Object, Positive
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.threshold.record import MeasurementRecord
@@ -84,7 +85,7 @@ class ThresholdsJson(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Thresholds:
+class Thresholds(HasReport):
     """The largest stable learning rate at every delay: the result of a sweep or of `tautune.measure_thresholds`."""
 
     study: str
@@ -103,8 +104,23 @@ class Thresholds:
 
     @property
     def best(self) -> Point | None:
-        """Returns the point with the largest threshold; None if no threshold was found."""
+        """Returns the point with the largest threshold, which is that of the smallest delay; None if there is none.
+
+        The learning rate to stay below is that of your own delay: see `at_delay`.
+        """
         return max(self.points, key=lambda point: point.measured, default=None)
+
+    def at_delay(self, delay: int) -> Point:
+        """Returns the point of one delay, whose `measured` is the learning rate to stay below.
+
+        Raises:
+            ValueError: no threshold was found at this delay.
+        """
+        found = next((point for point in self.points if point.delay == delay), None)
+        if found is None:
+            known = ", ".join(str(point.delay) for point in self.points) or "none"
+            raise ValueError(f"delay must be one whose threshold was found ({known}), not {delay!r}")
+        return found
 
     @property
     def trials(self) -> "pd.DataFrame":

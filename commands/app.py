@@ -22,6 +22,7 @@ from tautune.commands.cluster import cluster_commands
 from tautune.commands.grid import grid_command
 from tautune.commands.prediction import prediction_command
 from tautune.commands.probe import probe_command
+from tautune.commands.report import report_commands
 from tautune.commands.results import results_command
 from tautune.commands.simulate import simulate_command
 from tautune.commands.sweep import sweep_command
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(theory_commands, advice_command, probe_command, sweep_command, grid_command),
-    *(tuning_commands, results_command, prediction_command, simulate_command),
+    *(tuning_commands, results_command, report_commands, prediction_command, simulate_command),
     cluster_commands,
 )
 for commands in COMMANDS:

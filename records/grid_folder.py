@@ -38,22 +38,7 @@ class GridFolder(RunFolder):
         Raises:
             InputError: points.csv is damaged.
         """
-        with reading(self.table):
-            content = self.table.read_bytes() if self.table.exists() else b""
-        whole = content[: content.rfind(b"\n") + 1].decode(errors="replace")
-        found: dict[Point, Outcome] = {}
-        for number, cells in enumerate(csv.reader(io.StringIO(whole)), start=1):
-            try:
-                if number > 1:
-                    point, outcome = _row(cells)
-                    found[point] = outcome
-                elif tuple(cells) != HEADER:
-                    raise ValueError
-            except (ValueError, KeyError):
-                raise InputError(
-                    f"{self.table} is damaged in line {number}; remove it, or give another folder"
-                ) from None
-        return found
+        return read_points(self.table)
 
     def write(self, rows: "dict[Point, Outcome]") -> None:
         """Writes the whole table, in the order of the points."""
@@ -75,6 +60,34 @@ class GridFolder(RunFolder):
         if time.monotonic() - self.written > BUCKET_SECONDS:
             self.written = time.monotonic()
             write_bytes(self.table, self.content)
+
+
+def read_points(table: Folder, damaged: list[str] | None = None) -> "dict[Point, Outcome]":
+    """Returns every point of a table, without a line that a killed run left unfinished; none if there is no table.
+
+    Args:
+        table: points.csv.
+        damaged: takes a sentence about each damaged line, which is left out; without it, the first one is an error.
+
+    Raises:
+        InputError: the table is damaged.
+    """
+    with reading(table):
+        content = table.read_bytes() if table.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1].decode(errors="replace")
+    found: dict[Point, Outcome] = {}
+    for number, cells in enumerate(csv.reader(io.StringIO(whole)), start=1):
+        try:
+            if number > 1:
+                point, outcome = _row(cells)
+                found[point] = outcome
+            elif tuple(cells) != HEADER:
+                raise ValueError
+        except (ValueError, KeyError):
+            if damaged is None:
+                raise InputError(f"{table} is damaged in line {number}; remove it, or give another folder") from None
+            damaged.append(f"{table}: line {number} is damaged and is left out")
+    return found
 
 
 def _row(cells: list[str]) -> "tuple[Point, Outcome]":

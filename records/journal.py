@@ -31,7 +31,11 @@ log = logging.getLogger("tautune")
 
 
 def read_journal(
-    folder: Folder, check: Callable[[Event], None] = lambda event: None, *, warn: bool = True
+    folder: Folder,
+    check: Callable[[Event], None] = lambda event: None,
+    *,
+    warn: bool = True,
+    tell: Callable[[str], object] = log.warning,
 ) -> list[Event]:
     """Returns the events in the order in which they happened; none if the folder has no journal.
 
@@ -40,7 +44,8 @@ def read_journal(
     Args:
         folder: of the run.
         check: raises Misshapen for what is no event.
-        warn: whether a warning names each damaged line.
+        warn: whether each damaged line is told.
+        tell: whom.
     """
     events = []
     for file in _files(folder):
@@ -51,7 +56,7 @@ def read_journal(
             if event is not None:
                 events.append(event)
             elif warn:
-                log.warning(f"{file}: line {number} is damaged and is left out")
+                tell(f"{file}: line {number} is damaged and is left out")
     return events
 
 

@@ -53,6 +53,7 @@ def run_grid(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder, lis
     reason = check_stackable(task)
     if reason:
         listener.say(f"{plan.study.name} cannot train several points at once, so they train one by one: {reason}")
+    folder.keep_run(sharpness=plan.sharpness)
     folder.begin(started=now(), points=len(missing), **provenance())
     folder.write(rows)
     shared = {

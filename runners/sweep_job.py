@@ -52,13 +52,13 @@ def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> 
             )
             folder.begin(started=now(), delays=list(sweep.delays), mini_batch_seeds=sweep.repeats, **provenance())
             _find_minimum(plan, folder, listener)
+            folder.keep_run(minimum=_described(plan))
             _measure(plan, folder, listener)
     except KeyboardInterrupt:
         raise stopped(folder) from None
     assert plan.minimum is not None
     ended = {} if plan.missing(folder) else {"finished": now()}  # Tune returns after Ctrl-C too
     folder.end(**ended, duration_seconds=round(time.monotonic() - begun, 1))
-    folder.keep_run(minimum=_described(plan.minimum))
 
 
 def concluded(plan: SweepPlan, records: Iterable[MeasurementRecord]) -> Thresholds:
@@ -95,9 +95,9 @@ def stopped(folder: SweepFolder) -> Interrupted:
     return Interrupted(f"stopped; the measurements are in {folder.path}: the same sweep with this output continues it")
 
 
-def _described(minimum: Minimum) -> Json:
+def _described(plan: SweepPlan) -> Json:
     names = ("sharpness", "loss", "gradient_norm", "gradient_evaluations")
-    return {name: getattr(minimum, name) for name in names}
+    return {name: getattr(plan.minimum, name) for name in names} | {"examples": len(plan.problem)}
 
 
 def _find_minimum(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:

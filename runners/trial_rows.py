@@ -1,49 +1,16 @@
 """The rows of a tuning's trials as trials.jsonl has them: read, and sorted by a column."""
 
 import difflib
-from typing import Any, Literal, NotRequired, TypedDict, cast
+from typing import Any, cast
 
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder, reading
-from tautune.records.typed import Count, FileName, Misshapen, NotNegative, Object, decode, shaped
+from tautune.records.trial_row import LoopRow, Row
+from tautune.records.typed import Misshapen, decode, shaped
 from tautune.runners.trials import COUNTS, score_columns
 from tautune.trainables.goal import ACCURACY, COLUMNS, Goal
 
 Json = dict[str, Any]
-
-
-class Scores(TypedDict):
-    """How good a classifier is at an epoch, in its result and in its row."""
-
-    validation_accuracy: float
-    validation_accuracy_deviation: float
-    validation_loss: float
-    training_accuracy: float
-    training_loss: float
-
-
-class LoopRow(TypedDict):
-    """What trials.jsonl holds of a trial, beside its scores."""
-
-    number: NotRequired[Count | None]
-    trial: FileName
-    experiment: FileName
-    config: Object
-    state: Literal["running", "finished", "stopped", "diverged", "failed", "interrupted"]
-    epochs: Count
-    epochs_trained: Count
-    epochs_run: Count
-    diverged_step: int | None
-    seconds: NotNegative
-    host: str
-    history: NotRequired[list[Object]]
-    failure: NotRequired[str]
-    feasible: NotRequired[bool]
-    on_front: NotRequired[bool]
-
-
-class Row(LoopRow, Scores):
-    """What it holds of a classifier's trial."""
 
 
 def read_rows(folder: Folder, goal: Goal = ACCURACY) -> list[Json]:

@@ -1,5 +1,6 @@
 """What a tuning keeps of its trials as they happen, and how a later process takes it up from there."""
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NotRequired, TypedDict
@@ -7,8 +8,9 @@ from typing import Any, NotRequired, TypedDict
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.journal import Event, open_journal, read_journal
 from tautune.records.storage import Folder
+from tautune.records.trial_row import Row, Scores
 from tautune.records.typed import Count, FileName, NotNegative, Object, shaped
-from tautune.runners.trial_rows import Row, Scores, read_rows
+from tautune.runners.trial_rows import read_rows
 from tautune.trainables.goal import Goal
 
 Json = dict[str, Any]
@@ -119,11 +121,11 @@ class TuningJournal:
     def begun(self, trial: str, number: int, config: Json) -> None:
         """Keeps that a trial has begun."""
         self._configs[trial] = config
-        self._append({"begin": trial, "number": number, "experiment": self.experiment, "config": config})
+        self._append({"begin": trial, "number": number, "experiment": self.experiment, "config": config, **_at()})
 
     def reported(self, trial: str, config: Json, hyperparameters: Json, result: Json) -> None:
         """Keeps an epoch's result, reduced to `REPORTED`, and what has changed since the last one."""
-        event: Event = {"result": trial, "reported": result}
+        event: Event = {"result": trial, "reported": result, **_at()}
         if hyperparameters != self._hyperparameters.get(trial):
             self._hyperparameters[trial] = event["hyperparameters"] = hyperparameters
             if config != self._configs.get(trial):
@@ -137,7 +139,7 @@ class TuningJournal:
             finished: whether it ended by itself: a loop may return without another report that could say so.
         """
         own = {"finished": True} if finished else {}
-        self._append({"end": trial, "told": result, "error": error} | own)
+        self._append({"end": trial, "told": result, "error": error, **_at()} | own)
 
     def lengthened(self, trial: str, by: int) -> None:
         """Keeps that a trial which has ended goes on, once in this experiment."""
@@ -162,6 +164,11 @@ class TuningJournal:
     def close(self) -> None:
         """Ends the journal."""
         self._journal.close()
+
+
+def _at() -> Event:
+    """Returns the time in seconds since 1970, by which a report shows what ran when; nothing is decided by it."""
+    return {"at": round(time.time(), 3)}
 
 
 def events_of(folder: Folder, *, warn: bool = True) -> list[Event]:

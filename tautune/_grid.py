@@ -94,6 +94,7 @@ def carry_out(grid: Grid, output: Folder, listener: GridListener) -> GridSummary
 
         plan = GridPlan(grid)
         from tautune.analysis.report import write_grid
+        from tautune.analysis.reported import report_at_end
         from tautune.runners.grid_job import check_whole, concluded, run_grid
 
         with GridFolder(output, plan.configuration) as folder, listener:
@@ -108,6 +109,7 @@ def carry_out(grid: Grid, output: Folder, listener: GridListener) -> GridSummary
             summary = concluded(plan, rows).at(folder.path)
             write_grid(summary, folder.path)
             listener.concluded(summary)
+            listener.say(report_at_end(folder.path))
             check_whole(plan, rows, folder)
     return summary
 

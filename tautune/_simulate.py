@@ -106,12 +106,14 @@ def carry_out(table: Table, wanted: Simulation, output: Folder | None) -> Regret
     }
     with SimulationFolder(check_output(output, "simulation"), configuration) as folder:
         from tautune.analysis.report import write_regret
+        from tautune.analysis.reported import write_report
 
         started, begun = now(), time.monotonic()
         regret = _simulated(table, wanted).at(folder.path)
         seconds = round(time.monotonic() - begun, 1)
         folder.keep_run(runs=[{"started": started, "duration_seconds": seconds, "finished": now(), **provenance()}])
         write_regret(regret, folder.path)
+        write_report(folder.path)
     return regret
 
 

@@ -114,6 +114,7 @@ def carry_out(sweep: Sweep, output: Folder, listener: SweepListener) -> Threshol
 
         plan = SweepPlan(sweep)
         from tautune.analysis.report import write_thresholds
+        from tautune.analysis.reported import report_at_end
         from tautune.runners.sweep_job import check_whole, concluded, run_sweep
 
         with SweepFolder(output, plan.configuration) as folder, listener:
@@ -124,6 +125,7 @@ def carry_out(sweep: Sweep, output: Folder, listener: SweepListener) -> Threshol
             thresholds = concluded(plan, folder.records().values()).at(folder.path)
             write_thresholds(thresholds, folder.path)
             listener.concluded(thresholds, folder.records())
+            listener.say(report_at_end(folder.path))
             check_whole(plan, folder)
     return thresholds
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tautune._tuning_result import Place
 from tautune._tuning_result import TuningResult as TuningResult
 from tautune._tuning_result import tuning_result as tuning_result
+from tautune.analysis.reported import report_at_end
 from tautune.cluster.session.session import IN_TUNING, ray_session
 from tautune.records.errors import user_input
 from tautune.records.storage import Folder, output_folder
@@ -138,17 +139,18 @@ def carry_out(
             make_folder(folder)
             with TuningFolder(folder, tuning.configuration()) as held:
                 conclude(plan, held, run(plan, held, listener), listener)
-                draw_front(held)
+                draw(held, listener)
     return TuningResult(folder)
 
 
-def draw_front(held: TuningFolder) -> None:
-    """Draws pareto.png into the folder of a tuning with several goals."""
+def draw(held: TuningFolder, listener: TuningListener) -> None:
+    """Writes report.html into the folder of a tuning, and pareto.png where it has several goals."""
     goal = goal_in(held.run["configuration"])
     if goal.others:
         from tautune.analysis.report import write_pareto
 
         write_pareto(read_rows(held.path, goal), goal, held.path)
+    listener.say(report_at_end(held.path))
 
 
 def _check_here(study: "TuningStudy | LoopStudy | str", asked: Options, output: Place | None) -> Folder | None:

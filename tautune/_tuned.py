@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tautune._tune import draw_front, tuning_listener
+from tautune._tune import draw, tuning_listener
 from tautune._tuning_result import Place, TuningResult
 from tautune.cluster.session.session import IN_TUNING, ray_session
 from tautune.records.errors import InputError, user_input
@@ -96,7 +96,7 @@ def _go_on(plan: "Plan", held: TuningFolder, listener: TuningListener) -> None:
     with ray_session(in_workers=IN_TUNING):
         check_cluster(plan.tuning, held.path)
         conclude(plan, held, run(plan, held, listener), listener)
-        draw_front(held)
+        draw(held, listener)
 
 
 def refit(

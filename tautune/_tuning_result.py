@@ -4,6 +4,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tautune.analysis.reported import HasReport
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder, folder_at
 from tautune.records.tuning_folder import read_best, read_tuning
@@ -12,6 +13,7 @@ from tautune.runners.trials import marked
 from tautune.trainables.goal import goal_in
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
     from tautune.analysis.importance import Importance
@@ -21,7 +23,7 @@ Place = str | Folder
 
 
 @dataclass(frozen=True)
-class TuningResult:
+class TuningResult(HasReport):
     """A tuning's results, which are read from its folder on access."""
 
     path: Folder
@@ -61,6 +63,24 @@ class TuningResult:
         if not file.is_file():
             raise InputError(f"{file} is missing: no trial has reported a result; `tautune resume {self.path}` goes on")
         return pandas.read_csv(io.StringIO(file.read_text()))
+
+    def to_frame(self) -> "DataFrame":
+        """Returns `trials`; the results of the other runs have their table by this name."""
+        return self.trials
+
+    def plot(self) -> "Figure":
+        """Returns a figure of the learning curves: the best five in colour, and where others were stopped.
+
+        Raises:
+            InputError: no trial has reported a result yet, or the folder keeps no curves.
+        """
+        from tautune.analysis.reports.charts.progress import learning_curves
+        from tautune.analysis.reports.parts.tuned import read_tuned
+
+        tuned = read_tuned(self.path, read_tuning(self.path))
+        if not tuned.good or not tuned.history.reports:
+            raise InputError(f"{self.path} has no learning curves: no trial has reported a result that it keeps")
+        return learning_curves(tuned).figure
 
     def importance(self) -> "Importance":
         """Returns how much each hyperparameter mattered, by Optuna's evaluators: `pedanova`, `fanova`, `left_out`.

@@ -154,7 +154,7 @@ def tuning(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def load_sweep(folder: Path) -> None:
     found = tautune.load(folder)
     SweepFolder(folder, {}).records()
-    assert found.to_frame() is not None  # type: ignore[union-attr]
+    assert found.to_frame() is not None
 
 
 def load_grid(folder: Path) -> None:

@@ -1,0 +1,71 @@
+"""Writes a page as one HTML file that needs no network: style, script and figures are in it."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from tautune.analysis import figure_style
+from tautune.analysis.pages.svg import inline_svg, variable
+from tautune.records.provenance import now
+
+if TYPE_CHECKING:
+    from tautune.analysis.pages.page import Chart, Page, Table
+
+
+def as_html(page: Page) -> str:
+    """Returns the page."""
+    rendered: str = _template().render(
+        page=page,
+        made=now(),
+        style=Markup(_file("style.css")),
+        script=Markup(_file("script.js")),
+        light=_colours(dark=False),
+        dark=_colours(dark=True),
+    )
+    return rendered
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters |= {"svg": _svg, "cell": cell, "numeric": numeric_columns}
+    return environment.from_string(_file("page.html"))
+
+
+def _svg(chart: Chart) -> Markup:
+    return Markup(inline_svg(chart))
+
+
+def _file(name: str) -> str:
+    return resources.files("tautune.analysis.pages").joinpath(name).read_text(encoding="utf-8")
+
+
+def _colours(*, dark: bool) -> Markup:
+    pairs = figure_style.DARK.items()
+    return Markup(" ".join(f"{variable(light)}: {on_dark if dark else light};" for light, on_dark in pairs))
+
+
+def numeric_columns(table: Table) -> list[bool]:
+    """Returns which columns have numbers alone, which are set to the right."""
+    return [
+        all(_is_number(row[place]) or row[place] is None for row in table.rows) for place in range(len(table.columns))
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def cell(value: Any) -> str:
+    """Returns a cell's text: numbers to six digits, and nothing where there is no value."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

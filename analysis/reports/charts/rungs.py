@@ -1,0 +1,62 @@
+"""Where a scheduler stopped trials: how many reached each rung, and how good they were there."""
+
+from __future__ import annotations
+
+from tautune.analysis.figure_style import BLUE, INK, QUIET, mark_trials, new_figure, styled
+from tautune.analysis.pages.page import Chart, Table
+from tautune.analysis.reports.parts.tuned import Json, Tuned, keys
+
+
+def rungs(tuned: Tuned) -> list[int]:
+    """Returns the epochs at which some trial was stopped."""
+    return sorted({row["epochs_trained"] for row in tuned.good if row["state"] == "stopped"})
+
+
+@styled
+def rungs_chart(tuned: Tuned) -> Chart | None:
+    """Returns the metric of all that reached each rung, those that were stopped there apart; None without curves."""
+    epochs = rungs(tuned)
+    if not epochs or not tuned.history.reports:
+        return None
+    low, high, _ = tuned.limits
+    figure = new_figure(height=3.8)
+    axes = figure.subplots()
+    table = []
+    for place, epoch in enumerate(epochs):
+        there = _at(tuned, epoch)
+        stopped = [(row, value) for row, value in there if _ended(row, epoch)]
+        on = [(row, value) for row, value in there if not _ended(row, epoch)]
+        styles = ((on, -0.12, {"color": BLUE}), (stopped, 0.12, {"color": QUIET, "marker": "x", "linewidths": 1.2}))
+        for some, shift, style in styles:
+            if some:
+                values = [tuned.shown(value) for _, value in some]
+                marks = axes.scatter([place + shift] * len(values), values, s=22, **style)
+                mark_trials(marks, keys(row for row, _ in some))
+        axes.annotate(f"{len(on)} of {len(there)}\nwent on", (place, 1.01), xycoords=("data", "axes fraction"),
+                      ha="center", va="bottom", fontsize=8, color=INK)  # fmt: skip
+        table.append((epoch, len(there), len(on), len(stopped)))
+    axes.set_xticks(range(len(epochs)), [str(epoch) for epoch in epochs])
+    unit = tuned.goal.unit.removesuffix("s")
+    axes.set(xlabel=unit, ylabel=tuned.goal.words, ylim=(low, high), xlim=(-0.5, len(epochs) - 0.5))
+    return Chart(
+        name="rungs",
+        title=f"Where {tuned.configuration['scheduler']} stopped trials",
+        says="Points went on, crosses were stopped there. A trial is compared with those that came to the rung before "
+        f"it, so the first ones go on however bad they are.{tuned.beyond}{tuned.thinned}",
+        figure=figure,
+        table=Table(columns=(unit, "reached it", "went on", "stopped"), rows=table),
+    )
+
+
+def _ended(row: Json, epoch: int) -> bool:
+    return bool(row["state"] == "stopped" and row["epochs_trained"] == epoch)
+
+
+def _at(tuned: Tuned, epoch: int) -> list[tuple[Json, float]]:
+    """Returns the trials that reported this epoch, with the metric that they had at it."""
+    found = []
+    for row in tuned.drawn:
+        own = next((r.value for r in tuned.curves.get(row["trial"], ()) if r.epoch == epoch), None)
+        if own is not None:
+            found.append((row, own))
+    return found

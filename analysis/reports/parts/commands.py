@@ -1,0 +1,103 @@
+"""Commands to copy: those that repeat a run, or train one configuration of it again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tautune.analysis.grids import GridSummary
+
+Json = dict[str, Any]
+OPTIONS = {
+    "search": None,
+    "scheduler": None,
+    "trials": None,
+    "max_epochs": None,
+    "folds": 1,
+    "repeats": 1,
+    "examples": None,
+    "concurrent": None,
+    "time_budget": None,
+    "cpus_per_trial": 1,
+    "gpus_per_trial": 0,
+    "seed": 0,
+    "split_seed": 0,
+    "data_dir": None,
+}
+"""Options of `tautune tune` with the values at which they need not be given."""
+OF_ONE = ("max_epochs", "folds", "repeats", "examples", "gpus_per_trial", "seed", "split_seed", "data_dir")
+"""Those that change what a single trial comes to."""
+
+
+def tune_again(configuration: Json) -> str:
+    """Returns the command of a whole tuning."""
+    kept = dict(configuration)
+    if kept.get("search") == "grid":
+        kept["trials"] = None  # a grid has as many as it has
+    words = [*_options(kept, tuple(OPTIONS)), *_aims(kept), *_set(kept.get("set") or {})]
+    words += [word for point in kept.get("points") or () for word in ("--point", json.dumps(point))]
+    return _command("tune", configuration["study"], words)
+
+
+def train_again(configuration: Json, config: Json) -> str:
+    """Returns the command that trains one configuration as the tuning did, to its full length."""
+    words = ["--search", "random", "--scheduler", "none", "--trials", "1", *_options(configuration, OF_ONE)]
+    words += [*_aims(configuration), *_set(configuration.get("set") or {}), "--point", json.dumps(config)]
+    return _command("tune", configuration["study"], [*words, "--output", "results/again"])
+
+
+def sweep_again(run: Json) -> str:
+    """Returns the command of a sweep."""
+    kept, update = run["configuration"], run["configuration"].get("update")
+    words = ["--delays", ",".join(map(str, run.get("delays") or []))] if not update else []
+    words += _plain(kept, {"momentum": 0.0, "mini_batch": None, "resolution": 0.005, "tolerance": 1e-6})
+    words += ["--shifted"] if kept.get("shifted") else []
+    words += ["--seeds", str(run["seeds"])] if (run.get("seeds") or 1) > 1 else []
+    return _command("sweep", kept["study"], words)
+
+
+def grid_again(configuration: Json, grid: GridSummary, seeds: int) -> str:
+    """Returns the command of a grid."""
+    words = ["--delays", ",".join(str(delay) for delay in grid.delays)]
+    words += ["--learning-rates", ",".join(f"{rate:.6g}" for rate in grid.learning_rates)]
+    words += _plain(configuration, {"steps": 2000, "mini_batch": None, "momentum": 0.0})
+    words += [f"--{name.replace('_', '-')}" for name in ("shifted", "bfloat16_queue") if configuration.get(name)]
+    return _command("grid", configuration["study"], [*words, *(["--seeds", str(seeds)] if seeds > 1 else [])])
+
+
+def simulate_again(configuration: Json) -> str:
+    """Returns the command of a simulation."""
+    words = [word for name in configuration["searches"] for word in ("--search", name)]
+    words += [word for name in configuration["schedulers"] for word in ("--scheduler", name)]
+    words += _plain(configuration, {"workers": 4, "repeats": 50, "time_budget": None, "metric": None, "mode": None})
+    return _command("simulate", configuration["table"], words)
+
+
+def _options(kept: Json, names: tuple[str, ...]) -> list[str]:
+    return _plain(kept, {name: OPTIONS[name] for name in names})
+
+
+def _plain(kept: Json, defaults: Json) -> list[str]:
+    words = []
+    for name, default in defaults.items():
+        value = kept.get(name)
+        if value is not None and value != default:
+            words += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return words
+
+
+def _aims(kept: Json) -> list[str]:
+    goals = [word for goal in kept.get("goals") or () for word in ("--goal", goal)]
+    return goals + [
+        word for name, most in (kept.get("at_most") or {}).items() for word in ("--at-most", f"{name}={most:g}")
+    ]
+
+
+def _set(fixed: Json) -> list[str]:
+    return [word for name, value in fixed.items() for word in ("--set", f"{name}={json.dumps(value)}")]
+
+
+def _command(name: str, study: str, words: list[str]) -> str:
+    return shlex.join(["tautune", name, study, *words])

@@ -1,0 +1,176 @@
+"""The page of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from tautune.analysis.pages.page import Page, Section, Table
+from tautune.analysis.reports.charts import thresholds as charts
+from tautune.analysis.reports.charts.compared import thresholds_of as charts_of_several
+from tautune.analysis.reports.parts.asked import asked_table
+from tautune.analysis.reports.parts.commands import sweep_again
+from tautune.analysis.reports.parts.provenance import provenance_section, total_duration
+from tautune.analysis.sweep_conclusion import conclude
+from tautune.analysis.threshold_figure import title_of, within
+from tautune.analysis.thresholds import Thresholds, ThresholdsJson
+from tautune.records.errors import InputError
+from tautune.records.files import read_json
+from tautune.records.storage import Folder, reading
+from tautune.records.sweep_folder import MEASUREMENTS, read_record
+from tautune.records.typed import Object
+from tautune.trainables.theory.momentum import Momentum
+from tautune.trainables.threshold.record import MeasurementRecord
+from tautune.trainables.threshold.update import Update
+
+Json = dict[str, Any]
+
+
+def page(folder: Folder, run: Json) -> Page:
+    """Returns the report of the sweep in a folder, also of one that is still going on."""
+    damaged: list[str] = []
+    records = list(_records(folder, damaged))
+    found = _thresholds(folder, run, records, damaged)
+    notes = [*_notes(run, found), *damaged]
+    sections = [*(_sections(found, records) if found else ()), _again(run), provenance_section(run)]
+    if found is None or not found.points:
+        name = run["configuration"].get("study")
+        verdict = "No threshold has been found yet."
+        return Page(title=f"Stability of {name}", verdict=verdict, notes=notes, sections=sections)
+    return Page(
+        title=title_of(found), verdict=verdict_of(found), facts=_facts(found, run), notes=notes, sections=sections
+    )
+
+
+def verdict_of(found: Thresholds) -> str:
+    """Returns the sentence for somebody who is about to train: at the longest delay, η and what theory is worth."""
+    last = max(found.points, key=lambda point: point.delay)
+    return (
+        f"At τ = {last.delay} keep η below {last.measured:.3g}; "
+        f"{'theory is right to' if _trusted(found) else 'theory is off by up to'} {within(found)}."
+    )
+
+
+def _trusted(found: Thresholds) -> bool:
+    """Tells whether theory lies within three uncertainties, or a percent, at every delay."""
+    return all(abs(p.relative_error) <= max(0.01, 3 * p.uncertainty / p.predicted) for p in found.points)
+
+
+def _facts(found: Thresholds, run: Json) -> dict[str, str]:
+    facts = {f"η at τ = {point.delay}": f"{point.measured:.4g}" for point in _few(found.points)}
+    facts["sharpness λ"] = f"{found.sharpness:.5g}"
+    facts["gradients"] = f"{sum(point.gradient_evaluations for point in found.points):,}"
+    took = total_duration(run)
+    return facts | ({"time": took} if took else {})
+
+
+def _few(points: tuple[Any, ...]) -> list[Any]:
+    """Returns the first, a middle and the last point."""
+    return list(dict.fromkeys((points[0], points[len(points) // 2], points[-1])))
+
+
+def _records(folder: Folder, damaged: list[str]) -> Iterator[MeasurementRecord]:
+    with reading(folder):
+        files: list[Folder] = sorted((folder / MEASUREMENTS).glob("delay=*_seed=*.json"), key=str)
+    found = []
+    for file in files:
+        try:
+            found.append(read_record(file))
+        except InputError as error:
+            damaged.append(f"Left out: {error}")
+    yield from sorted(found, key=lambda record: record.key)
+
+
+def _thresholds(folder: Folder, run: Json, records: list[MeasurementRecord], damaged: list[str]) -> Thresholds | None:
+    """Returns what thresholds.json holds; before the run's end, what the measurements tell until then."""
+    file = folder / "thresholds.json"
+    if file.is_file():
+        try:
+            return Thresholds.from_json(cast("Object", read_json(file, ThresholdsJson)), folder)
+        except (InputError, TypeError, ValueError) as error:
+            damaged.append(f"Left out: {error}")
+    minimum, kept = run.get("minimum") or {}, run["configuration"]
+    if not records or "sharpness" not in minimum:
+        return None
+    return conclude(
+        records,
+        study=kept["study"],
+        sharpness=minimum["sharpness"],
+        momentum=Momentum(kept.get("momentum", 0.0), kept.get("shifted", False)),
+        mini_batch=kept.get("mini_batch"),
+        examples=minimum.get("examples") or kept.get("mini_batch") or 1,
+        update=Update.from_json(kept["update"]) if kept.get("update") else None,
+    )
+
+
+def _notes(run: Json, found: Thresholds | None) -> Iterator[str]:
+    runs = run.get("runs") or [{}]
+    wanted = run.get("delays") or []
+    known = {point.delay for point in found.points} if found else set()
+    left = [str(delay) for delay in wanted if delay not in known]
+    if "finished" not in runs[-1]:
+        yield (
+            "This run is not over: it is going on, or it was stopped. The page tells what there is until now; "
+            "the same command goes on with a run that was stopped."
+        )
+    if left and not run["configuration"].get("update"):
+        yield f"No threshold has been found at τ = {', '.join(left)}."
+
+
+def _sections(found: Thresholds, records: list[MeasurementRecord]) -> Iterator[Section]:
+    if not found.points:
+        return
+    yield Section(title="Thresholds", charts=[charts.rates(found), charts.inverse(found), charts.error(found)])
+    if escapes := charts.escapes(found):
+        yield Section(title="Leaving the minimum", charts=escapes)
+    closing = charts.brackets(records)
+    costs = [*([closing] if closing else []), *([charts.cost(found)] if len(found.points) > 1 else [])]
+    yield Section(title="How it was measured", charts=costs, table=_hosts(records))
+
+
+def _hosts(records: list[MeasurementRecord]) -> Table | None:
+    rows = [
+        (r.settings.delay, r.settings.seed, len(r.samples), len(r.departures), r.gradient_evaluations, r.done, r.host)
+        for r in records
+    ]
+    columns = ("delay τ", "seed", "learning rates tried", "departures", "gradients", "done", "host")
+    return Table(columns=columns, rows=rows) if rows else None
+
+
+def _again(run: Json) -> Section:
+    return Section(title="The command", text=("The whole run again:",), commands=[sweep_again(run)])
+
+
+def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
+    """Returns sweeps beside each other, by what each is called."""
+    damaged: list[str] = []
+    sweeps: dict[str, Thresholds] = {}
+    for label, (folder, run) in runs.items():
+        found = _thresholds(folder, run, list(_records(folder, damaged)), damaged)
+        if found and found.points:
+            sweeps[label] = found
+        else:
+            damaged.append(f"{label} has no thresholds yet.")
+    if not sweeps:
+        raise InputError("compare needs a sweep with thresholds; none of these has one yet")
+    rows = [
+        (label, title_of(found), found.sharpness, max(p.delay for p in found.points), _error(found), len(found.points))
+        for label, found in sweeps.items()
+    ]
+    columns = ("run", "what", "sharpness λ", "longest delay", "largest error, %", "thresholds")
+    charts_of_all = [charts_of_several(sweeps, times_sharpness=one) for one in (False, True)]
+    return Page(
+        title=f"{len(runs)} sweeps",
+        verdict=f"Largest error of theory: {max(map(_error, sweeps.values())):.2g} %.",
+        notes=damaged,
+        sections=[
+            Section(title="Thresholds", charts=charts_of_all, table=Table(columns=columns, rows=rows)),
+            Section(
+                title="What was asked for", table=asked_table({n: run["configuration"] for n, (_, run) in runs.items()})
+            ),
+        ],
+    )
+
+
+def _error(found: Thresholds) -> float:
+    return 100 * max(abs(point.relative_error) for point in found.points)

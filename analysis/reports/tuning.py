@@ -1,0 +1,228 @@
+"""The page of a tuning."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from tautune.analysis.pages.page import Chart, Page, Section, Table
+from tautune.analysis.pareto_figure import pareto_figure
+from tautune.analysis.reports.charts.compared import best_so_far_of
+from tautune.analysis.reports.charts.population import lineage
+from tautune.analysis.reports.charts.progress import best_so_far, learning_curves
+from tautune.analysis.reports.charts.rungs import rungs_chart
+from tautune.analysis.reports.charts.space import importances, parallel_coordinates, slices
+from tautune.analysis.reports.charts.time_line import time_line
+from tautune.analysis.reports.parts.asked import asked_table
+from tautune.analysis.reports.parts.commands import train_again, tune_again
+from tautune.analysis.reports.parts.provenance import provenance_section, total_duration
+from tautune.analysis.reports.parts.tuned import BAD, Json, Tuned, keys, read_tuned
+from tautune.analysis.trial_names import POPULATION
+from tautune.records.errors import InputError
+from tautune.records.storage import Folder
+
+STATES = ("finished", "stopped", "diverged", "failed", "running", "interrupted")
+
+
+def page(folder: Folder, run: Json) -> Page:
+    """Returns the report of the tuning in a folder, also of one that is still going on."""
+    tuned = read_tuned(folder, run)
+    return Page(
+        title=f"Tuning of {PurePath(str(tuned.configuration['study'])).name}",
+        verdict=verdict(tuned),
+        facts=_facts(tuned),
+        notes=[*_notes(tuned), *tuned.history.damaged],
+        sections=[*_sections(tuned), provenance_section(run)],
+    )
+
+
+def verdict(tuned: Tuned) -> str:
+    """Returns what came out in a sentence."""
+    if not tuned.rows:
+        return "No trial has reported yet."
+    if not tuned.best:
+        return "No trial has a result that counts: all of them diverged, failed or are above a limit."
+    best = tuned.best[0]
+    unit = tuned.goal.unit.removesuffix("s")
+    return (
+        f"The best of {len(tuned.rows):,} trials is {tuned.names[best['trial']]}: {tuned.goal.words} "
+        f"{value_of(tuned, best)} at {unit} {best['epochs']} of {best['epochs_trained']}."
+    )
+
+
+def value_of(tuned: Tuned, row: Json) -> str:
+    """Returns a trial's metric as it is shown."""
+    value = row[tuned.goal.metric]
+    spread = row.get(f"{tuned.goal.metric}_deviation")
+    return f"{value:.5g}" + (f" ± {spread:.2g}" if spread else "")
+
+
+def _facts(tuned: Tuned) -> dict[str, str]:
+    counts = Counter(row["state"] for row in tuned.rows)
+    facts = {f"best {tuned.goal.words}": value_of(tuned, tuned.best[0])} if tuned.best else {}
+    facts["trials"] = f"{len(tuned.rows):,} of {_wanted(tuned):,}" if _goes_on(tuned) else f"{len(tuned.rows):,}"
+    facts |= {state: f"{counts[state]:,}" for state in STATES if counts[state]}
+    if tuned.history.reports:
+        facts[f"{tuned.goal.unit} trained"] = f"{len(tuned.history.reports):,}"
+    took = total_duration(tuned.run)
+    return facts | ({"time": took} if took else {})
+
+
+def _wanted(tuned: Tuned) -> int:
+    return max(len(tuned.rows), sum(run.get("trials") or 0 for run in tuned.run["runs"] if not run.get("resumed")))
+
+
+def _goes_on(tuned: Tuned) -> bool:
+    runs = tuned.run.get("runs") or [{}]
+    return "finished" not in runs[-1]
+
+
+def _notes(tuned: Tuned) -> Iterator[str]:
+    if _goes_on(tuned):
+        yield (
+            "This run is not over: it is going on, or it was stopped. The page tells what there is until now; "
+            f"`tautune resume {tuned.folder}` goes on with a run that was stopped."
+        )
+    if tuned.rows and not tuned.history.reports:
+        yield "This folder keeps each trial's best epoch and no curves: it was copied without its journal, or is older."
+    if failed := [row for row in tuned.rows if row["state"] == "failed"]:
+        reasons = Counter(row.get("failure", "") for row in failed).most_common(1)
+        yield f"{len(failed)} trials failed; most often: {reasons[0][0]}"
+
+
+def _sections(tuned: Tuned) -> Iterator[Section]:
+    if tuned.best:
+        yield _reproduction(tuned)
+    if tuned.good and tuned.history.reports:
+        yield Section(title="How it went", charts=_drawn(tuned, best_so_far, learning_curves, _stops, _lineage))
+    if tuned.good:
+        yield Section(title="Where the good ones are", charts=_drawn(tuned, parallel_coordinates, slices, _front))
+        yield _importance(tuned)
+    if charts := _drawn(tuned, time_line):
+        yield Section(title="When and where", charts=charts)
+    if tuned.rows:
+        yield Section(title="All trials", table=trials_table(tuned))
+
+
+def _drawn(tuned: Tuned, *draw: Callable[[Tuned], Chart | None]) -> list[Chart]:
+    return [chart for one in draw if (chart := one(tuned)) is not None]
+
+
+def _is_population(tuned: Tuned) -> bool:
+    return tuned.configuration.get("scheduler") in POPULATION
+
+
+def _stops(tuned: Tuned) -> Chart | None:
+    return None if _is_population(tuned) else rungs_chart(tuned)
+
+
+def _lineage(tuned: Tuned) -> Chart | None:
+    return lineage(tuned) if _is_population(tuned) else None
+
+
+def _front(tuned: Tuned) -> Chart | None:
+    goal = tuned.goal
+    if not goal.others or not any("on_front" in row for row in tuned.rows):
+        return None
+    front = [row for row in tuned.rows if row.get("on_front")]
+    names = [goal.metric, *dict(goal.others)]
+    return Chart(
+        name="pareto-front",
+        title="Pareto front",
+        says="No trial is better than one of the front in one goal without being worse in another. Beside each of the "
+        "front stands its number.",
+        figure=pareto_figure([row for row in tuned.rows if "on_front" in row], goal),
+        table=Table(
+            columns=("trial", *names),
+            rows=[(tuned.names[row["trial"]], *(row[name] for name in names)) for row in front],
+            trials=keys(front),
+        ),
+    )
+
+
+def _reproduction(tuned: Tuned) -> Section:
+    best, kept = tuned.best[0], tuned.configuration
+    values = Table(columns=("hyperparameter", "value"), rows=list(best["config"].items()))
+    whole = "The whole run again:" if _is_population(tuned) else "The best trial again, and then the whole run:"
+    commands = [] if _is_population(tuned) else [train_again(kept, best["config"])]
+    changed = (
+        ["The population changed the best trial's hyperparameters while it trained; these are its last ones."]
+        if _is_population(tuned)
+        else []
+    )
+    return Section(
+        title="The best configuration", text=(*changed, whole), commands=[*commands, tune_again(kept)], table=values
+    )
+
+
+def _importance(tuned: Tuned) -> Section:
+    title = "Which hyperparameters mattered"
+    try:
+        return Section(title=title, charts=[importances(tuned)])
+    except InputError as error:
+        return Section(title=title, text=(f"{str(error)[0].upper()}{str(error)[1:]}.",))
+
+
+def trials_table(tuned: Tuned) -> Table:
+    """Returns all trials, the best first, with what differs between them."""
+    goal = tuned.goal
+    others = [name for name in (*dict(goal.others), *dict(goal.limits), *goal.ties) if name != goal.metric]
+    scores = list(dict.fromkeys([goal.metric, *others]))
+    varying = list(tuned.space)
+    columns = (
+        "trial",
+        "state",
+        *scores,
+        f"best {goal.unit.removesuffix('s')}",
+        f"{goal.unit} trained",
+        "seconds",
+        "host",
+    )
+    rows: list[list[Any]] = []
+    for row in tuned.rows:
+        shown = [None if row["state"] in BAD else row.get(name) for name in scores]
+        counts = [row["epochs"], row["epochs_trained"], row.get("seconds"), row.get("host")]
+        own = [row["config"].get(name) for name in varying]
+        rows.append([tuned.names[row["trial"]], row["state"], *shown, *counts, *own])
+    return Table(columns=(*columns, *varying), rows=rows, trials=keys(tuned.rows), sortable=True)
+
+
+def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
+    """Returns tunings beside each other, by what each is called. Raises InputError if their metrics differ."""
+    tunings = {label: read_tuned(folder, run) for label, (folder, run) in runs.items()}
+    goals = {(tuned.goal.metric, tuned.goal.mode) for tuned in tunings.values()}
+    if len(goals) > 1:
+        compared = ", ".join(f"{label} by {tuned.goal.metric}" for label, tuned in tunings.items())
+        raise InputError(f"compare needs tunings of one metric: these compared their trials {compared}")
+    chart = best_so_far_of(tunings)
+    found = [label for label, tuned in tunings.items() if tuned.best]
+    order = sorted(found, key=lambda label: tunings[label].goal.rank(tunings[label].best[0]))
+    verdict = "No run has a result yet."
+    if order:
+        best = tunings[order[0]]
+        verdict = f"{order[0]} found the best: {best.goal.words} {value_of(best, best.best[0])}."
+    return Page(
+        title=f"{len(tunings)} tunings",
+        verdict=verdict,
+        notes=[line for tuned in tunings.values() for line in tuned.history.damaged],
+        sections=[
+            Section(title="How they went", charts=[chart] if chart else [], table=_runs_table(tunings)),
+            Section(title="What was asked for", table=asked_table({n: t.configuration for n, t in tunings.items()})),
+        ],
+    )
+
+
+def _runs_table(tunings: Mapping[str, Tuned]) -> Table:
+    goal = next(iter(tunings.values())).goal
+    columns = ("run", f"best {goal.words}", "its trial", "trials", *STATES, f"{goal.unit} trained", "time")
+    rows = []
+    for label, tuned in tunings.items():
+        counts = Counter(row["state"] for row in tuned.rows)
+        best = tuned.best[0] if tuned.best else None
+        shown = (best[goal.metric], tuned.names[best["trial"]]) if best else (None, None)
+        spent = len(tuned.history.reports) or None
+        states = (counts[state] for state in STATES)
+        rows.append((label, *shown, len(tuned.rows), *states, spent, total_duration(tuned.run)))
+    return Table(columns=columns, rows=rows)
