@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tautune._asynchronous import AsynchronousTraining as AsynchronousTraining
     from tautune._grid import grid as grid
     from tautune._load import load as load
     from tautune._probe import probe as probe
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tautune.search_spaces.tuning_study import TuningStudy as TuningStudy
     from tautune.trainables.curvature.monitor import StabilityMonitor as StabilityMonitor
     from tautune.trainables.curvature.monitor import StabilityWarning as StabilityWarning
+    from tautune.trainables.delay.arriving import ArrivingGradients as ArrivingGradients
     from tautune.trainables.delay.pipeline import pipeline_delays as pipeline_delays
     from tautune.trainables.delay.queue import GradientQueue as GradientQueue
     from tautune.trainables.delay.remedies.delay_adaptive import DelayAdaptive as DelayAdaptive
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from tautune.trainables.theory.stability import transfer_learning_rate as transfer_learning_rate
 
 _MODULES = {
+    "AsynchronousTraining": "_asynchronous",
+    "ArrivingGradients": "trainables.delay.arriving",
     "grid": "_grid",
     "load": "_load",
     "probe": "_probe",

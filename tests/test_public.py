@@ -14,6 +14,8 @@ import torch
 import tautune
 
 NAMES = {
+    "ArrivingGradients",
+    "AsynchronousTraining",
     "Data",
     "DelayAdaptive",
     "DelayCompensation",

@@ -23,7 +23,7 @@ BAD = {
     "threshold --stages 0,1,2 --shares 0.5,0.5": "shares must hold one number for each of the 3 stages, not 2",
     "threshold --stages 0,1 --shares 0.5,0.6": "shares must sum to 1, not to 1.1",
     "threshold --delays-from nowhere.csv": "nowhere.csv cannot be read: No such file or directory",
-    "threshold --delays-from a_file": "a_file has no column 'delay' in its first line",
+    "threshold --delays-from a_file": "a_file has no column 'delay' or 'age' in its first line",
     "threshold --delays-from negative.csv": "negative.csv, line 3: a delay must be an integer ≥ 0 (optimizer steps)",
     "threshold --delays-from half.csv": "half.csv, line 2: a delay must be an integer ≥ 0 (optimizer steps), not '1.5'",
     "threshold --delays-from dots.csv": "dots.csv, line 3: a delay must be an integer ≥ 0 (optimizer steps), not '.0'",

@@ -25,6 +25,9 @@ class ShiftedMomentumSGD(Optimizer):
         ValueError: lr < 0, momentum outside [0, 1), or a shift that is not an integer ≥ 0.
     """
 
+    slot: int | None = None
+    """Which of the shift+1 velocities takes the next update; None is the oldest. Each worker may have one."""
+
     def __init__(self, params: Iterable[Any], lr: float, *, momentum: float, shift: int = 0) -> None:
         if not lr >= 0:
             raise ValueError(f"lr must be at least 0, not {lr!r}")
@@ -48,7 +51,8 @@ class ShiftedMomentumSGD(Optimizer):
                 if not state:
                     state["step"] = 0
                     state["velocities"] = [torch.zeros_like(x) for _ in range(period)]
-                v = state["velocities"][state["step"] % period]  # v[t-s], overwritten by v[t+1]
+                turn = state["step"] if self.slot is None else self.slot
+                v = state["velocities"][turn % period]  # v[t-s], overwritten by v[t+1]
                 v.mul_(m).add_(x.grad, alpha=-η * (1 - m))
                 x.add_(v)
                 state["step"] += 1

@@ -1,0 +1,109 @@
+"""The parameter server on real sockets, whose workers are threads of this process."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from torch.nn.utils import parameters_to_vector
+
+from tautune.trainables.asynchronous.modes import parse_mode
+from tautune.trainables.asynchronous.own_loss import MakeOwnLoss
+from tautune.trainables.asynchronous.server import ParameterServer
+from tautune.trainables.asynchronous.serving import Serving, WorkerFailed
+from tautune.trainables.asynchronous.wire import Lost, agree
+from tautune.trainables.asynchronous.worker import Worker
+from tautune.trainables.delay import GradientQueue
+from tests.trainables.delay.small_training import OPTIMIZERS, batch, make_model, run
+
+
+def cross(model: Any, pair: Any) -> torch.Tensor:
+    return cross_entropy(model(pair[0]), pair[1])
+
+
+@contextmanager
+def serving(mode: str, workers: int = 3, loss: Callable[..., Any] = cross) -> Iterator[Serving]:
+    model = make_model()
+    server = ParameterServer(model, OPTIMIZERS["momentum"](model.parameters()), parse_mode(mode), workers)
+    one = Serving(server, "127.0.0.1")
+    threads = [start(one, number, loss) for number in range(workers)]
+    try:
+        yield one
+    finally:
+        one.close()
+        for thread in threads:
+            thread.join(timeout=10)
+            assert not thread.is_alive()
+
+
+def start(one: Serving, number: int, loss: Callable[..., Any] = cross) -> threading.Thread:
+    def work() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch, "set_num_threads", lambda count: None)  # it is the process's
+            worker = Worker(number)
+        with suppress(ZeroDivisionError):  # it was told to the server
+            worker.run(MakeOwnLoss(make_model(), loss, batch, 0), one.address, one.key)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def weights_of(one: Serving) -> torch.Tensor:
+    return parameters_to_vector(one.server.model.parameters()).detach().clone()
+
+
+def test_a_round_robin_is_a_queue_bit_for_bit() -> None:
+    model = make_model()
+    expected = run(model, GradientQueue(OPTIMIZERS["momentum"](model.parameters()), 2), range(22))[-1]
+    with serving("round-robin") as one:
+        one.run(20, lambda rows: False)
+        assert torch.equal(weights_of(one), expected)
+
+
+def test_a_step_takes_a_gradient_up_and_the_weights_down_and_nothing_else() -> None:
+    with serving("round-robin") as one:
+        one.run(20, lambda rows: False)
+        one.drain()
+        parameters = sum(p.numel() * 8 for p in one.server.model.parameters())
+        assert one.bytes_sent == 23 * parameters
+        assert one.bytes_received == 23 * (parameters + 8)  # which of the four parameters have a gradient
+
+
+def test_a_worker_whose_connection_breaks_comes_back_and_the_others_go_on() -> None:
+    with serving("as-they-come") as one:
+        one.run(5, lambda rows: False)
+        one._connections[1].shutdown(socket.SHUT_RDWR)
+        seen: list[Any] = []
+
+        def until_it_is_back(rows: list[Any]) -> bool:
+            seen.extend(rows)
+            return len(seen) > 40 and seen[-1].worker == 1
+
+        one.run(10_000, until_it_is_back)
+        steps = [row.step for row in seen]
+        assert steps == list(range(5, 5 + len(seen)))
+        assert len({row.gradient for row in seen}) == len(seen)
+
+
+def test_what_a_workers_code_raises_ends_the_training() -> None:
+    def breaks(model: Any, pair: Any) -> Any:
+        raise ZeroDivisionError
+
+    with serving("as-they-come", workers=1, loss=breaks) as one, pytest.raises(WorkerFailed, match="ZeroDivisionError"):
+        one.run(3, lambda rows: False)
+
+
+def test_a_stranger_without_the_key_is_not_let_in() -> None:
+    with serving("as-they-come", workers=2) as one:
+        one.run(2, lambda rows: False)
+        with socket.create_connection(one.address, timeout=5) as stranger, pytest.raises(Lost):
+            agree(stranger, b"a guess", first=False)
+        with socket.create_connection(one.address, timeout=5) as silent:
+            one.run(4, lambda rows: False)  # nobody waits for it
+            silent.close()
+        assert len(one._connections) == 2

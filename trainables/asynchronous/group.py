@@ -1,0 +1,124 @@
+"""A parameter server in this process, with its workers as Ray actors on whatever hosts there are."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from tautune.trainables.asynchronous.own_loss import device_of
+from tautune.trainables.asynchronous.server import ParameterServer, Row
+from tautune.trainables.asynchronous.serving import Serving, WorkerFailed
+from tautune.trainables.asynchronous.worker import Gradients, Worker
+
+RETRIES = 10
+"""Times that Ray starts a worker anew whose process or host was lost."""
+
+GRACE = 2.0
+"""Seconds that workers have to end by themselves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """What each worker takes, and where it runs.
+
+    Raises:
+        ValueError: a number is out of its bounds.
+    """
+
+    workers: int
+    cpus: float = 1.0
+    gpus: float = 0.0
+    slowdown: Sequence[float] = ()
+    """How many times as long as it needs each worker takes for a gradient; without it, all work as fast as they can."""
+
+    def __post_init__(self) -> None:
+        check_workers(self.workers)
+        if not self.cpus >= 0 or not self.gpus >= 0:
+            raise ValueError(f"a worker takes at least 0 CPUs and GPUs, not {self.cpus!r} and {self.gpus!r}")
+        if len(self.slowdown) not in (0, self.workers):
+            many = f"one for each of the {self.workers} workers"
+            raise ValueError(f"slowdown must hold {many}, not {len(self.slowdown)} of them")
+        for factor in self.slowdown:
+            if not 1 <= factor < float("inf"):
+                raise ValueError(f"a slowdown must be a finite factor of at least 1, not {factor!r}")
+
+
+def check_workers(workers: object) -> None:
+    """Raises ValueError unless that is a number of workers."""
+    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+        raise ValueError(f"workers must be an integer of at least 1, not {workers!r}")
+
+
+class Group:
+    """A parameter server whose workers are there from the first run until `close()`.
+
+    A worker whose process or host is lost is started anew by Ray, on a host that has room for it, and the others go on
+    meanwhile. Inside a placement group of Ray Tune's, worker n takes the bundle n+1.
+
+    Args:
+        server: what the gradients are applied to.
+        make: makes, in a worker's process, what computes gradients on a device.
+        places: how many workers, and what each takes.
+    """
+
+    def __init__(self, server: ParameterServer, make: Callable[[str], Gradients], places: Places) -> None:
+        self.server = server
+        self.serving = Serving(server, ray.util.get_node_ip_address(), self._watch)
+        bundles = ray.util.get_current_placement_group()
+        actor, device = ray.remote(Worker), device_of(places.gpus)
+        self.actors: list[Any] = []
+        for number in range(places.workers):
+            where = PlacementGroupSchedulingStrategy(bundles, number + 1) if bundles else "SPREAD"
+            options = actor.options(
+                num_cpus=places.cpus,
+                num_gpus=places.gpus,
+                max_restarts=RETRIES,
+                max_task_retries=RETRIES,
+                scheduling_strategy=where,
+            )
+            slowdown = places.slowdown[number] if places.slowdown else 1.0
+            threads = max(1, int(places.cpus))
+            self.actors.append(options.remote(number, slowdown=slowdown, device=device, threads=threads))
+        shared = ray.put(make)  # once a node
+        self._ends = [one.run.remote(shared, self.serving.address, self.serving.key) for one in self.actors]
+
+    def run(self, updates: int, on_update: Callable[[list[Row]], bool] = lambda rows: False) -> list[Row]:
+        """Makes so many updates, or fewer if `on_update` returns True after one. Returns what was applied, in order.
+
+        Raises:
+            WorkerFailed: a worker's own code raised, or Ray could not bring a worker back.
+        """
+        applied: list[Row] = []
+
+        def take(rows: list[Row]) -> bool:
+            applied.extend(rows)
+            return on_update(rows)
+
+        self.serving.run(updates, take)
+        return applied
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the server's state, when the gradients that are being computed have come."""
+        self.serving.drain()
+        return self.server.state_dict()
+
+    def close(self) -> None:
+        """Ends the workers."""
+        self.serving.close()
+        ray.wait(self._ends, num_returns=len(self._ends), timeout=GRACE)
+        for one in self.actors:
+            ray.kill(one)
+
+    def _watch(self) -> None:
+        """Raises WorkerFailed if a worker has ended that cannot come back."""
+        ended, _ = ray.wait(self._ends, num_returns=len(self._ends), timeout=0)
+        for end in ended:
+            number = self._ends.index(end)
+            try:
+                ray.get(end)
+            except RayActorError as error:
+                raise WorkerFailed(f"worker {number} could not be brought back: {error}") from None
+            raise WorkerFailed(f"worker {number} has ended although it was still needed")
