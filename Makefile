@@ -72,6 +72,8 @@ accuracy: .venv/installed
 	$(BIN)/tautune sweep digits $(SHORT) --optimizer sgd --momentum 0.9 --remedy predict --output $(ACCURACY)/digits-sgd-0.9-predict
 	$(BIN)/tautune sweep digits --no-departures --stages 1,0 --output $(ACCURACY)/digits-stages-1-0
 	$(BIN)/tautune sweep digits --no-departures --stages 8,2 --output $(ACCURACY)/digits-stages-8-2
+	$(BIN)/tautune sweep quadratic --no-departures --mini-batch 1 --delays 0,1,4 --output $(ACCURACY)/quadratic-batch-1
+	$(BIN)/tautune sweep quadratic --no-departures --delay-shares 0:0.5,2:0.5 --output $(ACCURACY)/quadratic-delays-0-2
 
 # Measures what tuning reaches: two hours on two cores. Needs Fashion-MNIST (Debian: apt-get install dataset-fashion-mnist).
 classifiers: .venv/installed

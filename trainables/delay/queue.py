@@ -2,7 +2,7 @@ r"""Asynchronous SGD on one machine: a queue that delivers gradients τ steps la
 
 The step at time t uses the gradient of time t-τ, x[t+1] = x[t] - η ∇f(x[t-τ]), with the mini-batch drawn at t-τ:
 what a parameter server sees when τ+1 workers take turns. The queue moves references to gradients, so it costs τ times
-the model's memory and a few microseconds a step (`benchmarks/step.py`); published code that keeps a copy of the
+the model's memory and some tens of microseconds a step (`benchmarks/step.py`); published code that keeps a copy of the
 weights for each worker pays for a copy at every step.
 """
 

@@ -1,0 +1,97 @@
+"""Every number that the manual gives of a measurement is the one in the file that it came from."""
+
+import re
+
+import pytest
+
+from docs import theory_tables
+from tests.docs import measured, measured_benchmarks
+from tests.docs.pages import PAGES, text_of
+
+CLAIMS = {
+    "README.md": measured.readme,
+    "docs/benchmarks.md": lambda: (*measured_benchmarks.tuned(), *measured_benchmarks.speed()),
+    "docs/paper.md": measured.paper,
+    "docs/remedies.md": measured.remedies,
+    "docs/theory.md": measured.theory,
+    "docs/threshold.md": measured.threshold,
+}
+NUMBER = re.compile(
+    r"(?<![\w.,/])\d+(?:,\d{3})*(?:\.\d+)?(?:e-\d+)?(?: ?(?:%|s|ms|µs|MiB|GiB|MB|×|epochs|gradients)(?!\w))?"
+)
+"""A number, and the unit that follows it."""
+MEASURED = re.compile(r"\d\.\d|\d,\d|e-| ?(%|s|ms|µs|MiB|GiB|MB|×|epochs|gradients)$")
+"""What a number has that was measured rather than chosen."""
+NOT_KEPT = "of runs that take hours, whose figures were not kept"
+CHOSEN = {
+    "README.md": {"3.11": "of Python"},
+    "docs/architecture.md": {"42 %": "the largest share of a room"},
+    "docs/benchmarks.md": {
+        "91.71 %": "was published",
+        "2,000": "steps of a grid",
+        "1 %": "the resolution that was asked for",
+        "3 ×": "of a grid of 3 × 3",
+        "2,410": "parameters of a network",
+        "10,000": "images",
+        **dict.fromkeys(("2.258", "2.096", "2.033"), "of n-grams, whose figures were not kept"),
+    },
+    "docs/cluster.md": {"3.11": "of Python", "100 MiB": "the limit of what Ray takes"},
+    "docs/measure.md": {"3.11": "of Python", "0.9": "a momentum"},
+    "docs/outcomes.md": {
+        **dict.fromkeys(("0.5", "5 %"), "of the plan: what decides"),
+        **dict.fromkeys(("1,437", "2,000", "10,000", "1e-8"), "of the plan: examples, and Adam's ε"),
+    },
+    "docs/own_study.md": {"2,000": "iterations of a descent"},
+    "docs/paper.md": {
+        "8 %": "the paper's own resolution",
+        "0.9": "a momentum",
+        "3 ×": "of a grid of 3 × 3",
+        **dict.fromkeys(("10,000", "60,000", "70,000"), "images of MNIST"),
+    },
+    "docs/probe.md": {"1.05": "the ratio at which it warns"},
+    "docs/reliability.md": {
+        **dict.fromkeys(("5e-324", "1e-30", "2,000", "3,000", "4,000", "10,000"), "of a test's inputs"),
+        **dict.fromkeys(("25 s", "200 ms", "5 %"), "of a fault that is made"),
+        **dict.fromkeys(
+            ("4.1 s", "1,000", "82 MiB", "1.3 GiB", "44 MiB", "440 MiB", "14 MiB", "150 s", "40 s"), NOT_KEPT
+        ),
+    },
+    "docs/remedies.md": {"3 %": "the tolerance of a test"},
+    "docs/secure.md": {"127.0": "of an address"},
+    "docs/tasks.md": {"81,000": "definitions in WordNet"},
+    "docs/theory.md": {"0.1": "of an example", "0.9": "a momentum", "1.8": NOT_KEPT, "0.2": NOT_KEPT},
+    "docs/threshold.md": {"8 %": "the paper's own resolution", "0.9": "a momentum"},
+}
+"""Numbers that look like measurements and are none, by page, with what they are."""
+
+
+def plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("page", CLAIMS)
+def test_measured_numbers_are_those_of_the_files(page: str) -> None:
+    text = plain(text_of(page))
+    assert [claim for claim in CLAIMS[page]() if claim not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_measured_number_is_left_out(page: str) -> None:
+    """Each is in a sentence or a row that is made from a file, or is told in CHOSEN not to be a measurement."""
+    text = re.sub(r"^```.*?^```|<!-- computed.*?<!-- end -->", "", text_of(page), flags=re.DOTALL | re.MULTILINE)
+    text = plain(re.sub(r"`[^`]*`|\]\([^)]*\)|\d{4}\.\d{5}", "", text))  # code, links, numbers of articles
+    for claim in CLAIMS.get(page, tuple)():
+        text = text.replace(plain(re.sub(r"`[^`]*`", "", claim)), "")
+    found = {number for number in NUMBER.findall(text) if MEASURED.search(number)}
+    assert found - CHOSEN.get(page, {}).keys() == set()
+
+
+def test_costs_of_remedies_are_those_of_the_benchmark() -> None:
+    ratios = measured.read("remedies.json")["ratios"]
+    rows = dict(re.findall(r"^\| `(\w+)\(.* \| ([\d.]*) \|$", text_of("docs/remedies.md"), re.MULTILINE))
+    rows.pop("ShiftedMomentumSGD", None)  # takes the place of SGD, and was not timed
+    assert rows == {name: f"{ratios[called]:.2f}" for name, called in measured.COSTS.items()}
+
+
+def test_tables_of_theory_have_a_test_of_their_own() -> None:
+    assert "<!-- computed: thresholds -->" in theory_tables.PAGE.read_text()
