@@ -1,7 +1,4 @@
-"""Hugging Face's Trainer, as it is: `tautune tune examples/huggingface_loop.py` (needs transformers and accelerate).
-
-A small vision transformer on scikit-learn's digits, whose gradients arrive late.
-"""
+"""Hugging Face's Trainer, as it is: `tautune tune examples/huggingface_loop.py` (needs transformers, accelerate)."""
 
 from typing import Any
 
@@ -26,8 +23,8 @@ def trainer(config: dict[str, Any], epochs: int = 10) -> Trainer:
     examples = [{"pixel_values": image, "labels": digit} for image, digit in pairs]
     width = config["width"]
     sizes = {"hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": 2, "num_attention_heads": 2}
-    vit = ViTConfig(image_size=8, patch_size=2, num_channels=1, num_labels=10, initializer_range=0.2, **sizes)
-    model = ViTForImageClassification(vit)
+    shape = {"image_size": 8, "patch_size": 2, "num_channels": 1, "num_labels": 10, "initializer_range": 0.2}
+    model = ViTForImageClassification(ViTConfig(**shape, **sizes))
     optimizer = GradientQueue(torch.optim.AdamW(model.parameters(), lr=config["learning_rate"]), delay=config["delay"])
     arguments = TrainingArguments(
         output_dir="checkpoints",  # in the trial's own folder, which Ray makes its working directory
@@ -39,8 +36,8 @@ def trainer(config: dict[str, Any], epochs: int = 10) -> Trainer:
         report_to=[],
         disable_tqdm=True,
     )
-    data = {"train_dataset": examples[:1437], "eval_dataset": examples[1437:]}
-    return Trainer(model, arguments, callbacks=[Report()], optimizers=(optimizer, None), **data)
+    data = None, examples[:1437], examples[1437:]  # no collator of our own, training, validation
+    return Trainer(model, arguments, *data, callbacks=[Report()], optimizers=(optimizer, None))
 
 
 def train(config: dict[str, Any]) -> None:

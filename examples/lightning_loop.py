@@ -39,14 +39,12 @@ def train(config: dict[str, Any]) -> None:
     whole = TensorDataset(torch.tensor(images).float() / 16, torch.tensor(digits))
     training, validation = random_split(whole, [0.8, 0.2])
     report = TuneReportCheckpointCallback({"accuracy": "accuracy"}, on="validation_end")
-    trainer = pl.Trainer(
-        max_epochs=9, callbacks=[report], logger=False, enable_progress_bar=False, enable_model_summary=False
-    )
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = pl.Trainer(max_epochs=9, callbacks=[report], **quiet)
     last = tune.get_checkpoint()
     checkpoint = f"{last.path}/checkpoint" if last else None
-    trainer.fit(
-        Digits(config), DataLoader(training, 64, shuffle=True), DataLoader(validation, 400), ckpt_path=checkpoint
-    )
+    loaders = DataLoader(training, 64, shuffle=True), DataLoader(validation, 400)
+    trainer.fit(Digits(config), *loaders, ckpt_path=checkpoint)
 
 
 STUDY = LoopStudy(
