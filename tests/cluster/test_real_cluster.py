@@ -75,6 +75,29 @@ def test_a_training_loop_of_the_users_own_runs_as_a_job(cluster: Cluster, tmp_pa
     assert list((cluster.storage / "loop/trials").glob("*/checkpoint_*/.tautune.json"))
 
 
+TASKS = {
+    "diabetes": ("rmse", "--folds", "2"),
+    "sunspots": ("mae",),
+    "python_bytes": ("bits_per_byte", "--examples", "3000"),
+    "wordnet": ("accuracy", "--examples", "500"),
+}
+"""The studies of each task, with the metric of their trials, and what makes them small."""
+
+
+def test_the_studies_of_every_task_run_as_jobs_beside_one_another(cluster: Cluster) -> None:
+    """With data that each host has or makes itself, and models that only their trials build."""
+    for study, (_, *options) in TASKS.items():
+        few = ("--trials", "2", "--max-epochs", "1", "--scheduler", "none", "--cpus-per-trial", "0.1")
+        cluster.submit(study, "tune", study, *few, *options)
+    for study, (metric, *_) in TASKS.items():
+        job = cluster.wait_for(study, seconds=240)
+        assert job["status"] == "SUCCEEDED", job["message"]
+        rows = [json.loads(line) for line in (cluster.storage / study / "trials.jsonl").read_text().splitlines()]
+        assert [row["state"] for row in rows] == ["finished", "finished"]
+        best = json.loads((cluster.storage / study / "best.json").read_text())
+        assert 0 < best[f"validation_{metric}"] < 1e3
+
+
 def test_what_cannot_work_is_one_line(cluster: Cluster, tmp_path: Path) -> None:
     text = cluster.file.read_text()
     dead, worker = f"{cluster.head.address[:-1]}99", cluster.workers[1].address
