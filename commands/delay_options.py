@@ -7,7 +7,7 @@ import typer
 
 from tautune.records.delay_trace import read_delays
 from tautune.records.errors import InputError, user_input
-from tautune.trainables.theory.delays import Delays, as_delays
+from tautune.trainables.theory.delays import Delays, as_delays, parse_shares
 
 Delay = Annotated[int | None, typer.Option(help="τ, in optimizer steps.", show_default=False)]
 DelaysFrom = Annotated[
@@ -43,7 +43,7 @@ def delays_from_options(
         if delays_from is not None:
             return Delays.recorded(read_delays(delays_from))
         if delay_shares is not None:
-            return Delays.random(_parse_shares(delay_shares))
+            return Delays.random(parse_shares(delay_shares, "--delay-shares"))
         if stages is not None:
             each = None if shares is None else _numbers("--shares", shares, float)
             return Delays.stages([int(d) for d in _numbers("--stages", stages, int)], each)
@@ -69,24 +69,6 @@ def varying_delays(
     if stages is None:
         return Varying(drawn=late)
     return Varying(stages=tuple(int(d) for d in _numbers("--stages", stages, int)))
-
-
-def _parse_shares(text: str) -> dict[int, float]:
-    found: dict[int, float] = {}
-    for piece in text.split(","):
-        delay, colon, share = piece.partition(":")
-        try:
-            steps, probability = int(delay), float(share)
-        except ValueError:
-            colon = ""
-        if not colon:
-            raise InputError(
-                f"--delay-shares must be DELAY:SHARE, separated by commas, as in 0:0.5,4:0.5; {piece!r} is not"
-            )
-        if steps in found:
-            raise InputError(f"--delay-shares has the delay {steps} twice")
-        found[steps] = probability
-    return found
 
 
 def _numbers(option: str, text: str, kind: type[int] | type[float]) -> list[float]:

@@ -15,7 +15,7 @@ def check_gradient(study: TuningStudy | LoopStudy) -> None:
         raise InputError(
             f"search gradient differentiates tautune's own training, and {study.name} is a loop of its own"
         )
-    for name, known in {"optimizer": UNROLLED, "precision": ("float32",)}.items():
+    for name, known in {"optimizer": UNROLLED, "precision": ("float32",), "remedy": ("none",)}.items():
         entry = domain_of(study.space.get(name, getattr(TrainingConfig(), name)))
         if entry not in known:
             shown = "searched" if isinstance(entry, Domain) else entry

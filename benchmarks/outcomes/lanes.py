@@ -34,6 +34,8 @@ class Outcome(NamedTuple):
     loss: float
     """On the validation examples after the last step; the limit if training diverged."""
     accuracy: float
+    test_accuracy: float
+    """The same on the test examples, where there are some."""
     diverged: bool
     """Whether that loss is not finite, or above ten times what it was before training."""
 
@@ -46,6 +48,7 @@ def train(
     *,
     steps: int,
     mini_batch: int | None,
+    test: Problem | None = None,
 ) -> list[Outcome]:
     """Returns the outcome of each lane after `steps` steps from the initial weights `starts` [P] of its seed."""
     stacked = Stack(problem, starts, lanes, mini_batch)
@@ -53,9 +56,11 @@ def train(
     for _ in range(steps):
         stacked.step()
     losses, accuracies = stacked.evaluated(validation)
+    tested = torch.zeros_like(accuracies) if test is None else stacked.evaluated(test)[1]
+    ends = zip(losses.tolist(), accuracies.tolist(), tested.tolist(), limits, strict=True)
     return [
-        Outcome(loss, accuracy, False) if loss <= limit else Outcome(limit, 0.0, True)
-        for loss, accuracy, limit in zip(losses.tolist(), accuracies.tolist(), limits, strict=True)
+        Outcome(loss, accuracy, on_test, False) if loss <= limit else Outcome(limit, 0.0, 0.0, True)
+        for loss, accuracy, on_test, limit in ends
     ]
 
 

@@ -27,6 +27,8 @@ EPSILON = 1e-8
 class Training(NamedTuple):
     problem: Problem
     validation: Problem
+    test: Problem
+    """Examples that the others do not have: the data set's own test images, unless all of them are trained on."""
     starts: Mapping[int, Tensor]
     """The initial weights [P] of each seed."""
     curvature: float
@@ -35,18 +37,20 @@ class Training(NamedTuple):
     """The same of P^(-1/2) H P^(-1/2), where P = √v + ε and v is the mean of the mini-batches' squared gradients."""
 
 
-def training(data: str, seeds: int) -> Training:
-    """Returns what is trained on a data set; the examples are the same for all seeds."""
+def training(data: str, seeds: int, *, with_test: bool = False) -> Training:
+    """Returns what is trained on a data set; the examples are the same for all seeds.
+
+    Args:
+        with_test: whether the test images are for a test; else those of digits, which are few, are used as well.
+    """
     examples, held_out = DATA[data]
     everything = load(data)
-    pixels = (
-        torch.cat([everything.train.pixels, everything.test.pixels]) if data == "digits" else everything.train.pixels
-    )
-    classes = torch.cat([everything.train.targets, everything.test.targets])[: len(pixels)]
+    pooled = [everything.train] if with_test or data != "digits" else [everything.train, everything.test]
+    pixels, classes = (torch.cat([getattr(part, name) for part in pooled]) for name in ("pixels", "targets"))
     parts = train_test_split(
         pixels.flatten(1).float() / 255,
         classes,
-        train_size=examples,
+        train_size=min(examples, len(pixels) - held_out),
         test_size=held_out,
         random_state=0,
         stratify=classes,
@@ -66,7 +70,8 @@ def training(data: str, seeds: int) -> Training:
     problem = trained.problem()
     starts = {seed: trained.start(seed) for seed in range(seeds)}
     curvatures = [curvature(problem, starts[0], preconditioned=given) for given in (False, True)]
-    return Training(problem, study(held_out_inputs, held_out_targets).problem(), starts, *curvatures)
+    test = study(everything.test.pixels.flatten(1).float() / 255, everything.test.targets).problem()
+    return Training(problem, study(held_out_inputs, held_out_targets).problem(), test, starts, *curvatures)
 
 
 def curvature(problem: Problem, x: Tensor, *, preconditioned: bool) -> float:

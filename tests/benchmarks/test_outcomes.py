@@ -21,7 +21,7 @@ ADVICE = tautune.advise(2)
 @pytest.mark.parametrize("optimizer", ["nesterov", "shifted-momentum", "adam"])
 def test_a_lane_trains_as_its_snippet_does_alone(optimizer: str, remedy: str) -> None:
     (row,) = [row for row in ADVICE if (row.optimizer, row.remedy) == (optimizer, remedy)]
-    problem, _, starts, *_ = training("digits", 2)
+    problem, _, _, starts, *_ = training("digits", 2)
     lanes = [Lane(seed, partial(made, row, factor)) for factor in (0.5, 0.01) for seed in (0, 1)]
     stacked = Stack(problem, starts, lanes, 16)
     for _ in range(12):

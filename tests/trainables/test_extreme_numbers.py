@@ -14,8 +14,9 @@ from tautune.trainables.supervised import datasets
 from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.hyperparameters import TrainingConfig
 from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.optimizers import OPTIMIZERS, make_optimizer
 from tautune.trainables.supervised.sources import Pass, source_of
-from tautune.trainables.supervised.training import OPTIMIZERS, make_optimizer, train_epoch
+from tautune.trainables.supervised.training import train_epoch
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.theory.stability import LARGEST_RATE
 

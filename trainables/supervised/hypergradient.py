@@ -95,7 +95,7 @@ def unrolled(training: SupervisedTraining, θ: Mapping[str, Tensor]) -> Weights 
                 error + penalty([w[name] for name in shrunk], l1, l2), list(w.values()), create_graph=True
             )
             late.append(dict(zip(w, g, strict=True)))
-            if len(late) > config.delay:
+            if len(late) > int(config.delay):
                 scale = factor(config.schedule, now, warmup=config.warmup, step=one)
                 w, v = _stepped(training, θ, w, v, late.popleft(), scale)
     return w

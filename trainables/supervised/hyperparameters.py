@@ -5,13 +5,16 @@ Nothing here imports torch or Ray, so that a mistyped value is reported at once.
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
 from tautune.trainables.supervised.schedules import SCHEDULES
+from tautune.trainables.theory.delays import Delays, as_delays
 from tautune.trainables.theory.momentum import check_momentum
-from tautune.trainables.theory.stability import LARGEST_RATE, check_delay
+from tautune.trainables.theory.remedies import parse_remedy
+from tautune.trainables.theory.stability import LARGEST_RATE
 
 OPTIMIZER_NAMES = (
     *("sgd", "momentum", "nesterov", "shifted-momentum"),
@@ -52,8 +55,10 @@ class TrainingConfig:
     """The second β of Adam and its kin, and of soap."""
     rho: float = 0.9
     """The decay of RMSProp's and Adadelta's averages."""
-    delay: int = 0
-    """τ, in optimizer steps."""
+    delay: int | str = 0
+    """τ, in optimizer steps, or D:P,…: delays that are drawn anew at each step, each with its probability."""
+    remedy: str = "none"
+    """none, or weight prediction: predict:T of T steps, or predict, of a fixed delay."""
     batch_size: int = 64
     """Examples in a mini-batch; all training examples make one batch where there are fewer."""
     epochs: int | None = None
@@ -79,7 +84,7 @@ class TrainingConfig:
         _among("optimizer", self.optimizer, OPTIMIZER_NAMES)
         _among("schedule", self.schedule, SCHEDULES)
         _among("precision", self.precision, PRECISIONS)
-        check_delay(self.delay)
+        self._check_late()
         check_momentum(self.momentum)
         for name in ("beta2", "rho", "warmup"):
             _check(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in [0, 1)")
@@ -94,6 +99,16 @@ class TrainingConfig:
             _check(name, value, value is None or (_is_integer(value) and value >= 1), "an integer of at least 1")
         _check("flip", self.flip, isinstance(self.flip, bool), "true or false")
         _check("shift", self.shift, _is_integer(self.shift) and self.shift >= 0, "an integer of at least 0")
+
+    def _check_late(self) -> None:
+        delays = as_delays(self.delay) if isinstance(self.delay, str) else Delays.fixed(self.delay)
+        _check("remedy", self.remedy, re.fullmatch(r"none|predict(:[0-9.]+)?", str(self.remedy)), "none or predict:T")
+        if self.remedy != "none":
+            parse_remedy(self.remedy)
+        if not delays.is_fixed and self.remedy == "predict":
+            raise ValueError("remedy must be predict:T, with a number T of steps, where delays are drawn")
+        if not delays.is_fixed and self.optimizer == "shifted-momentum":
+            raise ValueError("optimizer shifted-momentum delays its velocity by one delay; it cannot have drawn ones")
 
 
 TRAINING_NAMES = tuple(field.name for field in fields(TrainingConfig))
@@ -212,7 +227,7 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _check(name: str, value: object, holds: bool, rule: str) -> None:
+def _check(name: str, value: object, holds: object, rule: str) -> None:
     if not holds:
         raise ValueError(f"{name} must be {rule}, not {value!r}")
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from tautune.trainables.supervised.hyperparameters import MUTABLE, model_part, training_config
 from tautune.trainables.supervised.models import Model, build
 from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.optimizers import make_optimizer
 from tautune.trainables.supervised.penalties import check_penalties
 from tautune.trainables.supervised.sources import Source
 from tautune.trainables.supervised.tasks import CLASSIFICATION, Task
@@ -16,7 +17,6 @@ from tautune.trainables.supervised.training import (
     Epoch,
     Evaluation,
     evaluate,
-    make_optimizer,
     normalizes_batches,
     train_epoch,
 )

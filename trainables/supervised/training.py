@@ -1,19 +1,17 @@
-"""Training a network: the optimizers by name, one epoch, and the evaluation.
+"""Training a network: one epoch, and the evaluation.
 
 Batch, on-line and mini-batch training are one loop with different batch sizes.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
-import pytorch_optimizer
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from tautune.trainables.delay import GradientQueue, ShiftedMomentumSGD
 from tautune.trainables.supervised.augmentation import flip, shift
 from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.hyperparameters import TrainingConfig
@@ -28,52 +26,6 @@ DIVERGED_LOSS = 1e6
 """Loss above which a training has diverged, as it has where the loss is not a number."""
 CHECK_EVERY = 32
 """Steps between two looks at the losses: each look waits for the device, and a divergence wastes this many at most."""
-
-Parameters = Iterable[Any]
-# fused means one kernel for the whole step, where torch has one; with Adam and a small CNN it saves a sixth of the time
-OPTIMIZERS: dict[str, Callable[[Parameters, TrainingConfig], Optimizer]] = {
-    "sgd": lambda p, c: torch.optim.SGD(p, c.learning_rate, fused=True),
-    "momentum": lambda p, c: torch.optim.SGD(p, c.learning_rate, fused=True, momentum=c.momentum),
-    "nesterov": lambda p, c: torch.optim.SGD(
-        p, c.learning_rate, fused=True, momentum=c.momentum, nesterov=c.momentum > 0
-    ),
-    "shifted-momentum": lambda p, c: ShiftedMomentumSGD(p, c.learning_rate, momentum=c.momentum, shift=c.delay),
-    "adagrad": lambda p, c: torch.optim.Adagrad(p, c.learning_rate),
-    "rmsprop": lambda p, c: torch.optim.RMSprop(p, c.learning_rate, alpha=c.rho),
-    "adadelta": lambda p, c: torch.optim.Adadelta(p, c.learning_rate, rho=c.rho),
-    "adam": lambda p, c: torch.optim.Adam(p, c.learning_rate, fused=True, betas=(c.momentum, c.beta2)),
-    "adamw": lambda p, c: torch.optim.AdamW(p, c.learning_rate, fused=True, betas=(c.momentum, c.beta2)),
-    "nadam": lambda p, c: torch.optim.NAdam(p, c.learning_rate, betas=(c.momentum, c.beta2)),
-    "lion": lambda p, c: pytorch_optimizer.Lion(p, c.learning_rate, betas=(c.momentum, 0.99)),
-    "muon": lambda p, c: _muon(list(p), c),
-    "soap": lambda p, c: pytorch_optimizer.SOAP(p, c.learning_rate, betas=(c.momentum, c.beta2), weight_decay=0.0),
-}
-
-
-def _muon(parameters: list[nn.Parameter], config: TrainingConfig) -> Optimizer:
-    """Returns Muon for the hidden weights, and AdamW for the first and the last layer's and all biases and scales.
-
-    Where there are only two layers, the first is a hidden one: else Muon would have none.
-    Its steps are scaled to the size of AdamW's (Liu et al., arXiv 2502.16982), so that both have one learning rate.
-    """
-    weights = [p for p in parameters if p.ndim > 1]
-    hidden = {id(weight) for weight in weights[1:-1] or weights[:-1]}
-    groups = [
-        {
-            "params": [p for p in parameters if (id(p) in hidden) is by_muon],
-            "use_muon": by_muon,
-            "lr": config.learning_rate,
-        }
-        for by_muon in (True, False)
-    ]
-    return pytorch_optimizer.Muon(
-        [group for group in groups if group["params"]], momentum=config.momentum, use_adjusted_lr=True
-    )
-
-
-def make_optimizer(parameters: Parameters, config: TrainingConfig) -> GradientQueue:
-    """Returns the optimizer of that name behind a gradient queue of `config.delay` steps."""
-    return GradientQueue(OPTIMIZERS[config.optimizer](parameters, config), config.delay)
 
 
 @dataclass(frozen=True)
@@ -106,7 +58,7 @@ class Evaluation:
 
 def train_epoch(
     model: nn.Module,
-    optimizer: GradientQueue,
+    optimizer: Optimizer,
     examples: Pass,
     normalize: Normalization,
     config: TrainingConfig,
@@ -121,7 +73,7 @@ def train_epoch(
 
     Args:
         model: the network, which is trained in place.
-        optimizer: its optimizer, behind a gradient queue.
+        optimizer: its optimizer, behind a gradient queue, with a remedy around it or not.
         examples: the batches; where their number is not known, the learning rate changes only between two passes.
         normalize: what is done to inputs before the network sees them.
         config: the hyperparameters of training.
@@ -134,6 +86,7 @@ def train_epoch(
     model.train()
     weights, scaled = penalized(model), scale or Normalization.none()
     losses, right, sizes = list[Tensor](), list[Tensor](), list[int]()
+    predicted = getattr(optimizer, "predicted", nullcontext)
     rate = config.learning_rate
     for step, part in enumerate(examples.batches):
         now, one = done + share * step / (examples.number or math.inf), share / (examples.number or 1)
@@ -141,12 +94,13 @@ def train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad()
-        with torch.autocast(part.pixels.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            outputs = model(normalize(augmented(part.pixels, config, generator)))
-        error = task.loss(task.shaped(outputs.float(), part.targets), scaled(part.targets))
-        if examples.unchecked and not bool(error.isfinite()):
-            check_finite(part, f"batch {step + 1} of {examples.unchecked}")
-        (error + penalty(weights, config.l1, config.l2)).backward()
+        with predicted():
+            with torch.autocast(part.pixels.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+                outputs = model(normalize(augmented(part.pixels, config, generator)))
+            error = task.loss(task.shaped(outputs.float(), part.targets), scaled(part.targets))
+            if examples.unchecked and not bool(error.isfinite()):
+                check_finite(part, f"batch {step + 1} of {examples.unchecked}")
+            (error + penalty(weights, config.l1, config.l2)).backward()
         optimizer.step()
         losses.append(error.detach())
         sizes.append(len(part))

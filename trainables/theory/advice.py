@@ -25,6 +25,8 @@ SHORTER = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)
 """Shares of a horizon that hurts, among which a better one is looked for."""
 LARGEST_DELAY = 10_000
 """Longest delay in steps: the steps of fastest decay then take ten seconds or so, for all rows together."""
+ROUNDING = 1e-9
+"""Relative difference of two thresholds that may be rounding."""
 NOISY_SHARE = 0.5
 """Share of the mean-square threshold that the best step is at most where delays are drawn."""
 
@@ -153,13 +155,13 @@ def _warnings(loop: TrainingLoop, name: str, m: float, known: dict[Any, Training
     predicted = [remedy for remedy in loop.remedies if isinstance(remedy, Prediction)]
     if predicted:
         without = _loop(name, m, loop.delay, (), known).threshold_at_unit_gain
-        if here < without:
+        if here < without * (1 - ROUNDING):
             found.append(f"predicting lowers the threshold from {without:.3g} to {here:.3g}{_shorter(loop, predicted)}")
     if any(isinstance(remedy, Compensation) for remedy in loop.remedies):
         found.append("supposes that half of the exact curvature is known")
     if m and name in BY_NAME:
         plain = _loop("sgd", 0.0, loop.delay, loop.remedies, known).threshold_at_unit_gain
-        if here < plain:
+        if here < plain * (1 - ROUNDING):
             found.append(f"momentum {m:g} lowers the threshold from {plain:.3g} to {here:.3g}")
     return found
 

@@ -121,11 +121,14 @@ class Delays:
 def as_delays(delay: Any) -> Delays:
     """Returns the delays that a value stands for.
 
-    A number is a fixed delay, a mapping holds the probabilities of delays that are drawn, and a sequence is a record.
+    A number is a fixed delay, a mapping holds the probabilities of delays that are drawn, or a text such as
+    "0:0.5,4:0.5" does, and a sequence is a record.
     So are `tautune.RandomDelay` and a recorded delay of the gradient queue.
     """
     if isinstance(delay, Delays):
         return delay
+    if isinstance(delay, str) and ":" in delay:
+        return Delays.random(parse_shares(delay))
     if isinstance(delay, Mapping):
         return Delays.random(delay)
     probabilities = getattr(delay, "probabilities", None)  # a RandomDelay, which lies in a room above this one
@@ -135,6 +138,32 @@ def as_delays(delay: Any) -> Delays:
     if isinstance(delay, Sequence | np.ndarray) and not isinstance(delay, str):
         return Delays.recorded(delay)
     return Delays.fixed(delay)
+
+
+def parse_shares(text: str, name: str = "delay") -> dict[int, float]:
+    """Returns {d: probability} for a text D:P,…; `name` is what the text is called in an error.
+
+    Raises:
+        ValueError: it is no such text, or has a delay twice.
+    """
+    found: dict[int, float] = {}
+    for piece in text.split(","):
+        delay, colon, share = piece.partition(":")
+        try:
+            steps, probability = int(delay), float(share)
+        except ValueError:
+            colon = ""
+        if not colon:
+            raise ValueError(f"{name} must be DELAY:SHARE, separated by commas, as in 0:0.5,4:0.5; {piece!r} is not")
+        if steps in found:
+            raise ValueError(f"{name} has the delay {steps} twice")
+        found[steps] = probability
+    return found
+
+
+def shares_text(delays: Delays) -> str:
+    """Returns delays that are drawn as the text that `as_delays` takes."""
+    return ",".join(f"{d}:{p!r}" for d, p in zip(delays.steps, delays.shares, strict=True))
 
 
 def _whole(entries: NDArray[Any]) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tautune.trainables.supervised.hyperparameters import TrainingConfig
-from tautune.trainables.supervised.training import make_optimizer
+from tautune.trainables.supervised.optimizers import make_optimizer
 
 
 def network() -> nn.Sequential:

@@ -12,14 +12,13 @@ from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.hyperparameters import TrainingConfig, training_config
 from tautune.trainables.supervised.models import mlp
 from tautune.trainables.supervised.normalization import Normalization
+from tautune.trainables.supervised.optimizers import OPTIMIZERS, make_optimizer
 from tautune.trainables.supervised.penalties import penalized
 from tautune.trainables.supervised.sources import source_of
 from tautune.trainables.supervised.training import (
     CHECK_EVERY,
-    OPTIMIZERS,
     Epoch,
     evaluate,
-    make_optimizer,
     normalizes_batches,
     train_epoch,
 )
