@@ -27,6 +27,7 @@ from tautune.commands.results import results_command
 from tautune.commands.simulate import simulate_command
 from tautune.commands.sweep import sweep_command
 from tautune.commands.theory import theory_commands
+from tautune.commands.transfer import transfer_command
 from tautune.commands.tuning import tuning_commands
 from tautune.records.errors import InputError, Interrupted, RunFailed
 from tautune.search_spaces.catalogue import CATALOGUE
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(theory_commands, advice_command, probe_command, sweep_command, grid_command),
-    *(tuning_commands, results_command, report_commands, prediction_command, simulate_command),
+    *(tuning_commands, results_command, report_commands, prediction_command, transfer_command, simulate_command),
     cluster_commands,
 )
 for commands in COMMANDS:

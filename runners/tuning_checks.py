@@ -179,6 +179,15 @@ def read_findable(folder: Folder, *, has_study: bool, trust: bool) -> Json:
     return run
 
 
+def check_searched(folder: Folder, run: Json) -> None:
+    """Raises InputError if the folder has no trials of its own, but what `transfer` made of another one's best."""
+    if made := run.get("transferred"):
+        raise InputError(
+            f"{folder} has the best configuration of {made['from']} at another delay, and no trials: "
+            f"refit it, or go on with {made['from']}"
+        )
+
+
 def is_whole(folder: Folder, run: Json) -> bool:
     """Returns whether nothing is left of a tuning for `resume` to do."""
     last = run["runs"][-1]

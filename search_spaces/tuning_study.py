@@ -14,12 +14,14 @@ from tautune.trainables.goal import Goal
 from tautune.trainables.supervised.data_files import DATA_NAMES
 from tautune.trainables.supervised.hyperparameters import (
     NETWORKS,
+    TrainingConfig,
     check_network_values,
     check_training_value,
     names_of,
     of_training,
     per_layer,
 )
+from tautune.trainables.supervised.in_theory import in_theory
 from tautune.trainables.supervised.tasks import TASKS, Task
 
 if TYPE_CHECKING:
@@ -82,6 +84,15 @@ class TuningStudy:
                     check_training_value(training, value)
                 elif isinstance(self.model, str):
                     check_network_values(**{per_layer(name, own)[0]: value})
+
+        if "normalized_rate" in self.space:
+            self._check_normalized()
+
+    def _check_normalized(self) -> None:
+        if "learning_rate" in self.space:
+            raise ValueError("normalized_rate takes the place of learning_rate; the space has both")
+        for optimizer in ends(domain_of(self.space.get("optimizer", TrainingConfig.optimizer))):
+            in_theory(optimizer, 0.0)
 
     def _check_kinds(self) -> None:
         if isinstance(self.task, str):

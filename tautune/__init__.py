@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from tautune._sweep import sweep as sweep
     from tautune._thresholds import measure_thresholds as measure_thresholds
     from tautune._tune import tune as tune
+    from tautune._tuned import transfer as transfer
     from tautune.records.errors import InputError as InputError
     from tautune.records.errors import Interrupted as Interrupted
     from tautune.records.errors import RunFailed as RunFailed
     from tautune.search_spaces.data import Data as Data
     from tautune.search_spaces.loop_study import LoopStudy as LoopStudy
+    from tautune.search_spaces.normalized import normalized as normalized
     from tautune.search_spaces.sequences import Series as Series
     from tautune.search_spaces.sequences import Text as Text
     from tautune.search_spaces.space import When as When
@@ -63,9 +65,11 @@ _MODULES = {
     "sweep": "_sweep",
     "measure_thresholds": "_thresholds",
     "tune": "_tune",
+    "transfer": "_tuned",
     "InputError": "records.errors",
     "Interrupted": "records.errors",
     "RunFailed": "records.errors",
+    "normalized": "search_spaces.normalized",
     "LoopStudy": "search_spaces.loop_study",
     "When": "search_spaces.space",
     "StabilityMonitor": "trainables.curvature.monitor",

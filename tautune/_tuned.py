@@ -15,6 +15,7 @@ from tautune.runners.folding import trials_of
 from tautune.runners.tuning_journal import events_of, needs_table
 from tautune.runners.tuning_listener import TuningListener
 from tautune.trainables.goal import goal_in
+from tautune.trainables.theory.delays import as_delays
 
 if TYPE_CHECKING:
     from tautune.runners.prediction import Prediction
@@ -42,6 +43,7 @@ def resume(
     """
     listener, folder = tuning_listener(progress), run_folder(str(path))
     run_json = tuning_checks.read_findable(folder, has_study=study is not None, trust=trust)
+    tuning_checks.check_searched(folder, run_json)
     if not tuning_checks.is_whole(folder, run_json):
         with TuningFolder(folder) as held:
             from tautune.runners.tuning import plan_resume
@@ -80,7 +82,7 @@ def extend(
     """
     tuning_checks.check_more(trials, longer)
     listener, folder = tuning_listener(progress), run_folder(str(path))
-    tuning_checks.read_findable(folder, has_study=study is not None, trust=trust)
+    tuning_checks.check_searched(folder, tuning_checks.read_findable(folder, has_study=study is not None, trust=trust))
     with TuningFolder(folder) as held:  # a run that another process writes has not been stopped
         tuning_checks.check_extensible(folder, held.run, longer=longer is not None)
         from tautune.runners.tuning import plan_extension, plan_longer
@@ -135,6 +137,37 @@ def refit(
             check_cluster(plan.tuning, held.path)
             state = run_refit(plan, held, listener)
         return conclude_refit(plan, held, state)
+
+
+def transfer(path: Place, delay: Any, *, keep: bool = False, output: str | Path | None = None) -> dict[str, Any]:
+    """Carries the best configuration of a tuning without delay to a delay.
+
+    The learning rate is multiplied by what theory says of the loops; momentum, optimizer or remedy change where
+    `advise` has something against them at that delay.
+
+    Args:
+        delay: τ in steps, {d: probability} of delays that are drawn, or a sequence of recorded ones.
+        keep: whether optimizer and momentum stay, without a remedy.
+        output: new folder for the configuration, which `refit` takes; by default beside the tuning's.
+
+    Returns:
+        `learning_rate`, `momentum`, `optimizer`, `remedy`, `delay`, `why`, the whole `config`, and the `path` of the
+        folder.
+
+    Raises:
+        InputError: there is no finished tuning, its best has a delay already, theory does not know its optimizer, or
+            the folder for the configuration is not new.
+    """
+    from tautune.runners.transfer import plan_transfer, write_transfer
+
+    folder = folder_at(str(path))
+    with user_input():
+        delays = as_delays(delay)
+    found = plan_transfer(folder, delays, keep=keep)
+    late = f"delay-{delays.maximum}" if delays.is_fixed else f"delays-{delays.steps[0]}-{delays.maximum}"
+    place = folder_at(str(output)) if output else folder.with_name(f"{folder.name}-{late}")
+    write_transfer(found, place)
+    return found.as_json() | {"path": str(place)}
 
 
 def _refit_loop(held: TuningFolder, study: "TuningStudy | LoopStudy | None") -> dict[str, Any]:

@@ -56,6 +56,8 @@ NAMES = {
     "simulate",
     "sweep",
     "threshold",
+    "normalized",
+    "transfer",
     "transfer_learning_rate",
     "tune",
 }

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import avg_pool2d, cross_entropy
 
 from tautune.search_spaces.stability_study import StabilityStudy
 from tautune.trainables.supervised.datasets import load
@@ -17,6 +17,8 @@ from tautune.trainables.theory.sharpness import largest_eigenvalue
 DATA = {"digits": (1437, 360), "fashion_mnist": (10_000, 2_000)}
 """Training and validation examples of each data set."""
 UNITS = 32
+SMALL = 16
+"""Width in pixels from which images are averaged, so that a study takes minutes."""
 MINI_BATCH = 32
 AVERAGED = 100
 """Mini-batches over which squared gradients are averaged for the preconditioned curvature."""
@@ -48,7 +50,7 @@ def training(data: str, seeds: int, *, with_test: bool = False) -> Training:
     pooled = [everything.train] if with_test or data != "digits" else [everything.train, everything.test]
     pixels, classes = (torch.cat([getattr(part, name) for part in pooled]) for name in ("pixels", "targets"))
     parts = train_test_split(
-        pixels.flatten(1).float() / 255,
+        _inputs(pixels),
         classes,
         train_size=min(examples, len(pixels) - held_out),
         test_size=held_out,
@@ -70,8 +72,14 @@ def training(data: str, seeds: int, *, with_test: bool = False) -> Training:
     problem = trained.problem()
     starts = {seed: trained.start(seed) for seed in range(seeds)}
     curvatures = [curvature(problem, starts[0], preconditioned=given) for given in (False, True)]
-    test = study(everything.test.pixels.flatten(1).float() / 255, everything.test.targets).problem()
+    test = study(_inputs(everything.test.pixels), everything.test.targets).problem()
     return Training(problem, study(held_out_inputs, held_out_targets).problem(), test, starts, *curvatures)
+
+
+def _inputs(pixels: Tensor) -> Tensor:
+    """Returns bytes [N, 1, H, W] as inputs [N, …] from 0 to 1; larger images are averaged over 2 × 2 pixels."""
+    images = pixels.float() / 255
+    return (images if images.shape[-1] < SMALL else avg_pool2d(images, 2)).flatten(1)
 
 
 def curvature(problem: Problem, x: Tensor, *, preconditioned: bool) -> float:

@@ -40,6 +40,18 @@ BAD = {
     "results done --sort unit": "there is no column 'unit'",
     "refit used": "its test images were used; --again (again=True) uses them twice",
     "refit done": "has no best.json",
+    "transfer done": "give --delay, --delays-from, --delay-shares or --workers",
+    "transfer done --workers 0": "--workers must be at least 1, not 0",
+    "transfer done --workers 4 --delay 3": "--workers says the delay",
+    "transfer done --delay -1": "delay must be an integer ≥ 0 (optimizer steps), not -1",
+    "transfer notes --delay 8": "notes holds no run.json",
+    "transfer cut --delay 8": "go on with `tautune resume cut` first",
+    "transfer done --delay 8": "has no best.json",
+    "transfer late --delay 8": "the best configuration of late has a delay already, 4",
+    "transfer adagrad --delay 8": "optimizer adagrad has no threshold in theory; sgd, momentum, nesterov",
+    "transfer adam --delay 8 --output done": "done holds a run",
+    "resume carried": "carried has the best configuration of done at another delay, and no trials",
+    "extend carried --trials 3": "refit it, or go on with done",
     "predict done x.png": "there is no done/model.pt; make it with `tautune refit done`",
     "predict broken x.png": "broken/model.pt is damaged",
 }
@@ -73,6 +85,13 @@ def test_bad_input_is_told_without_torch_or_ray(tmp_path: Path) -> None:
     write(tmp_path / "python", done, study="mine")
     write(tmp_path / "used", done)
     (tmp_path / "used" / "test.json").write_text("{}")
+    for name, config in {"late": {"delay": 4}, "adagrad": {"optimizer": "adagrad"}, "adam": {}}.items():
+        write(tmp_path / name, done)
+        best = {"trial": "a", "config": config, "epochs": 1, "history": []}
+        (tmp_path / name / "best.json").write_text(json.dumps(best))
+    write(tmp_path / "carried", done)
+    carried = json.loads((tmp_path / "carried" / "run.json").read_text()) | {"transferred": {"from": "done"}}
+    (tmp_path / "carried" / "run.json").write_text(json.dumps(carried))
     for name in ("notes", "broken"):
         (tmp_path / name).mkdir()
     (tmp_path / "notes" / "mine.txt").write_text("")

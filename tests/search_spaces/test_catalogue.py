@@ -13,7 +13,7 @@ from tautune.search_spaces.catalogue import CATALOGUE, MEASURED, TUNED, Entry, c
 from tautune.search_spaces.space import domain_of
 from tautune.search_spaces.stability_study import StabilityStudy
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.supervised import data_files, hyperparameters, models, training
+from tautune.trainables.supervised import data_files, hyperparameters, models, optimizers
 
 HEAVY = ("torch", "ray", "pandas", "sklearn", "scipy", "matplotlib", "hyperopt")
 
@@ -56,7 +56,7 @@ def test_every_study_of_the_folder_is_in_the_catalogue() -> None:
 
 
 def test_names_are_those_that_torch_is_given() -> None:
-    assert tuple(training.OPTIMIZERS) == hyperparameters.OPTIMIZER_NAMES
+    assert tuple(optimizers.OPTIMIZERS) == hyperparameters.OPTIMIZER_NAMES
     assert tuple(models.ACTIVATIONS) == hyperparameters.ACTIVATION_NAMES
     assert tuple(models.INITIALIZATIONS) == hyperparameters.INITIALIZATION_NAMES
     assert {name: hyperparameters.names_of(model) for name, model in models.MODELS.items()} == hyperparameters.NETWORKS

@@ -10,11 +10,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from tautune.trainables.supervised.in_theory import loop_of
 from tautune.trainables.supervised.schedules import SCHEDULES
 from tautune.trainables.theory.delays import Delays, as_delays
 from tautune.trainables.theory.momentum import check_momentum
 from tautune.trainables.theory.remedies import parse_remedy
 from tautune.trainables.theory.stability import LARGEST_RATE
+from tautune.trainables.theory.transfer import usable_step
 
 OPTIMIZER_NAMES = (
     *("sgd", "momentum", "nesterov", "shifted-momentum"),
@@ -48,6 +50,10 @@ class TrainingConfig:
 
     optimizer: str = "adam"
     learning_rate: float = 1e-3
+    normalized_rate: float | None = None
+    """ρ: the learning rate in units of the largest that theory gives the optimizer at its delay, in its place."""
+    sharpness: float = 1.0
+    """λ, by which ρ is divided; for Adam and its kin, of the preconditioned loss."""
     momentum: float = 0.9
     """Of momentum, nesterov (undampened, as in torch), shifted-momentum (dampened by 1-m) and muon; the first β of
     Adam and its kin, and of lion and soap."""
@@ -86,6 +92,8 @@ class TrainingConfig:
         _among("precision", self.precision, PRECISIONS)
         self._check_late()
         check_momentum(self.momentum)
+        if self.normalized_rate is not None:
+            self._normalize()
         for name in ("beta2", "rho", "warmup"):
             _check(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in [0, 1)")
         rate = self.learning_rate
@@ -99,6 +107,14 @@ class TrainingConfig:
             _check(name, value, value is None or (_is_integer(value) and value >= 1), "an integer of at least 1")
         _check("flip", self.flip, isinstance(self.flip, bool), "true or false")
         _check("shift", self.shift, _is_integer(self.shift) and self.shift >= 0, "an integer of at least 0")
+
+    def _normalize(self) -> None:
+        """Sets the learning rate to ρ of the largest."""
+        for name in ("normalized_rate", "sharpness"):
+            value = getattr(self, name)
+            _check(name, value, 0 < value < math.inf, "above 0 and finite")
+        loop = loop_of(self.optimizer, self.momentum, self.delay, self.remedy)
+        object.__setattr__(self, "learning_rate", self.normalized_rate * usable_step(loop) / self.sharpness)
 
     def _check_late(self) -> None:
         delays = as_delays(self.delay) if isinstance(self.delay, str) else Delays.fixed(self.delay)

@@ -86,7 +86,6 @@ def train_epoch(
     model.train()
     weights, scaled = penalized(model), scale or Normalization.none()
     losses, right, sizes = list[Tensor](), list[Tensor](), list[int]()
-    predicted = getattr(optimizer, "predicted", nullcontext)
     rate = config.learning_rate
     for step, part in enumerate(examples.batches):
         now, one = done + share * step / (examples.number or math.inf), share / (examples.number or 1)
@@ -94,7 +93,7 @@ def train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad()
-        with predicted():
+        with getattr(optimizer, "predicted", nullcontext)():
             with torch.autocast(part.pixels.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
                 outputs = model(normalize(augmented(part.pixels, config, generator)))
             error = task.loss(task.shaped(outputs.float(), part.targets), scaled(part.targets))

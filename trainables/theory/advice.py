@@ -162,7 +162,7 @@ def _warnings(loop: TrainingLoop, name: str, m: float, known: dict[Any, Training
     if m and name in BY_NAME:
         plain = _loop("sgd", 0.0, loop.delay, loop.remedies, known).threshold_at_unit_gain
         if here < plain * (1 - ROUNDING):
-            found.append(f"momentum {m:g} lowers the threshold from {plain:.3g} to {here:.3g}")
+            found.append(f"momentum {m:.3g} lowers the threshold from {plain:.3g} to {here:.3g}")
     return found
 
 

@@ -1,13 +1,13 @@
 """What a configuration that was tuned without delay becomes at a delay: its learning rate, its momentum, its remedy.
 
-The learning rate is multiplied by
+The learning rate is multiplied by usable(τ) / usable(0), where
 
-    min(1, threshold(τ) / min(threshold(0), 2)),
+    usable = min(threshold, 2), at unit gain.
 
-both thresholds at unit gain. The best learning rate of a training with mini-batches lies near where plain SGD, whose
-threshold is 2, stops being stable. Momentum has 38 there at m = 0.9, but mini-batches let nobody use it, whereas under
-a delay the thresholds of all optimizers are far below 2 and are what limits them (`docs/transfer.md` has what was
-measured, beside the plain ratio of the two thresholds).
+The best learning rate of a training with mini-batches lies near where plain SGD, whose threshold is 2, stops being
+stable. Momentum 0.9 has 38 without delay, but mini-batches let nobody use it, whereas under a delay the thresholds of
+all optimizers are below 2 soon, and are what limits them. `docs/transfer.md` has what was measured, beside the plain
+ratio of the two thresholds.
 """
 
 from dataclasses import dataclass, field
@@ -60,16 +60,24 @@ def transfer(optimizer: str, momentum: float, delay: Any, *, keep: bool = False)
     chosen = own if keep or not _is_warned(own) else _better(own, rows, delays)
     after = TrainingLoop(chosen.optimizer, delays, [] if chosen.remedy == "none" else [chosen.remedy], chosen.momentum)
     gains = before.gain_at_rest / after.gain_at_rest
-    ratio = largest_at_unit_gain(chosen) / before.threshold_at_unit_gain
-    factor = min(1.0, largest_at_unit_gain(chosen) / min(before.threshold_at_unit_gain, PLAIN))
+    factor = usable_step(after) / usable_step(before)
     return Transferred(
         optimizer=chosen.optimizer,
         momentum=chosen.momentum,
         remedy=chosen.remedy,
-        factor=factor * gains,
-        ratio=ratio * gains,
-        why=_reasons(own, chosen, delays, factor),
+        factor=factor,
+        ratio=gains * largest_at_unit_gain(chosen) / before.threshold_at_unit_gain,
+        why=_reasons(own, chosen, delays, factor / gains),
     )
+
+
+def usable_step(loop: TrainingLoop) -> float:
+    """Returns the aη, with the optimizer's own η, up to which a training with mini-batches can use a loop.
+
+    It is the threshold, where delays are drawn that of the mean square, but at most plain SGD's at unit gain.
+    """
+    threshold = loop.mean_square_threshold() if loop.delay.drawn else loop.threshold
+    return min(threshold, PLAIN / loop.gain_at_rest)
 
 
 def _is_warned(own: Advice) -> bool:
@@ -92,7 +100,7 @@ def _reasons(own: Advice, chosen: Advice, delays: Delays, factor: float) -> list
     why = []
     if chosen is not own:
         largest = [f"{largest_at_unit_gain(row):.3g}" for row in (own, chosen)]
-        why.append(f"at a delay of {delays} steps, {own.warning}")
+        why.append(f"at delay {delays}, {own.warning}")
         why.append(f"{_name(chosen)} is stable up to {largest[1]} at unit gain, and {_name(own)} up to {largest[0]}")
     if factor < 1:
         why.append(f"the learning rate is {factor:.3g} times what it was, at unit gain: so far falls what is stable")
@@ -102,5 +110,5 @@ def _reasons(own: Advice, chosen: Advice, delays: Delays, factor: float) -> list
 
 
 def _name(row: Advice) -> str:
-    momentum = f" {row.momentum:g}" if row.momentum else " without momentum"
+    momentum = f" {row.momentum:.3g}" if row.momentum else " without momentum"
     return f"{row.optimizer}{momentum}" + ("" if row.remedy == "none" else f" with {row.remedy}")

@@ -1,0 +1,56 @@
+"""The command that carries the best configuration of a tuning without delay to a delay."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tautune import _tuned
+from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, delays_from_options
+from tautune.commands.theory import Json
+from tautune.records.errors import InputError
+
+transfer_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
+Workers = Annotated[
+    int | None, typer.Option(help="Workers that take turns: a delay of one step less.", show_default=False)
+]
+
+
+@transfer_command.command("transfer")
+def transfer_command_(
+    folder: Folder,
+    delay: Delay = None,
+    delays_from: DelaysFrom = None,
+    delay_shares: DelayShares = None,
+    workers: Workers = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep optimizer and momentum, and use no remedy.")] = False,
+    output: Annotated[
+        str | None, typer.Option(help="New folder for the configuration.", show_default="DIR-delay-…")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Carry the best configuration of a tuning without delay to a delay, ready for `tautune refit`."""
+    if workers is not None:
+        if not (delay is None and delays_from is None and delay_shares is None):
+            raise InputError("--workers says the delay; leave out --delay, --delays-from and --delay-shares")
+        if workers < 1:
+            raise InputError(f"--workers must be at least 1, not {workers}")
+        delay = workers - 1
+    if delay is None and delays_from is None and delay_shares is None:
+        raise InputError("give --delay, --delays-from, --delay-shares or --workers")
+    delays = delays_from_options(delay, delays_from, delay_shares, None, None)
+    found = _tuned.transfer(folder, delays, keep=keep, output=output)
+    if as_json:
+        print(json.dumps(found))
+        return
+    table = Table(show_header=False)
+    for name in ("optimizer", "learning_rate", "momentum", "remedy", "delay"):
+        value = found[name]
+        table.add_row(name.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value))
+    Console().print(table)
+    for reason in found["why"]:
+        print(f"- {reason}")
+    print(f"train it, and test it once: tautune refit {found['path']}")

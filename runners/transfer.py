@@ -1,0 +1,95 @@
+"""The best configuration of a tuning without delay, carried to a delay, as a folder that a refit takes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tautune.records.errors import InputError, user_input
+from tautune.records.files import write_json
+from tautune.records.run_file import RUN_FILE
+from tautune.records.storage import Folder
+from tautune.records.tuning_folder import check_new, make_folder, read_best, read_tuning
+from tautune.runners.tuning_checks import check_extensible
+from tautune.trainables.goal import goal_in
+from tautune.trainables.supervised.hyperparameters import TRAINING_NAMES, TrainingConfig
+from tautune.trainables.supervised.in_theory import in_theory, in_training
+from tautune.trainables.theory.delays import Delays, shares_text
+from tautune.trainables.theory.transfer import Transferred, transfer
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What becomes of a configuration, and why."""
+
+    source: Folder
+    """The tuning's folder."""
+    best: Json
+    """What best.json has of the new configuration."""
+    learning_rate: float
+    optimizer: str
+    """As a training has it."""
+    found: Transferred
+
+    def as_json(self) -> Json:
+        """Returns it as the command prints it."""
+        config = self.best["config"]
+        return {
+            "learning_rate": self.learning_rate,
+            "momentum": self.found.momentum,
+            "optimizer": self.optimizer,
+            "remedy": self.found.remedy,
+            "delay": config["delay"],
+            "factor": self.found.factor,
+            "ratio_of_thresholds": self.found.ratio,
+            "why": self.found.why,
+            "config": config,
+            "from": str(self.source),
+        }
+
+
+def plan_transfer(folder: Folder, delays: Delays, *, keep: bool = False) -> Transfer:
+    """Returns what the best configuration of a finished tuning becomes at some delays.
+
+    Args:
+        keep: whether optimizer, momentum and remedy stay as they are.
+
+    Raises:
+        InputError: there is no finished tuning, its best has a delay already, or theory does not know its optimizer.
+    """
+    run = read_tuning(folder)
+    if goal_in(run["configuration"]).is_of_a_loop:
+        raise InputError(f"{folder} is a tuning of a loop of its own, whose learning rate only its study knows")
+    check_extensible(folder, run, longer=True)
+    best = read_best(folder)
+    config: Json = dict(best["config"])
+    if config.get("delay") or config.get("remedy", "none") != "none":
+        raise InputError(
+            f"the best configuration of {folder} has a delay already, {config.get('delay', 0)}; "
+            "transfer takes one that was tuned at delay 0"
+        )
+    if len({entry.get("momentum") for entry in best["history"]}) > 1:
+        raise InputError(
+            f"{folder} has a population, whose momentum changed while it trained: there is no one to carry"
+        )
+    with user_input():
+        before = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
+        found = transfer(*in_theory(before.optimizer, before.momentum), delays, keep=keep)
+    optimizer, rate = in_training(found.optimizer, found.momentum), before.learning_rate * found.factor
+    late: Json = {"optimizer": optimizer, "learning_rate": rate, "momentum": found.momentum, "remedy": found.remedy}
+    late["delay"] = delays.maximum if delays.is_fixed else shares_text(delays)
+    kept = {name: value for name, value in config.items() if name not in ("normalized_rate", "sharpness")}
+    history = [
+        entry | {"learning_rate": entry["learning_rate"] * found.factor, "momentum": found.momentum}
+        for entry in best["history"]
+    ]
+    of_trial = {name: best[name] for name in ("trial", "number", "epochs") if name in best}
+    return Transfer(folder, of_trial | {"config": kept | late, "history": history}, rate, optimizer, found)
+
+
+def write_transfer(transfer: Transfer, output: Folder) -> None:
+    """Writes a folder that `tautune refit` takes. Raises InputError if it holds something already."""
+    output = check_new(output)
+    make_folder(output)
+    write_json(output / RUN_FILE, read_tuning(transfer.source) | {"transferred": transfer.as_json()})
+    write_json(output / "best.json", transfer.best)

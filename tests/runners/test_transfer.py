@@ -1,0 +1,86 @@
+"""A tuning without delay, carried to a delay, and trained there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tautune
+from tautune._tuned import refit
+from tautune.records.errors import InputError
+from tautune.trainables.supervised.hyperparameters import TRAINING_NAMES, TrainingConfig
+from tautune.trainables.theory.loop import TrainingLoop
+from tests.records.test_run_folder import TUNING
+from tests.runners.tunings import SMALL, run
+
+
+def tuned(folder: Path, config: dict[str, Any], momenta: tuple[float, ...] = (0.9,)) -> Path:
+    """Writes what a finished tuning leaves of its best configuration."""
+    folder.mkdir()
+    ran = {"configuration": TUNING, "runs": [{"experiment": "trials", "trials": 1, "finished": "2026-01-01"}]}
+    (folder / "run.json").write_text(json.dumps(ran))
+    history = [{"epoch": n, "learning_rate": config["learning_rate"], "momentum": m} for n, m in enumerate(momenta)]
+    best = {"trial": "a", "number": 3, "config": config, "epochs": 7, "history": history, "validation_accuracy": 0.9}
+    (folder / "best.json").write_text(json.dumps(best))
+    return folder
+
+
+def test_sgd_goes_by_the_ratio_of_its_thresholds(tmp_path: Path) -> None:
+    folder = tuned(tmp_path / "a", {"learning_rate": 0.1, "optimizer": "sgd", "units": 32})
+    found = tautune.transfer(folder, 8)
+    assert found["learning_rate"] == pytest.approx(tautune.transfer_learning_rate(0.1, from_delay=0, to_delay=8))
+    assert (found["optimizer"], found["momentum"], found["remedy"], found["delay"]) == ("sgd", 0, "none", 8)
+    written = json.loads((tmp_path / "a-delay-8" / "best.json").read_text())
+    assert written["config"] == found["config"]
+    assert written["config"]["units"] == 32
+    assert written["history"][0]["learning_rate"] == pytest.approx(found["learning_rate"])
+    assert (written["epochs"], "validation_accuracy" in written) == (7, False)
+    with pytest.raises(InputError, match="holds a run"):
+        tautune.transfer(folder, 8)
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "nesterov", "adam", "adamw", "nadam", "rmsprop"])
+@pytest.mark.parametrize("delay", [0, 1, 3, 8, 31, {0: 0.5, 8: 0.5}])
+def test_what_comes_out_is_stable_and_can_be_trained(tmp_path: Path, optimizer: str, delay: Any) -> None:
+    folder = tuned(tmp_path / "a", {"learning_rate": 0.1, "optimizer": optimizer, "momentum": 0.9})
+    found = tautune.transfer(folder, delay)
+    config = TrainingConfig(**{name: value for name, value in found["config"].items() if name in TRAINING_NAMES})
+    assert config.learning_rate == found["learning_rate"]
+    names = {"momentum": "sgd"}
+    before = TrainingLoop(names.get(optimizer, optimizer), 0, momentum=0.0 if optimizer == "rmsprop" else 0.9)
+    remedies = [] if found["remedy"] == "none" else [found["remedy"]]
+    after = TrainingLoop(names.get(config.optimizer, config.optimizer), delay, remedies, found["momentum"])
+    edge = min(before.threshold, 2 / before.gain_at_rest) / 0.1  # the curvature at which plain SGD would be at its edge
+    limit = after.mean_square_threshold() if after.delay.drawn else after.threshold
+    assert found["learning_rate"] * edge <= limit * (1 + 1e-9)
+    kept = tautune.transfer(folder, delay, keep=True, output=tmp_path / "kept")
+    assert (kept["optimizer"], kept["remedy"]) == (optimizer, "none")
+
+
+def test_momentum_that_hurts_is_given_up_or_helped_and_told(tmp_path: Path) -> None:
+    folder = tuned(tmp_path / "a", {"learning_rate": 0.01, "optimizer": "adamw", "momentum": 0.9})
+    helped, without = tautune.transfer(folder, 7), tautune.transfer(folder, 31)
+    assert (helped["optimizer"], helped["momentum"], helped["remedy"]) == ("adamw", 0.9, "predict:7")
+    assert (without["optimizer"], without["momentum"], without["remedy"]) == ("adamw", 0.0, "none")
+    assert "momentum 0.9 lowers the threshold" in without["why"][0]
+    shifted = tautune.transfer(tuned(tmp_path / "b", {"learning_rate": 0.01, "optimizer": "momentum"}), 7)
+    assert (shifted["optimizer"], shifted["remedy"]) == ("shifted-momentum", "predict:7")
+
+
+def test_a_population_that_changed_its_momentum_is_refused(tmp_path: Path) -> None:
+    folder = tuned(tmp_path / "a", {"learning_rate": 0.01, "optimizer": "nesterov"}, momenta=(0.9, 0.8))
+    with pytest.raises(InputError, match="momentum changed while it trained"):
+        tautune.transfer(folder, 8)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_the_transferred_folder_is_refitted_with_its_delay_and_its_remedy(tmp_path: Path) -> None:
+    run(SMALL, "random", "none", tmp_path / "out", trials=1, max_epochs=2)
+    found = tautune.transfer(tmp_path / "out", {0: 0.5, 4: 0.5})
+    assert found["delay"] == "0:0.5,4:0.5"
+    assert found["remedy"] == "predict:2"
+    test = refit(found["path"], study=SMALL)
+    assert test["config"] == found["config"]
+    assert (test["test_images"], test["epochs"]) == (360, 2)
