@@ -4,14 +4,13 @@ python -m docs.theory_tables
 """
 
 import json
-import re
 from pathlib import Path
 
+from docs.tables import computed, table
 from tautune.trainables.theory.loop import TrainingLoop
 
 PAGE = Path(__file__).parent / "theory.md"
 RESULTS = Path(__file__).parents[1] / "benchmarks/results"
-BEGIN, END = "<!-- computed: {} -->\n", "<!-- end -->"
 DELAYS = (0, 1, 2, 4, 8, 16, 32)
 COLUMNS = {
     "sgd": ("sgd", ()),
@@ -22,11 +21,6 @@ COLUMNS = {
     "predict on momentum 0.9": ("adam", ("predict",)),
     "predict on sgd": ("sgd", ("predict",)),
 }
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def thresholds() -> str:
@@ -70,17 +64,5 @@ def measured() -> str:
 TABLES = {"thresholds": thresholds, "distributions": distributions, "measured": measured}
 
 
-def computed(page: str) -> str:
-    """Returns the page with its tables computed anew."""
-    for name, make in TABLES.items():
-        page = re.sub(
-            re.escape(BEGIN.format(name)) + r".*?" + re.escape(END),
-            lambda _, name=name, make=make: BEGIN.format(name) + make() + END,  # type: ignore[misc]
-            page,
-            flags=re.DOTALL,
-        )
-    return page
-
-
 if __name__ == "__main__":
-    PAGE.write_text(computed(PAGE.read_text()))
+    PAGE.write_text(computed(PAGE.read_text(), TABLES))

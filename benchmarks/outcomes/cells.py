@@ -73,8 +73,14 @@ def tried(training: Training, plan: Plan, advice: Advice, unit: float, factors: 
         for factor in factors
         for seed in range(plan.seeds)
     ]
-    course = {"steps": plan.steps, "mini_batch": plan.mini_batch}
-    outcomes = train(training.problem, training.validation, training.starts, lanes, **course)
+    outcomes = train(
+        training.problem,
+        training.validation,
+        training.starts,
+        lanes,
+        steps=plan.steps,
+        mini_batch=plan.mini_batch,
+    )
     gc.collect()  # an optimizer's wrappers refer to one another, and hold all late gradients
     rows = []
     for number, factor in enumerate(factors):

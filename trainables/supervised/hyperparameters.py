@@ -93,7 +93,7 @@ class TrainingConfig:
         self._check_late()
         check_momentum(self.momentum)
         if self.normalized_rate is not None:
-            self._normalize()
+            self._normalize(self.normalized_rate)
         for name in ("beta2", "rho", "warmup"):
             _check(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in [0, 1)")
         rate = self.learning_rate
@@ -108,13 +108,12 @@ class TrainingConfig:
         _check("flip", self.flip, isinstance(self.flip, bool), "true or false")
         _check("shift", self.shift, _is_integer(self.shift) and self.shift >= 0, "an integer of at least 0")
 
-    def _normalize(self) -> None:
+    def _normalize(self, ρ: float) -> None:
         """Sets the learning rate to ρ of the largest."""
-        for name in ("normalized_rate", "sharpness"):
-            value = getattr(self, name)
-            _check(name, value, 0 < value < math.inf, "above 0 and finite")
+        _check("normalized_rate", ρ, 0 < ρ < math.inf, "above 0 and finite")
+        _check("sharpness", self.sharpness, 0 < self.sharpness < math.inf, "above 0 and finite")
         loop = loop_of(self.optimizer, self.momentum, self.delay, self.remedy)
-        object.__setattr__(self, "learning_rate", self.normalized_rate * usable_step(loop) / self.sharpness)
+        object.__setattr__(self, "learning_rate", ρ * usable_step(loop) / self.sharpness)
 
     def _check_late(self) -> None:
         delays = as_delays(self.delay) if isinstance(self.delay, str) else Delays.fixed(self.delay)

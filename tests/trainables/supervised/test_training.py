@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
-from tautune.trainables.delay.queue import GradientQueue
 from tautune.trainables.supervised import datasets
 from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.hyperparameters import TrainingConfig, training_config
@@ -36,7 +36,7 @@ def model_of(seed: int = 0) -> nn.Module:
 
 def train(
     model: nn.Module, config: TrainingConfig, epochs: int = 1, indices: torch.Tensor = EVERYTHING
-) -> tuple[Epoch, GradientQueue]:
+) -> tuple[Epoch, Optimizer]:
     optimizer, order = make_optimizer(model.parameters(), config), torch.Generator().manual_seed(0)
     for number in range(epochs):
         examples = source_of(DATA, (indices, torch.arange(0))).training_pass(
