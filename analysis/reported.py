@@ -48,7 +48,7 @@ def compared(folders: Sequence[Folder]) -> Page:
     runs = [(folder, read_run(folder)) for folder in folders]
     kinds = {str(folder): kind_in(run) for folder, run in runs}
     if len(set(kinds.values())) > 1:
-        held = ", ".join(f"{folder} holds a {kind}" for folder, kind in kinds.items())
+        held = ", ".join(f"{folder} holds a {kind or 'run of an unknown kind'}" for folder, kind in kinds.items())
         raise InputError(f"compare needs runs of one kind: {held}")
     kind = next(iter(kinds.values()))
     compare = _function("compare", kind)

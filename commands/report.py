@@ -1,7 +1,7 @@
 """The commands that make pages of runs: the report of one, and several beside each other."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -9,6 +9,9 @@ from rich.console import Console
 from tautune.records.errors import InputError
 from tautune.records.run_file import read_run
 from tautune.records.storage import Folder, folder_at
+
+if TYPE_CHECKING:
+    from tautune.analysis.pages.page import Page
 
 report_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Output = Annotated[
@@ -28,12 +31,10 @@ def report(
     """Make a page of what a run found: one HTML file with figures and tables, to be sent or printed."""
     path = folder_at(folder)
     read_run(path)
-    from tautune.analysis.reported import read_page, write_figures, write_page
+    file, own = _file(output, path / "report.html"), _folder(figures)
+    from tautune.analysis.reported import read_page
 
-    page = read_page(path)
-    _say(str(write_page(page, _file(output, path / "report.html"))))
-    if figures:
-        _say(f"{figures}: {len(write_figures(page, folder_at(figures)))} files")
+    _write(read_page(path), file, own)
 
 
 @report_commands.command()
@@ -46,12 +47,10 @@ def compare(
     paths = [folder_at(folder) for folder in folders]
     for path in paths:
         read_run(path)
-    from tautune.analysis.reported import compared, write_figures, write_page
+    file, own = _file(output, Path(output)), _folder(figures)
+    from tautune.analysis.reported import compared
 
-    page = compared(paths)
-    _say(str(write_page(page, _file(output, Path(output)))))
-    if figures:
-        _say(f"{figures}: {len(write_figures(page, folder_at(figures)))} files")
+    _write(compared(paths), file, own)
 
 
 def _file(given: str | None, default: Folder) -> Folder:
@@ -64,5 +63,19 @@ def _file(given: str | None, default: Folder) -> Folder:
     return file
 
 
-def _say(text: str) -> None:
-    Console().print(text, soft_wrap=True, highlight=False, markup=False)
+def _folder(given: str | None) -> Folder | None:
+    """Returns the figures' folder. Raises InputError if it cannot be one."""
+    folder = None if given is None else folder_at(given)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder for the figures")
+    return folder
+
+
+def _write(page: "Page", file: Folder, figures: Folder | None) -> None:
+    from tautune.analysis.reported import write_figures, write_page
+
+    console = Console()
+    console.print(str(write_page(page, file)), soft_wrap=True, highlight=False, markup=False)
+    if figures is not None:
+        files = write_figures(page, figures)
+        console.print(f"{figures}: {len(files)} figures", soft_wrap=True, highlight=False, markup=False)

@@ -77,7 +77,7 @@ class TuningResult(HasReport):
         from tautune.analysis.reports.charts.progress import learning_curves
         from tautune.analysis.reports.parts.tuned import read_tuned
 
-        tuned = read_tuned(self.path, read_tuning(self.path))
+        tuned = read_tuned(self.path)
         if not tuned.good or not tuned.history.reports:
             raise InputError(f"{self.path} has no learning curves: no trial has reported a result that it keeps")
         return learning_curves(tuned).figure

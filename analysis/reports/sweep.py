@@ -94,7 +94,7 @@ def _thresholds(folder: Folder, run: Json, records: list[MeasurementRecord], dam
         return None
     return conclude(
         records,
-        study=kept["study"],
+        study=str(kept.get("study")),
         sharpness=minimum["sharpness"],
         momentum=Momentum(kept.get("momentum", 0.0), kept.get("shifted", False)),
         mini_batch=kept.get("mini_batch"),

@@ -28,7 +28,7 @@ STATES = ("finished", "stopped", "diverged", "failed", "running", "interrupted")
 
 def page(folder: Folder, run: Json) -> Page:
     """Returns the report of the tuning in a folder, also of one that is still going on."""
-    tuned = read_tuned(folder, run)
+    tuned = read_tuned(folder)
     return Page(
         title=f"Tuning of {PurePath(str(tuned.configuration['study'])).name}",
         verdict=verdict(tuned),
@@ -191,7 +191,7 @@ def trials_table(tuned: Tuned) -> Table:
 
 def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
     """Returns tunings beside each other, by what each is called. Raises InputError if their metrics differ."""
-    tunings = {label: read_tuned(folder, run) for label, (folder, run) in runs.items()}
+    tunings = {label: read_tuned(folder) for label, (folder, _) in runs.items()}
     goals = {(tuned.goal.metric, tuned.goal.mode) for tuned in tunings.values()}
     if len(goals) > 1:
         compared = ", ".join(f"{label} by {tuned.goal.metric}" for label, tuned in tunings.items())

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -27,7 +27,7 @@ APART = 12.0
 """Distance in CIELAB between two colours at least: 2.3 can just be told apart side by side."""
 
 
-def light(colour: str) -> Colour:
+def light(colour: Any) -> Colour:
     """Returns a colour as light, of which twice as much is twice the number."""
     values = np.array(to_rgb(colour))
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
@@ -39,7 +39,8 @@ def lab(rgb: Colour) -> Colour:
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
-def seen(colour: str) -> Colour:
+def seen(colour: Any) -> Colour:
+    """Returns what is seen of a colour of matplotlib's."""
     return lab(np.clip(DEUTERANOPIA @ light(colour), 0, 1))
 
 
@@ -91,7 +92,7 @@ def test_twelve_lines_differ_in_colour_or_marker() -> None:
 
 
 def boxes(figure: Figure, texts: Iterable[Text]) -> list[BboxBase]:
-    FigureCanvasAgg(figure).draw()
+    figure.draw_without_rendering()
     return [Text.get_window_extent(text) for text in texts if text.get_text()]  # of an annotation without its line
 
 

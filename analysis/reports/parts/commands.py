@@ -55,7 +55,7 @@ def sweep_again(run: Json) -> str:
     words += _plain(kept, {"momentum": 0.0, "mini_batch": None, "resolution": 0.005, "tolerance": 1e-6})
     words += ["--shifted"] if kept.get("shifted") else []
     words += ["--seeds", str(run["seeds"])] if (run.get("seeds") or 1) > 1 else []
-    return _command("sweep", kept["study"], words)
+    return _command("sweep", str(kept.get("study")), words)
 
 
 def grid_again(configuration: Json, grid: GridSummary, seeds: int) -> str:
@@ -64,7 +64,7 @@ def grid_again(configuration: Json, grid: GridSummary, seeds: int) -> str:
     words += ["--learning-rates", ",".join(f"{rate:.6g}" for rate in grid.learning_rates)]
     words += _plain(configuration, {"steps": 2000, "mini_batch": None, "momentum": 0.0})
     words += [f"--{name.replace('_', '-')}" for name in ("shifted", "bfloat16_queue") if configuration.get(name)]
-    return _command("grid", configuration["study"], [*words, *(["--seeds", str(seeds)] if seeds > 1 else [])])
+    return _command("grid", str(configuration.get("study")), [*words, *(["--seeds", str(seeds)] if seeds > 1 else [])])
 
 
 def simulate_again(configuration: Json) -> str:

@@ -13,6 +13,7 @@ from tautune.analysis.figure_style import FAINT, MARKERS, SERIES
 from tautune.analysis.trial_names import trial_name, varying_in
 from tautune.records.kept_space import Searched, searched
 from tautune.records.storage import Folder
+from tautune.records.tuning_folder import read_tuning
 from tautune.records.tuning_history import History, Report, read_history
 from tautune.trainables.goal import Goal, goal_in
 
@@ -143,7 +144,8 @@ def keys(rows: Iterable[Json]) -> list[str]:
     return [str(row["trial"]) for row in rows]
 
 
-def read_tuned(folder: Folder, run: Json) -> Tuned:
-    """Returns the tuning in a folder."""
+def read_tuned(folder: Folder) -> Tuned:
+    """Returns the tuning in a folder. Raises InputError if it holds none that this version knows."""
+    run = read_tuning(folder)
     goal = goal_in(run["configuration"])
     return Tuned(folder, run, goal, read_history(folder, goal))

@@ -15,16 +15,11 @@ from tautune.analysis.reported import compared, read_page
 from tautune.analysis.reports.charts import time_line
 from tautune.analysis.reports.charts.progress import improvements
 from tautune.analysis.reports.charts.rungs import rungs
-from tautune.analysis.reports.parts.tuned import MOST, Tuned, read_tuned
+from tautune.analysis.reports.parts.tuned import MOST, read_tuned
 from tautune.records.errors import InputError
 from tautune.records.journal import read_journal
-from tautune.records.run_file import read_run
 from tests.analysis.reports.made import RUNGS, made_tuning
 from tests.docs.test_commands import refusal
-
-
-def read(folder: Path) -> Tuned:
-    return read_tuned(folder, read_run(folder))
 
 
 def names(page: Page) -> set[str]:
@@ -52,7 +47,7 @@ def test_a_tuning_has_all_its_figures_and_the_verdict_is_the_best_trial(tmp_path
 
 
 def test_best_so_far_is_the_running_maximum(tmp_path: Path) -> None:
-    tuned = read(made_tuning(tmp_path / "run"))
+    tuned = read_tuned(made_tuning(tmp_path / "run"))
     values = [0.0 if report.bad else report.value for report in tuned.history.reports]
     running = list(itertools.accumulate(values, max))
     steps = list(improvements(tuned))
@@ -63,7 +58,7 @@ def test_best_so_far_is_the_running_maximum(tmp_path: Path) -> None:
 
 
 def test_rungs_are_where_trials_were_stopped(tmp_path: Path) -> None:
-    assert rungs(read(made_tuning(tmp_path / "run"))) == list(RUNGS[:-1])
+    assert rungs(read_tuned(made_tuning(tmp_path / "run"))) == list(RUNGS[:-1])
 
 
 def test_no_two_trials_are_in_a_lane_at_once_and_no_lane_is_for_nothing() -> None:
@@ -77,7 +72,7 @@ def test_a_trial_that_was_paused_has_two_bars(tmp_path: Path) -> None:
     folder = made_tuning(tmp_path / "run", trials=2, hosts=1)
     lines = [event for event in read_journal(folder) if "result" in event]
     assert all(abs(event["at"] - time.time()) < 60 for event in lines)
-    tuned = read(folder)
+    tuned = read_tuned(folder)
     reports = tuned.history.reports
     shifted = [report.__class__(**vars(report) | {"at": 1000 + 0.5 * i}) for i, report in enumerate(reports)]
     tuned.history.reports[:] = [
@@ -167,7 +162,7 @@ def test_names_of_any_kind_are_text(tmp_path: Path) -> None:
 
 
 def test_commands_are_accepted_and_name_every_option_that_was_given(tmp_path: Path) -> None:
-    changes = {
+    changes: dict[str, Any] = {
         "seed": 3,
         "folds": 5,
         "time_budget": 60.0,
@@ -194,7 +189,7 @@ def test_commands_are_accepted_and_name_every_option_that_was_given(tmp_path: Pa
 
 
 def test_of_very_many_trials_the_best_are_all_drawn_and_it_is_said(tmp_path: Path) -> None:
-    tuned = read(made_tuning(tmp_path / "run", trials=MOST + 50))
+    tuned = read_tuned(made_tuning(tmp_path / "run", trials=MOST + 50))
     drawn = [row["number"] for row in tuned.drawn]
     assert len(drawn) == len(set(drawn)) == MOST
     assert drawn[:100] == [row["number"] for row in tuned.good[:100]]

@@ -1,0 +1,114 @@
+"""The report of a sweep: its verdict, and what it tells of a run that is not over or is damaged."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tautune.analysis.pages.html import as_html
+from tautune.analysis.reported import compared, read_page
+from tautune.records.errors import InputError
+from tests.analysis.test_thresholds import SHARPNESS, concluded, record
+from tests.docs.test_commands import refusal
+
+DELAYS = (0, 1, 8)
+
+
+def made_sweep(folder: Path, *, ratio: float = 1.001, finished: bool = True, **changes: Any) -> Path:
+    """Writes a sweep whose thresholds are theory's times a ratio; its last delay is not measured if not `finished`."""
+    (folder / "measurements").mkdir(parents=True)
+    configuration = {
+        "kind": "sweep",
+        "study": "s",
+        "resolution": 0.005,
+        "momentum": 0.0,
+        "shifted": False,
+        "mini_batch": None,
+    }
+    started = {"started": "2026-11-28T20:00:00+00:00"} | (
+        {"finished": "…", "duration_seconds": 9.5} if finished else {}
+    )
+    run = {"configuration": configuration | changes, "delays": DELAYS, "seeds": 1, "runs": [started]}
+    (folder / "run.json").write_text(json.dumps(run | {"minimum": {"sharpness": SHARPNESS, "examples": 10}}))
+    records = [record(delay, ratio) for delay in (DELAYS if finished else DELAYS[:-1])]
+    for one in records:
+        file = folder / "measurements" / f"delay={one.settings.delay}_seed=0.json"
+        file.write_text(json.dumps(one.as_json()))
+    if finished:
+        (folder / "thresholds.json").write_text(json.dumps(concluded(records).as_json()))
+    return folder
+
+
+def test_the_verdict_is_what_to_keep_below_and_what_theory_is_worth(tmp_path: Path) -> None:
+    page = read_page(made_sweep(tmp_path / "swept"))
+    assert page.verdict == "At τ = 8 keep η below 0.0739; theory is right to 0.1 %."
+    assert page.facts["η at τ = 8"] == "0.07389"
+    off = read_page(made_sweep(tmp_path / "off", ratio=1.05))
+    assert off.verdict == "At τ = 8 keep η below 0.0775; theory is off by up to 5 %."
+    assert {"rates", "inverse", "error", "escapes", "escapes-collapsed", "cost"} <= {
+        chart.name for chart in page.charts
+    }
+    (error,) = (chart for chart in page.charts if chart.name == "error")
+    assert "A bar is half the bracket's width" in error.says
+    as_html(page)
+
+
+def test_a_sweep_that_goes_on_tells_what_there_is_and_what_is_missing(tmp_path: Path) -> None:
+    page = read_page(made_sweep(tmp_path / "swept", finished=False))
+    assert "This run is not over" in page.notes[0]
+    assert page.notes[1] == "No threshold has been found at τ = 8."
+    assert page.verdict.startswith("At τ = 1 keep η below 0.4")
+    as_html(page)
+
+
+def test_a_sweep_without_a_threshold_is_reported(tmp_path: Path) -> None:
+    folder = made_sweep(tmp_path / "swept", finished=False)
+    for file in (folder / "measurements").iterdir():
+        file.unlink()
+    page = read_page(folder)
+    assert page.verdict == "No threshold has been found yet."
+    as_html(page)
+
+
+def test_what_is_damaged_is_left_out_and_named(tmp_path: Path) -> None:
+    folder = made_sweep(tmp_path / "swept")
+    (folder / "thresholds.json").write_text('{"study": ')
+    (folder / "measurements" / "delay=1_seed=0.json").write_text("{}")
+    page = read_page(folder)
+    assert [note.split(" is damaged")[0].rpartition("/")[2] for note in page.notes[:2]] == [
+        "No threshold has been found at τ = 1.",
+        "delay=1_seed=0.json",
+    ]
+    assert "thresholds.json is damaged: not JSON" in page.notes[2]
+    assert [row[0] for row in next(chart for chart in page.charts if chart.name == "rates").table.rows] == [0, 8]  # type: ignore[union-attr]
+    as_html(page)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"momentum": 0.9, "shifted": True, "mini_batch": 32},
+        {"study": "examples/own_minimum.py", "resolution": 0.01},
+    ],
+)
+def test_the_command_is_accepted(tmp_path: Path, changes: dict[str, Any]) -> None:
+    page = read_page(made_sweep(tmp_path / "swept", **changes))
+    (section,) = (section for section in page.sections if section.commands)
+    assert [refusal(command) for command in section.commands] == [None]
+    assert "--delays 0,1,8" in section.commands[0]
+
+
+def test_sweeps_are_compared(tmp_path: Path) -> None:
+    page = compared([made_sweep(tmp_path / "a"), made_sweep(tmp_path / "b", ratio=1.02, resolution=0.01)])
+    assert page.verdict == "Largest error of theory: 2 %."
+    asked = next(section.table for section in page.sections if section.title == "What was asked for")
+    assert asked is not None
+    assert list(asked.rows) == [("resolution", "0.005", "0.01")]
+    as_html(page)
+    empty = [made_sweep(tmp_path / name, finished=False) for name in ("c", "d")]
+    for file in (file for folder in empty for file in (folder / "measurements").iterdir()):
+        file.unlink()
+    with pytest.raises(InputError, match="none of these has one yet"):
+        compared(empty)
