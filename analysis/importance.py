@@ -48,7 +48,7 @@ class Importance:
         return asdict(self)
 
 
-def importance(rows: list[Row], space: dict[str, Any], goal: Goal) -> Importance:
+def importance(rows: list[Row], space: dict[str, Any], goal: Goal, *, fanova: bool = True) -> Importance:
     """Returns how much each hyperparameter mattered for the metric that trials had at their best epoch.
 
     Trials that failed, and those that have not ended, are left out.
@@ -57,6 +57,7 @@ def importance(rows: list[Row], space: dict[str, Any], goal: Goal) -> Importance
         rows: the trials.
         space: the space as run.json keeps it.
         goal: what the trials are compared by.
+        fanova: whether fANOVA is asked too; with thousands of trials its forest takes long.
 
     Raises:
         InputError: Optuna is not installed, there are too few trials, or nothing in them differs.
@@ -78,10 +79,10 @@ def importance(rows: list[Row], space: dict[str, Any], goal: Goal) -> Importance
         study = _study(ended, values, domains, goal)
     except (ValueError, TypeError) as error:
         raise InputError(f"importance needs values that the space has: {error}") from None
-    by_rank, by_variance = _evaluated(study, best / len(ended))
+    by_rank, by_variance = _evaluated(study, best / len(ended), fanova=fanova)
     left_out = {name: "it had one value in every trial" for name in searched(space) if name not in domains}
     for name in domains:
-        if name not in by_variance:
+        if fanova and name not in by_variance:
             why = f"it exists only where {domains[name].condition}" if domains[name].condition else "not in every trial"
             left_out[name] = why if name not in by_rank else f"{why} (by fANOVA alone)"
     return Importance(by_rank, by_variance, left_out, len(ended), len(ended) - len(good), best)
@@ -125,13 +126,14 @@ def _distribution(name: str, entry: Searched, rows: list[Row]) -> BaseDistributi
     return FloatDistribution(low, high, log=entry.log)
 
 
-def _evaluated(study: Study, share: float) -> tuple[dict[str, float], dict[str, float]]:
+def _evaluated(study: Study, share: float, *, fanova: bool) -> tuple[dict[str, float], dict[str, float]]:
     from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator, get_param_importances
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "experimental"
-        evaluators = PedAnovaImportanceEvaluator(target_quantile=share), FanovaImportanceEvaluator(seed=0)
-        by_rank, by_variance = (get_param_importances(study, evaluator=evaluator) for evaluator in evaluators)
+        by_rank = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(target_quantile=share))
+        forest = FanovaImportanceEvaluator(seed=0)
+        by_variance = get_param_importances(study, evaluator=forest) if fanova else {}
     return _plain(by_rank), _plain(by_variance)
 
 

@@ -1,6 +1,7 @@
 "use strict";
 // Marks a trial wherever it is drawn or listed, while the pointer or the keyboard is on one of its places.
 const bar = document.getElementById("marked");
+const drawings = [...document.querySelectorAll(".drawing svg")];
 const placesOf = new Map();
 for (const place of document.querySelectorAll("[data-trial]")) {
   const trial = place.dataset.trial;
@@ -18,10 +19,10 @@ const mark = (trial) => {
   if (trial === marked) return;
   for (const place of placesOf.get(marked) || []) place.classList.remove("marked");
   marked = trial;
-  for (const drawing of document.querySelectorAll(".drawing svg")) {
-    drawing.classList.toggle("some-marked", trial !== null && drawing.querySelector(`[data-trial="${CSS.escape(trial)}"]`) !== null);
-  }
-  for (const place of placesOf.get(marked) || []) place.classList.add("marked");
+  const places = placesOf.get(marked) || [];
+  const own = new Set(places.map((place) => place.ownerSVGElement));
+  for (const drawing of drawings) drawing.classList.toggle("some-marked", own.has(drawing));
+  for (const place of places) place.classList.add("marked");
   bar.hidden = trial === null;
   bar.textContent = trial === null ? "" : names.get(trial) || trial;
 };

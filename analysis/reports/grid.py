@@ -51,9 +51,7 @@ def verdict_of(grid: GridSummary) -> str:
     if not trained:
         return "Every training diverged: give smaller learning rates."
     first, last = trained[0], trained[-1]
-    best = (
-        f"The best η falls from {first.best_learning_rate:.3g} at τ = {first.delay} to {last.best_learning_rate:.3g} "
-    )
+    best = f"The best η is {first.best_learning_rate:.3g} at τ = {first.delay} and {last.best_learning_rate:.3g} "
     return (
         f"{best}at τ = {last.delay}, where theory's threshold at the initial weights is {last.theory:.3g}."
         if len(trained) > 1

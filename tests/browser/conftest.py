@@ -20,17 +20,22 @@ ARGUMENTS = (
 )
 
 
+def program() -> str | None:
+    """Returns the system's Chromium, or None."""
+    return shutil.which("chromium")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Yields a Chromium with a profile of its own, which is empty."""
-    program = shutil.which("chromium")
-    if program is None:
+    found = program()
+    if found is None:
         missing = "needs chromium (Debian: apt-get install chromium)"
         if os.environ.get("CI") == "true":
             pytest.fail(missing)
         pytest.skip(missing)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
         yield browser
         browser.close()
 

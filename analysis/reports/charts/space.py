@@ -35,6 +35,8 @@ ABSENT = -0.14
 MOST_AXES = 12
 BEHIND = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
 """What is behind a label, so that lines do not cross it out."""
+MOST_FOR_A_FOREST = 500
+"""Trials of which a report asks fANOVA at most: its forest of 2,000 takes ten seconds."""
 ACROSS = 3
 """Panels beside each other."""
 
@@ -201,13 +203,14 @@ def _x(scale: Scale, row: Json) -> float:
 @styled
 def importances(tuned: Tuned) -> Chart:
     """Returns how much each hyperparameter mattered. Raises InputError where Optuna cannot tell."""
-    found = importance(tuned.rows, tuned.configuration["space"], tuned.goal)
+    both = len(tuned.rows) <= MOST_FOR_A_FOREST
+    found = importance(tuned.rows, tuned.configuration["space"], tuned.goal, fanova=both)
     names = list(found.pedanova)
     places = np.arange(len(names))
     figure = new_figure(height=0.9 + 0.42 * len(names))
     axes = figure.subplots()
-    pairs = ((found.pedanova, BLUE, "PED-ANOVA"), (found.fanova, ORANGE, "fANOVA"))
-    for (shares, colour, label), shift in zip(pairs, (-0.19, 0.19), strict=True):
+    pairs = [(found.pedanova, BLUE, "PED-ANOVA"), *([(found.fanova, ORANGE, "fANOVA")] if both else [])]
+    for (shares, colour, label), shift in zip(pairs, (-0.19, 0.19) if both else (0.0,), strict=True):
         widths = [shares.get(name, 0.0) for name in names]
         bars = axes.barh(places + shift, widths, height=0.34, color=colour, label=label)
         axes.bar_label(
@@ -219,11 +222,15 @@ def importances(tuned: Tuned) -> Chart:
     axes.set(xlabel="share of the importance", xlim=(0, 1.15 * max([*found.pedanova.values(), *found.fanova.values()])))
     axes.legend(loc="lower right")
     without = "".join(f" Left out: {name}, {why}." for name, why in found.left_out.items())
+    variance = (
+        "fANOVA: for the variance of all."
+        if both
+        else f"fANOVA, which takes long, is told by `tautune results {tuned.folder} --importance`."
+    )
     return Chart(
         name="importance",
         title=f"Importance for {tuned.goal.words}",
-        says=f"PED-ANOVA: for being among the best {found.best} of {found.trials} trials. fANOVA: for the variance of "
-        f"all.{without}",
+        says=f"PED-ANOVA: for being among the best {found.best} of {found.trials:,} trials. {variance}{without}",
         figure=figure,
         table=Table(
             columns=("hyperparameter", "PED-ANOVA", "fANOVA"),

@@ -61,8 +61,9 @@ def test_a_simulation_names_the_method_that_ends_nearest(tmp_path: Path) -> None
     runs = (one, other)
     regret = Regret(table="t.csv", metric="accuracy", mode="max", unit="seconds", best_value=0.9, worst_value=0.1,
                     until=10.0, workers=1, runs=runs)  # fmt: skip
-    asked = {"kind": "simulation", "table": "t.csv", "metric": "accuracy", "mode": "max", "searches": ["random", "hyperopt"],
-             "schedulers": ["none", "asha"], "workers": 1, "repeats": 1, "time_budget": 10.0}  # fmt: skip
+    methods = {"searches": ["random", "hyperopt"], "schedulers": ["none", "asha"]}
+    table = {"table": "t.csv", "metric": "accuracy", "mode": "max"}
+    asked = {"kind": "simulation", "workers": 1, "repeats": 1, "time_budget": 10.0} | table | methods
     (tmp_path / "run.json").write_text(json.dumps({"configuration": asked, "runs": []}))
     write_regret(regret, tmp_path)
     page = read_page(tmp_path)
