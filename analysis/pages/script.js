@@ -26,12 +26,21 @@ const mark = (trial) => {
   bar.hidden = trial === null;
   bar.textContent = trial === null ? "" : names.get(trial) || trial;
 };
-const trialAt = (target) => {
-  const place = target.closest ? target.closest("[data-trial]") : null;
+const trialOf = (element) => {
+  const place = element && element.closest ? element.closest("[data-trial]") : null;
   return place ? place.dataset.trial : null;
 };
-document.addEventListener("pointerover", (event) => mark(trialAt(event.target)));
-document.addEventListener("focusin", (event) => mark(trialAt(event.target)));
+const NEAR = [[0, 0], [0, 4], [0, -4], [4, 0], [-4, 0], [3, 3], [-3, -3], [3, -3], [-3, 3]];  // lines are thin
+const trialNear = (event) => {
+  if (!event.target.closest || !event.target.closest("svg")) return trialOf(event.target);
+  for (const [x, y] of NEAR) {
+    const trial = trialOf(document.elementFromPoint(event.clientX + x, event.clientY + y));
+    if (trial !== null) return trial;
+  }
+  return null;
+};
+document.addEventListener("pointermove", (event) => mark(trialNear(event)));
+document.addEventListener("focusin", (event) => mark(trialOf(event.target)));
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") mark(null);
   const row = event.target.closest("table.sortable tr[data-trial]");

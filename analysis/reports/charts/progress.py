@@ -123,9 +123,8 @@ def _draw_best(axes: Axes, tuned: Tuned, row: Json, points: Sequence[tuple[float
     colour, marker = tuned.style(row)
     line = LineCollection([points], colors=colour, linewidths=1.8, zorder=3)
     mark_trials(axes.add_collection(line, autolim=False), keys([row]))
-    at_best = axes.scatter(
-        row["epochs"], tuned.shown(row[tuned.goal.metric]), color=colour, marker=marker, s=34, zorder=4
-    )
+    place = (row["epochs"], tuned.shown(row[tuned.goal.metric]))
+    at_best = axes.scatter(*place, color=colour, marker=marker, s=34, zorder=4, clip_on=False)
     mark_trials(at_best, keys([row]))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tautune.analysis.figure_style import BLUE, INK, QUIET, mark_trials, new_figure, styled
 from tautune.analysis.pages.page import Chart, Table
-from tautune.analysis.reports.parts.tuned import Json, Tuned, keys
+from tautune.analysis.reports.parts.tuned import Json, Tuned, focused, inside, keys
 
 
 def rungs(tuned: Tuned) -> list[int]:
@@ -18,18 +20,20 @@ def rungs_chart(tuned: Tuned) -> Chart | None:
     epochs = rungs(tuned)
     if not epochs or not tuned.history.reports:
         return None
-    low, high, _ = tuned.limits
+    at = {epoch: _at(tuned, epoch) for epoch in epochs}
+    ends = [focused(np.array([value for _, value in there]), tuned.goal.mode) for there in at.values()]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
     figure = new_figure(height=3.8)
     axes = figure.subplots()
     table = []
     for place, epoch in enumerate(epochs):
-        there = _at(tuned, epoch)
+        there = at[epoch]
         stopped = [(row, value) for row, value in there if _ended(row, epoch)]
         on = [(row, value) for row, value in there if not _ended(row, epoch)]
         styles = ((on, -0.12, {"color": BLUE}), (stopped, 0.12, {"color": QUIET, "marker": "x", "linewidths": 1.2}))
         for some, shift, style in styles:
             if some:
-                values = [tuned.shown(value) for _, value in some]
+                values = [inside(value, low, high) for _, value in some]
                 marks = axes.scatter([place + shift] * len(values), values, s=22, **style)
                 mark_trials(marks, keys(row for row, _ in some))
         axes.annotate(f"{len(on)} of {len(there)}\nwent on", (place, 1.01), xycoords=("data", "axes fraction"),
@@ -37,12 +41,14 @@ def rungs_chart(tuned: Tuned) -> Chart | None:
         table.append((epoch, len(there), len(on), len(stopped)))
     axes.set_xticks(range(len(epochs)), [str(epoch) for epoch in epochs])
     unit = tuned.goal.unit.removesuffix("s")
+    out = any(not low <= value <= high for there in at.values() for _, value in there)
+    beyond = " What is too bad for the axis is drawn at its end." if out else ""
     axes.set(xlabel=unit, ylabel=tuned.goal.words, ylim=(low, high), xlim=(-0.5, len(epochs) - 0.5))
     return Chart(
         name="rungs",
         title=f"Where {tuned.configuration['scheduler']} stopped trials",
         says="Points went on, crosses were stopped there. A trial is compared with those that came to the rung before "
-        f"it, so the first ones go on however bad they are.{tuned.beyond}{tuned.thinned}",
+        f"it, so the first ones go on however bad they are.{beyond}{tuned.thinned}",
         figure=figure,
         table=Table(columns=(unit, "reached it", "went on", "stopped"), rows=table),
     )

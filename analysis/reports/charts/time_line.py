@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from matplotlib.collections import LineCollection
 
-from tautune.analysis.figure_style import QUIET, SERIES, mark_trials, new_figure, styled
+from tautune.analysis.figure_style import FAINT, LABEL_GAP, mark_trials, new_figure, styled
 from tautune.analysis.pages.page import Chart, Table
 from tautune.analysis.reports.parts.tuned import Tuned
 
@@ -59,38 +59,50 @@ def time_line(tuned: Tuned) -> Chart | None:
     every = spans(tuned)
     if not every:
         return None
-    hosts = list(dict.fromkeys(span.host for span in every))
-    best = {row["trial"]: tuned.style(row)[0] for row in tuned.best}
-    top, ticks = 0, []
-    drawn: list[tuple[Span, int]] = []
-    for host in hosts:
-        own = [span for span in every if span.host == host]
-        placed = lanes(own)
-        drawn += [(span, top + lane) for span, lane in zip(own, placed, strict=True)]
-        ticks.append((top + max(placed) / 2, host or "unknown"))
-        top += max(placed) + 2
-    figure = new_figure(height=min(7.0, 1.1 + 0.24 * top))
+    drawn, hosts, top = _placed(every)
+    height = min(7.0, 1.1 + 0.24 * top)
+    figure = new_figure(height=height)
     axes = figure.subplots()
+    lane_points = 72 * (height - 0.8) / top
     lines = LineCollection(
         [[(span.begin, lane), (max(span.end, span.begin + 1e-3), lane)] for span, lane in drawn],
-        colors=[best.get(span.trial, SERIES[5]) for span, _ in drawn],
-        linewidths=7,
+        colors=FAINT,
+        linewidths=0.75 * lane_points,
         capstyle="butt",
     )
     mark_trials(axes.add_collection(lines), [span.trial for span, _ in drawn])
+    best = {row["trial"]: tuned.style(row) for row in tuned.best}
     end = max(span.end for span in every)
     for span, lane in drawn:
-        if span.end - span.begin > end / 25 or span.trial in best:
+        if span.trial in best:
+            colour, marker = best[span.trial]
+            mark = axes.scatter(span.begin, lane, color=colour, marker=marker, s=30, zorder=3, clip_on=False)
+            mark_trials(mark, [span.trial])
+        if span.end - span.begin > end / 25 and lane_points > LABEL_GAP:
             number = tuned.names.get(span.trial, span.trial).split()[0]
-            axes.annotate(number, (span.begin, lane), (1, 6), textcoords="offset points", fontsize=7, color=QUIET)
-    axes.set_yticks(*zip(*ticks, strict=True))
-    axes.set(ylim=(top - 0.8, -1.1), xlim=(0, end), xlabel="seconds since the first trial began")
+            axes.annotate(number, (span.begin, lane), (6, 0), textcoords="offset points", fontsize=7, va="center")
+    axes.set_yticks([lane for lane, _ in hosts], [host for _, host in hosts])
+    axes.set(ylim=(top - 0.4, -0.8), xlim=(0, end), xlabel="seconds since the first trial began")
     axes.grid(visible=False, axis="y")
     rows = [(tuned.names.get(s.trial, s.trial), s.host, round(s.begin, 3), round(s.end, 3)) for s in every]
     return Chart(
         name="time-line",
         title="When which trial trained, and where",
-        says="A bar is a trial while it trains, with its number where there is room; a lane holds one trial at a time.",
+        says="A bar is a trial while it trains, with its number where there is room; a lane holds one at a time. The "
+        f"best {len(best)} have their colours and shapes.",
         figure=figure,
         table=Table(columns=("trial", "host", "begin, s", "end, s"), rows=rows, trials=[s.trial for s in every]),
     )
+
+
+def _placed(every: list[Span]) -> tuple[list[tuple[Span, int]], list[tuple[float, str]], int]:
+    """Returns each span with its lane, the hosts with the middle of their lanes, and the number of lanes."""
+    top, hosts = 0, []
+    drawn: list[tuple[Span, int]] = []
+    for host in dict.fromkeys(span.host for span in every):
+        own = [span for span in every if span.host == host]
+        placed = lanes(own)
+        drawn += [(span, top + lane) for span, lane in zip(own, placed, strict=True)]
+        hosts.append((top + max(placed) / 2, host or "unknown"))
+        top += max(placed) + 2
+    return drawn, hosts, top - 1

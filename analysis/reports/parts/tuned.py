@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tautune.analysis.figure_style import FAINT, MARKERS, SERIES
 from tautune.analysis.trial_names import trial_name, varying_in
@@ -15,7 +16,7 @@ from tautune.records.kept_space import Searched, searched
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import read_tuning
 from tautune.records.tuning_history import History, Report, read_history
-from tautune.trainables.goal import Goal, goal_in
+from tautune.trainables.goal import Goal, Mode, goal_in
 
 Json = dict[str, Any]
 BAD = ("diverged", "failed")
@@ -103,27 +104,17 @@ class Tuned:
 
     @cached_property
     def limits(self) -> tuple[float, float, bool]:
-        """Returns the ends of an axis of the metric, and if it is logarithmic.
-
-        Most trials of a tuning are bad, and some are very bad. So that the good ones can be told apart, the axis ends
-        `REACH` times as far from the best as the median is.
-        """
+        """Returns the ends of an axis of the metric, and if it is logarithmic; see `focused`."""
         values = np.array([row[self.goal.metric] for row in self.good])
         low, high = float(values.min()), float(values.max())
         if self.goal.mode == "min" and low > 0 and high > 10 * low:
             return low / 1.15, high * 1.15, True
-        best, median = (high if self.goal.mode == "max" else low), float(np.median(values))
-        if len(values) >= FEWEST and median != best:
-            far = best + REACH * (median - best)
-            low, high = (max(low, far), high) if self.goal.mode == "max" else (low, min(high, far))
-        room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
-        return low - room, high + room, False
+        return *focused(values, self.goal.mode), False
 
     def shown(self, value: float) -> float:
         """Returns where a value of the metric is drawn: near the axis's end, if it is beyond."""
         low, high, _ = self.limits
-        room = 0.015 * (high - low)
-        return min(max(value, low + room), high - room)
+        return inside(value, low, high)
 
     @property
     def beyond(self) -> str:
@@ -132,6 +123,27 @@ class Tuned:
         number = sum(not low <= row[self.goal.metric] <= high for row in self.drawn)
         many = "One trial is" if number == 1 else f"{number} trials are"
         return f" {many} too bad for the axis, and drawn at its end." if number else ""
+
+
+def focused(values: NDArray[np.float64], mode: Mode) -> tuple[float, float]:
+    """Returns the ends of an axis for values of the metric, between which the good ones can be told apart.
+
+    Most trials of a tuning are bad, and some are very bad: the axis ends `REACH` times as far from the best as the
+    median is.
+    """
+    low, high = float(values.min()), float(values.max())
+    best, median = (high if mode == "max" else low), float(np.median(values))
+    if len(values) >= FEWEST and median != best:
+        far = best + REACH * (median - best)
+        low, high = (max(low, far), high) if mode == "max" else (low, min(high, far))
+    room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - room, high + room
+
+
+def inside(value: float, low: float, high: float) -> float:
+    """Returns a value, or a place near the end of an axis that the value is beyond."""
+    room = 0.015 * (high - low)
+    return min(max(value, low + room), high - room)
 
 
 def _number(row: Json) -> int | str:
