@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, Shares, StageDelays, delays_from_options
+from tautune.commands.help_texts import THEORY, examples
 from tautune.commands.options import MomentumOrNone
 from tautune.commands.theory import Beta1, Json, Optimizer, Sharpness, finite, one_momentum
 from tautune.records.errors import InputError, user_input
@@ -20,7 +21,7 @@ advice_command = typer.Typer(add_completion=False, pretty_exceptions_enable=Fals
 SORTS = ("threshold", "decay")
 
 
-@advice_command.command("advise")
+@advice_command.command("advise", rich_help_panel=THEORY, epilog=examples("advise"))
 def advise_command(
     delay: Delay = None,
     optimizer: Optimizer = None,

@@ -3,7 +3,9 @@
 import atexit
 import errno
 import gc
+import json
 import os
+import shlex
 import sys
 from importlib import import_module, metadata
 from pathlib import Path
@@ -16,10 +18,11 @@ from typer.exceptions import TyperException
 
 from tautune.cluster.session.environment import set_environment
 from tautune.cluster.session.signals import sigterm_as_interrupt
-from tautune.commands import started  # noqa: F401 - records the start time
+from tautune.commands import screen
 from tautune.commands.advice import advice_command
 from tautune.commands.cluster import cluster_commands
 from tautune.commands.grid import grid_command
+from tautune.commands.help_texts import MEASURE, RESULTS, examples
 from tautune.commands.prediction import prediction_command
 from tautune.commands.probe import probe_command
 from tautune.commands.report import report_commands
@@ -29,13 +32,12 @@ from tautune.commands.sweep import sweep_command
 from tautune.commands.theory import theory_commands
 from tautune.commands.transfer import transfer_command
 from tautune.commands.tuning import tuning_commands
-from tautune.records.errors import InputError, Interrupted, RunFailed
+from tautune.records.errors import AGAIN, InputError, Interrupted, RunFailed
 from tautune.search_spaces.catalogue import CATALOGUE
 
 app = typer.Typer(
     help="Tune asynchronous SGD: find learning rates that are stable when gradients arrive τ steps late.",
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 COMMANDS = (
     *(theory_commands, advice_command, probe_command, sweep_command, grid_command),
@@ -61,7 +63,22 @@ def options(
     """Holds the options of `tautune` itself."""
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE, epilog=examples("studies"))
+def studies(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """List the studies that come with tautune."""
+    if as_json:
+        for name, entry in sorted(CATALOGUE.items()):
+            print(json.dumps({"study": name, "for": entry.commands, "description": entry.description}))
+        return
+    table = Table("study", "for", "what it is")
+    for name, entry in sorted(CATALOGUE.items()):
+        table.add_row(name, ", ".join(entry.commands), entry.description)
+    Console().print(table)
+
+
+@app.command(rich_help_panel=RESULTS, epilog=examples("board"))
 def board(
     folder: Annotated[
         str | None,
@@ -89,15 +106,6 @@ def board(
     os.execve(sys.executable, [sys.executable, *arguments], os.environ | unlisted)
 
 
-@app.command()
-def studies() -> None:
-    """List the studies that come with tautune."""
-    table = Table("study", "for", "what it is")
-    for name, entry in sorted(CATALOGUE.items()):
-        table.add_row(name, ", ".join(entry.commands), entry.description)
-    Console().print(table)
-
-
 def main() -> None:
     """Runs the command. An error prints one line on stderr and ends with the exit code from `records/errors.py`.
 
@@ -122,7 +130,7 @@ def main() -> None:
     except InputError as error:
         _end(str(error), 2)
     except Interrupted as error:
-        _end(str(error), 130)
+        _end(error.what, 130, _typed() if error.command == AGAIN else error.command)
     except RunFailed as error:
         _end(str(error), 1)
     except OSError as error:  # from wherever a path is first looked at
@@ -136,11 +144,23 @@ def _freeze() -> None:
         gc.freeze()
 
 
-def _end(message: str, code: int) -> None:
-    """Prints the message in one line, after the user's own traceback if it begins with one, and exits."""
+def _typed() -> str:
+    """Returns the command as it was typed."""
+    return shlex.join(["tautune", *sys.argv[1:]])
+
+
+def _end(message: str, code: int, command: str = "") -> None:
+    """Prints the message in one line, after the user's own traceback if it begins with one, and exits.
+
+    Args:
+        command: what goes on with a run that was stopped; it has a line of its own, to be copied.
+    """
+    screen.end()
     if message.startswith(("Traceback (most recent call last)", "  File ")) and "\n" in message:  # no folder's name
         trace, _, message = message.rpartition("\n")
         print(trace, file=sys.stderr)
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message.removeprefix("tautune: "))
     print(f"tautune: {shown}", file=sys.stderr)
+    if command:
+        print(f"To go on:\n  {command}", file=sys.stderr)
     raise SystemExit(code)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from tautune.commands.help_texts import CLUSTER, examples
 from tautune.records.errors import InputError, user_input
 
 cluster_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -16,7 +17,7 @@ Job = Annotated[str, typer.Argument(help="A job's id; see `tautune jobs`.")]
 DEFAULT = Path("cluster.yaml")
 
 
-@cluster_commands.command()
+@cluster_commands.command(rich_help_panel=CLUSTER)
 def up(
     file: File = DEFAULT,
     update: Annotated[
@@ -30,7 +31,7 @@ def up(
     bring_up(read_cluster_file(file), update=update, console=Console())
 
 
-@cluster_commands.command()
+@cluster_commands.command(rich_help_panel=CLUSTER)
 def down(file: File = DEFAULT) -> None:
     """Take a cluster down."""
     from tautune.cluster.remote.cluster_file import read_cluster_file
@@ -39,7 +40,7 @@ def down(file: File = DEFAULT) -> None:
     take_down(read_cluster_file(file), console=Console())
 
 
-@cluster_commands.command()
+@cluster_commands.command(rich_help_panel=CLUSTER, epilog=examples("submit"))
 def submit(
     context: typer.Context,
     arguments: Annotated[
@@ -76,7 +77,7 @@ def submit(
     )
 
 
-@cluster_commands.command()
+@cluster_commands.command(rich_help_panel=CLUSTER)
 def jobs(
     cluster: Cluster = DEFAULT,
     every: Annotated[bool, typer.Option("--all", help="Include the jobs of doctor and board.")] = False,
@@ -95,7 +96,7 @@ def jobs(
         Console().print(jobs_table(records))
 
 
-@cluster_commands.command()
+@cluster_commands.command(rich_help_panel=CLUSTER)
 def logs(
     job: Job,
     cluster: Cluster = DEFAULT,
@@ -108,7 +109,7 @@ def logs(
     show_logs(read_cluster_file(cluster), job, follow=follow)
 
 
-@cluster_commands.command()
+@cluster_commands.command(rich_help_panel=CLUSTER)
 def stop(job: Job, cluster: Cluster = DEFAULT) -> None:
     """Stop a job as Ctrl-C would; `tautune submit -- resume RUN` continues a tuning."""
     from tautune.cluster.remote.cluster_file import read_cluster_file
@@ -117,7 +118,7 @@ def stop(job: Job, cluster: Cluster = DEFAULT) -> None:
     stop_job(read_cluster_file(cluster), job, console=Console())
 
 
-@cluster_commands.command()
+@cluster_commands.command(rich_help_panel=CLUSTER)
 def fetch(
     run: Annotated[
         str, typer.Argument(metavar="JOB|RUN", help="A job's id, or the place of a run: /path, s3://…, gs://…")
@@ -132,7 +133,7 @@ def fetch(
     fetch_run(read_cluster_file(cluster), run, target, console=Console())
 
 
-@cluster_commands.command()
+@cluster_commands.command(rich_help_panel=CLUSTER, epilog=examples("doctor"))
 def doctor(
     cluster: Annotated[
         Path | None, typer.Option("--cluster", help="File of a cluster.", show_default="this machine")

@@ -4,11 +4,11 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from tautune._grid import carry_out
 from tautune.commands.checking import checked
 from tautune.commands.grid_display import GridDisplay
+from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import (
     DEFAULT_DELAYS,
     Delays,
@@ -22,7 +22,7 @@ from tautune.commands.options import (
     parameters,
     parse_delays,
 )
-from tautune.commands.started import STARTED
+from tautune.commands.screen import screen
 from tautune.records.errors import InputError
 from tautune.records.storage import output_folder
 from tautune.runners.grid import Grid
@@ -32,7 +32,7 @@ from tautune.trainables.theory.stability import LARGEST_RATE
 grid_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@grid_command.command()
+@grid_command.command(rich_help_panel=MEASURE, epilog=examples("grid"))
 def grid(
     study: StabilityStudyName,
     delays: Delays = DEFAULT_DELAYS,
@@ -68,7 +68,7 @@ def grid(
             bfloat16_queue=bfloat16_queue,
         )
     checked()
-    display = GridDisplay(Console(stderr=as_json), STARTED)
+    display = GridDisplay(screen(stderr=as_json))
     with parameters(InputError):
         summary = carry_out(wanted, output_folder(output, wanted.folder_name), display)
     display.ended(summary)

@@ -3,88 +3,87 @@
 import time
 
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from tautune.analysis.grids import DelayRow, GridSummary
+from tautune.commands.fitted_table import Column, fitted_table, print_whole
+from tautune.commands.pace import Pace, until
+from tautune.commands.screen import Screen
 from tautune.runners.listeners import GridListener
 
-HEADINGS = (
-    "delay τ",
-    "best η",
-    "its loss",
-    "its accuracy",
-    "largest η without divergence",
-    "theory's η",
-    "diverged",
-)
+RANKS = {
+    "best η": 0,
+    "its loss": 2,
+    "its accuracy": 3,
+    "largest η without divergence": 1,
+    "theory's η": 1,
+    "diverged": 4,
+}
+"""The columns of a grid's table with their ranks: those of the highest are left out first on a narrow screen."""
 
 
 class GridDisplay(GridListener):
-    """Prints what a grid reports.
+    """Prints what a grid reports."""
 
-    Args:
-        started: `time.monotonic()` at the command's start, from which its duration is computed.
-    """
-
-    def __init__(self, console: Console, started: float) -> None:
-        self.console, self.started = console, started
-        self.points = self._tenths = 0
-        self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
-        self._begun = time.monotonic()
-
-    def __enter__(self) -> "GridDisplay":
-        if self._live:
-            self._live.start()
-        return self
+    def __init__(self, screen: Screen) -> None:
+        self.screen, self.console = screen, screen.console
+        self.pace = Pace()
+        self.points = self._tenths = self._done = 0
+        self._known = ""
 
     def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
+        self.screen.end()
 
     def say(self, text: str) -> None:
         """Prints one line."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.screen.say(text)
+
+    def doing(self, text: str) -> None:
+        """Shows what is done now."""
+        self.screen.begin()
+        self.screen.doing(text)
 
     def begun(self, points: int) -> None:
-        """Starts counting time and points."""
-        self.points, self._begun = points, time.monotonic()
+        """Takes in how many points are to be trained."""
+        self.points = points
 
     def trained(self, done: int, diverged: int, at_once: int) -> None:
         """Shows how many points are done and how long the rest will take at this rate."""
-        seconds = time.monotonic() - self._begun
-        left = seconds / done * (self.points - done)
-        together = f"{at_once} at once" if at_once > 1 else "one after another"
-        line = f"{done} of {self.points} points, {diverged} diverged, {together}; {left:.0f} s left"
-        if self._live:
-            self._live.update(line)
-        elif 10 * done // self.points > self._tenths:
+        self.pace.did(done - self._done)
+        self._done = done
+        self._known = f"{diverged} diverged · {f'{at_once} at once' if at_once > 1 else 'one after another'}"
+        self.screen.doing(self._line)
+        if 10 * done // self.points > self._tenths and not self.screen.moves:
             self._tenths = 10 * done // self.points
-            self.say(line)
+            self.say(self._line())
 
     def concluded(self, grid: GridSummary) -> None:
         """Prints the table, which has a row for each delay."""
-        if self._live:
-            self._live.stop()
-        self.console.print(grid_table(grid))
+        self.screen.doing("ending Ray")
+        print_whole(self.console, grid_table(grid, self.console))
 
     def ended(self, grid: GridSummary) -> None:
         """Prints where the results are and how long the command took."""
-        seconds = time.monotonic() - self.started
+        self.screen.end()
+        seconds = time.monotonic() - self.screen.started
         self.say(f"{grid.path}: points.csv, grid.json, grid.png; {seconds:.1f} s, Ray's start included")
 
+    def _line(self) -> str:
+        left = until(self.pace.seconds_left(self.points - self._done))
+        rate = self.pace.words("points")
+        return f"{self._done} of {self.points} points{left} · {self._known}{f' · {rate}' if rate else ''}"
 
-def grid_table(grid: GridSummary) -> Table:
+
+def grid_table(grid: GridSummary, console: Console) -> Table:
     """Returns the table that `tautune grid` prints at its end."""
-    table = Table(title=f"{grid.study}: training at every delay and learning rate")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right")
-    for row in grid.rows:
-        table.add_row(*_cells(row))
-    return table
+    cells = [_cells(row) for row in grid.rows]
+    columns = [Column("delay τ", [str(row.delay) for row in grid.rows], justify="right")]
+    for number, (heading, rank) in enumerate(RANKS.items()):
+        columns.append(Column(heading, [row[number] for row in cells], rank=rank, justify="right"))
+    return fitted_table(columns, console, title=f"{grid.study}: training at every delay and learning rate")
 
 
 def _cells(row: DelayRow) -> list[str]:
     found = (row.best_learning_rate, row.best_loss, row.best_accuracy, row.largest_learning_rate)
     numbers = ["-" if value is None else f"{value:.4g}" for value in found]
-    return [str(row.delay), *numbers, f"{row.theory:.4g}", f"{row.diverged} of {row.points}"]
+    return [*numbers, f"{row.theory:.4g}", f"{row.diverged} of {row.points}"]

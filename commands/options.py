@@ -1,6 +1,6 @@
 """Options that several commands share, and the error messages for wrong values."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -8,6 +8,7 @@ import typer
 
 from tautune.records.errors import InputError
 from tautune.runners.sweep import DELAYS
+from tautune.search_spaces.catalogue import CATALOGUE
 
 DEFAULT_DELAYS = ",".join(map(str, DELAYS))
 Delays = Annotated[str, typer.Option(help="Delays τ in optimizer steps, separated by commas.")]
@@ -23,8 +24,24 @@ MomentumOrNone = Annotated[
 Shifted = Annotated[bool, typer.Option("--shifted", help="Delay the velocity too.")]
 MiniBatch = Annotated[int | None, typer.Option(help="Examples per step.", show_default="the full batch")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+
+
+def study_completion(command: str) -> Callable[[str], list[str]]:
+    """Returns what a shell completes a study's name by: the built-in ones that the command takes, else files."""
+    return completion(*(name for name, entry in sorted(CATALOGUE.items()) if command in entry.commands))
+
+
+def completion(*names: str) -> Callable[[str], list[str]]:
+    """Returns what a shell completes one of some names by."""
+    return lambda incomplete: [name for name in names if name.startswith(incomplete)]
+
+
 StabilityStudyName = Annotated[
-    str, typer.Argument(help="One of `tautune studies`, or a file of your own: path/to/my_study.py.")
+    str,
+    typer.Argument(
+        help="One of `tautune studies`, or a file of your own: path/to/my_study.py.",
+        autocompletion=study_completion("sweep"),
+    ),
 ]
 
 Resolution = Annotated[float, typer.Option(help="Relative width of a threshold's bracket.")]

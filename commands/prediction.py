@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune import _tuned
+from tautune.commands.help_texts import RESULTS, examples
 from tautune.records.errors import InputError
 from tautune.records.files import write_bytes
 
@@ -27,7 +28,7 @@ Study = Annotated[
 ]
 
 
-@prediction_command.command()
+@prediction_command.command(rich_help_panel=RESULTS, epilog=examples("predict"))
 def predict(
     folder: Folder,
     files: Annotated[list[Path] | None, typer.Argument(help=INPUTS, show_default=False)] = None,

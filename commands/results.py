@@ -6,17 +6,22 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from tautune.commands.tuning_tables import importance_notes, importance_table, results_table
+from tautune.analysis.trial_names import varying_in
+from tautune.commands.fitted_table import print_whole
+from tautune.commands.help_texts import RESULTS, examples
+from tautune.commands.signs import states_line
+from tautune.commands.tuning_tables import importance_notes, importance_table, shared_words, trials_table
 from tautune.records.errors import InputError
 from tautune.records.storage import folder_at
 from tautune.records.tuning_folder import read_tuning
 from tautune.runners.trial_rows import read_rows, sorted_rows
+from tautune.runners.trials import BAD, marked
 from tautune.trainables.goal import Goal, goal_in
 
 results_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@results_command.command()
+@results_command.command(rich_help_panel=RESULTS, epilog=examples("results"))
 def results(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")],
     top: Annotated[int, typer.Option(min=1, help="Configurations to show.")] = 10,
@@ -45,7 +50,18 @@ def results(
         for row in rows[:top]:
             print(json.dumps(row))
     else:
-        Console().print(results_table(rows, goal, top=top))
+        _show(rows, configuration, goal, top=top)
+
+
+def _show(rows: list[dict[str, Any]], configuration: dict[str, Any], goal: Goal, *, top: int) -> None:
+    console, varying = Console(), varying_in(configuration)
+    ranked = marked(rows, goal)
+    good = [row for row in ranked if row["state"] not in BAD and goal.is_feasible(row)]
+    best = min(good, key=goal.rank, default=None)
+    print_whole(console, trials_table(ranked[:top], goal, varying, console, best=best))
+    if words := shared_words(rows, varying):
+        console.print(words, style="dim", highlight=False, markup=False)
+    console.print(states_line((row["state"] for row in rows), console), soft_wrap=True)
 
 
 def _show_importance(rows: list[dict[str, Any]], space: dict[str, Any], goal: Goal, *, as_json: bool) -> None:

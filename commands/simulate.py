@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tautune import _simulate
 from tautune.commands.checking import checked
+from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import parameters
 from tautune.commands.started import STARTED
 from tautune.records.errors import InputError
@@ -45,7 +46,7 @@ Output = Annotated[
 ]
 
 
-@simulate_command.command()
+@simulate_command.command(rich_help_panel=MEASURE, epilog=examples("simulate"))
 def simulate(
     table: TableName,
     search: Searches = None,

@@ -3,11 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from tautune._sweep import carry_out
 from tautune.commands.checking import checked
 from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
+from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import (
     DEFAULT_DELAYS,
     Budget,
@@ -24,7 +24,7 @@ from tautune.commands.options import (
     parameters,
     parse_delays,
 )
-from tautune.commands.started import STARTED
+from tautune.commands.screen import screen
 from tautune.commands.sweep_display import SweepDisplay
 from tautune.records.errors import InputError
 from tautune.records.storage import output_folder
@@ -43,7 +43,7 @@ Output = Annotated[
 sweep_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@sweep_command.command()
+@sweep_command.command(rich_help_panel=MEASURE, epilog=examples("sweep"))
 def sweep(
     study: StabilityStudyName,
     delays: DelaysOrNone = None,
@@ -88,7 +88,7 @@ def sweep(
 
 def _carry_out(wanted: Sweep, output: str | None) -> None:
     checked()
-    display = SweepDisplay(Console(), STARTED)
+    display = SweepDisplay(screen())
     with parameters(InputError):
         display.ended(carry_out(wanted, output_folder(output, wanted.folder_name), display))
 

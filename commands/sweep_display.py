@@ -2,84 +2,136 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from rich.console import Console
-from rich.live import Live
+from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from tautune.analysis.thresholds import Point, Thresholds
+from tautune.commands.fitted_table import Column, fitted_table, print_whole
+from tautune.commands.pace import Pace, until
+from tautune.commands.screen import Screen
+from tautune.commands.signs import counted, sign
 from tautune.runners.listeners import Records, SweepListener
 from tautune.trainables.theory.optimizer_names import convention
-from tautune.trainables.threshold.record import MeasurementRecord
-
-HEADINGS = ("delay τ", "predicted", "measured", "± uncertainty", "relative error", "gradient evaluations")
+from tautune.trainables.threshold.record import Key, MeasurementRecord
 
 
 class SweepDisplay(SweepListener):
-    """Prints what a sweep reports.
+    """Prints what a sweep reports."""
 
-    Args:
-        started: `time.monotonic()` at the command's start, from which its duration is computed.
-    """
-
-    def __init__(self, console: Console, started: float) -> None:
-        self.console, self.started = console, started
-        self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
-        self._finished: set[int] = set()
-
-    def __enter__(self) -> "SweepDisplay":
-        if self._live:
-            self._live.start()
-        return self
+    def __init__(self, screen: Screen) -> None:
+        self.screen, self.console = screen, screen.console
+        self.pace = Pace()
+        self._keys: Sequence[Key] = ()
+        self._known: tuple[Thresholds, list[int], Records] | None = None
+        self._announced: set[int] = set()
 
     def __exit__(self, *_: object) -> None:
-        self._end_live()
+        self.screen.end()
 
     def say(self, text: str) -> None:
         """Prints one line."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.screen.say(text)
+
+    def doing(self, text: str) -> None:
+        """Shows what is done now."""
+        self.screen.begin()
+        self.screen.doing(text)
+
+    def begun(self, keys: Sequence[Key]) -> None:
+        """Takes in what is to be measured."""
+        self._keys = keys
+        self.doing("starting the first measurements")
 
     def measured(self, thresholds: Thresholds, delays: list[int], records: Records) -> None:
-        """Shows the state of every delay."""
-        if self._live:
-            self._live.update(_live_table(thresholds, delays, records))
+        """Shows the state of every delay; a threshold is told once it is certain, whatever is watched after it."""
+        self._known = thresholds, delays, dict(records)
+        self.pace.did()
+        self.screen.doing(self._line, self._rows)
+        if self.screen.moves:
             return
         for point in thresholds.points:
-            own = [record for (delay, _), record in records.items() if delay == point.delay]
-            if point.delay not in self._finished and all(record.done for record in own):
-                self._finished.add(point.delay)
+            if point.delay not in self._announced:
+                self._announced.add(point.delay)
                 self.say(
                     f"delay {point.delay}: measured {point.measured:.6g} ± {point.uncertainty:.1g}, predicted "
-                    f"{point.predicted:.6g} ({point.relative_error:+.3%}) after {point.gradient_evaluations} gradients"
+                    f"{point.predicted:.6g} ({point.relative_error:+z.3%}) after {point.gradient_evaluations} gradients"
                 )
 
     def concluded(self, thresholds: Thresholds, records: Records) -> None:
         """Prints the table of all delays and, if there were several hosts, who measured how many."""
-        self._end_live()
+        self.screen.doing("ending Ray")
         if thresholds.points:
-            self.console.print(thresholds_table(thresholds))
+            title = f"{thresholds.study}: largest stable learning rate (sharpness {thresholds.sharpness:.6g})"
+            delays = [point.delay for point in thresholds.points]
+            print_whole(self.console, delays_table(thresholds, delays, records, self.console, title=title))
             if (update := thresholds.update) and (said := convention(update.optimizer, update.m)):
                 self.say(said)
             show_hosts((record.host for record in records.values()), self.console)
 
     def ended(self, thresholds: Thresholds) -> None:
         """Prints where the results are and how long the command took."""
-        seconds = time.monotonic() - self.started
+        self.screen.end()
+        seconds = time.monotonic() - self.screen.started
         self.say(f"{thresholds.path}: thresholds.json, thresholds.png; {seconds:.1f} s, Ray's start included")
 
-    def _end_live(self) -> None:
-        if self._live:
-            self._live.update("")
-            self._live.stop()
+    def _line(self) -> str:
+        assert self._known
+        *_, records = self._known
+        wanted = [records.get(key) for key in self._keys]
+        done = [record for record in wanted if record and record.done]
+        begun = [record for record in wanted if record and not record.done]
+        left = ""
+        if done:  # the others take as many trainings as those, on average
+            usual = sum(map(_trainings, done)) / len(done)
+            rest = sum(max(0.0, usual - _trainings(record)) for record in begun)
+            left = until(self.pace.seconds_left(rest + usual * (len(wanted) - len(done) - len(begun))))
+        rate = self.pace.words("trainings")
+        return f"{len(done)} of {len(wanted)} measured{left} · {len(begun)} running{f' · {rate}' if rate else ''}"
+
+    def _rows(self, console: Console, room: int) -> RenderableType:
+        assert self._known
+        thresholds, delays, records = self._known
+        return delays_table(thresholds, delays, records, console, room=room)
 
 
-def thresholds_table(thresholds: Thresholds) -> Table:
-    """Returns the table that `tautune sweep` prints at its end."""
-    table = _empty_table(thresholds)
-    for point in thresholds.points:
-        table.add_row(*_cells(point))
-    return table
+def delays_table(
+    thresholds: Thresholds,
+    delays: Iterable[int],
+    records: Records,
+    console: Console,
+    *,
+    title: str = "",
+    room: int | None = None,
+) -> Table:
+    """Returns a row for each delay, or for as many as there is room for; with their states unless all are measured."""
+    states = {delay: _state([record for (d, _), record in records.items() if d == delay]) for delay in delays}
+    shown = list(states)
+    if room is not None:
+        shown = sorted(sorted(shown, key=lambda delay: INTEREST.index(states[delay][0]))[: max(1, room - 2)])
+    points = {point.delay: point for point in thresholds.points}
+    columns = [Column("delay τ", [str(delay) for delay in shown], justify="right")]
+    for heading, (rank, text) in NUMBERS.items():
+        cells = [text(points[delay]) if delay in points else "" for delay in shown]
+        columns.append(Column(heading, cells, rank=rank, justify="right"))
+    if any(state != "finished" for state, _ in states.values()):
+        told = [states[delay] for delay in shown]
+        columns.append(Column("state", [Text.assemble(sign(state, console), f" {words}") for state, words in told]))
+    return fitted_table(columns, console, title=title, room=room)
+
+
+NUMBERS: dict[str, tuple[int, Callable[[Point], str]]] = {
+    "predicted": (1, lambda point: f"{point.predicted:.6g}"),
+    "measured": (0, lambda point: f"{point.measured:.6g}"),
+    "± uncertainty": (3, lambda point: f"{point.uncertainty:.1g}"),
+    "relative error": (2, lambda point: f"{point.relative_error:+z.4%}"),
+    "gradient evaluations": (4, lambda point: str(point.gradient_evaluations)),
+}
+"""The columns of a sweep's table, each with its rank: those of the highest are left out first on a narrow screen."""
+INTEREST = ("running", "finished", "interrupted")
+"""States in the order in which their rows are kept where there is no room for all of them."""
 
 
 def show_hosts(hosts: Iterable[str | None], console: Console) -> None:
@@ -89,40 +141,18 @@ def show_hosts(hosts: Iterable[str | None], console: Console) -> None:
         console.print("trials by host: " + ", ".join(f"{host} {counts[host]}" for host in sorted(counts)))
 
 
-def _empty_table(thresholds: Thresholds) -> Table:
-    table = Table(title=f"{thresholds.study}: largest stable learning rate (sharpness {thresholds.sharpness:.6g})")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right")
-    return table
+def _trainings(record: MeasurementRecord) -> int:
+    """Returns the learning rates at which a measurement has trained so far, to find the threshold and above it."""
+    return len(record.samples) + len(record.departures)
 
 
-def _cells(point: Point) -> tuple[str, ...]:
-    return (
-        str(point.delay),
-        f"{point.predicted:.6g}",
-        f"{point.measured:.6g}",
-        f"{point.uncertainty:.1g}",
-        f"{point.relative_error:+.4%}",
-        str(point.gradient_evaluations),
-    )
-
-
-def _live_table(thresholds: Thresholds, delays: list[int], records: Records) -> Table:
-    table = _empty_table(thresholds)
-    table.add_column("state")
-    points = {point.delay: point for point in thresholds.points}
-    for delay in delays:
-        own = [record for (d, _), record in records.items() if d == delay]
-        cells = _cells(points[delay]) if delay in points else (str(delay), *[""] * (len(HEADINGS) - 1))
-        table.add_row(*cells, _state(own))
-    return table
-
-
-def _state(records: list[MeasurementRecord]) -> str:
+def _state(records: list[MeasurementRecord]) -> tuple[str, str]:
+    """Returns the state of a delay, and what is known of its measurements."""
     if not records:
-        return "waiting"
+        return "interrupted", "waiting"
     if all(record.done for record in records):
-        return "done"
+        return "finished", "done"
     tried = sum(len(record.samples) for record in records)
     watched = sum(len(record.departures) for record in records)
-    return f"{tried} learning rates tried" + (f", {watched} departures watched" if watched else "")
+    words = counted(tried, "learning rates") + " tried"
+    return "running", words + (f", {counted(watched, 'departures')} watched" if watched else "")

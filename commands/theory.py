@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, Shares, StageDelays, delays_from_options
+from tautune.commands.help_texts import THEORY, examples
 from tautune.commands.options import MomentumOrNone, Shifted
 from tautune.records.errors import InputError, user_input
 from tautune.trainables.theory import stability
@@ -36,7 +37,7 @@ Sharpness = Annotated[float | None, typer.Option(help="λ, the largest Hessian e
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-@theory_commands.command()
+@theory_commands.command(rich_help_panel=THEORY, epilog=examples("threshold"))
 def threshold(
     delay: Delay = None,
     momentum: MomentumOrNone = None,

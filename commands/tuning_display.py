@@ -1,67 +1,133 @@
 """Shows a tuning and a refit while they run: a live table on a terminal, a line for each finished trial elsewhere."""
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
+import time
+from collections.abc import Sequence
 
+from rich.console import Console, RenderableType
+
+from tautune.analysis.trial_names import trial_name
+from tautune.commands.fitted_table import print_whole
+from tautune.commands.pace import Pace, until
+from tautune.commands.screen import Screen, clock
+from tautune.commands.signs import counted, sparkline, states_line
 from tautune.commands.sweep_display import show_hosts
-from tautune.commands.tuning_tables import as_score, results_table
-from tautune.runners.trials import Json, Trials, failure_file, name_of
+from tautune.commands.tuning_tables import as_score, shared_words, trials_table
+from tautune.runners.trials import BAD, Json, Trials, failure_file, marked, name_of
 from tautune.runners.tuning_listener import TuningListener
 
 SHOWN = 5
-"""Configurations in the table: what fits on any screen beside the lines of the shell."""
+"""Configurations in the table at the end: what fits on any screen beside the lines below it."""
 
 
 class TuningDisplay(TuningListener):
-    """Prints on `console`; what is there at the end of the run stays."""
+    """Prints on the screen's console; what is there at the end of the run stays."""
 
-    def __init__(self, console: Console, *, started: float | None = None) -> None:
-        super().__init__(started=started)
-        self.console = console
-        self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(started=screen.started)
+        self.screen, self.console = screen, screen.console
+        self.pace, self.varying, self._bests = Pace(), list[str](), list[float]()
+        self._trials: Trials | None = None
+        self._running = 0
+        self._budget_ends: float | None = None
+
+    def __exit__(self, *_: object) -> None:
+        self.screen.end()
 
     def say(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, highlight=False, markup=False)
+        self.screen.say(text)
 
-    def run_began(self, trials: Trials) -> None:
-        if self._live:
-            self._live.start()
+    def doing(self, text: str) -> None:
+        self.screen.begin()
+        self.screen.doing(text)
+
+    def run_began(self, trials: Trials, varying: Sequence[str]) -> None:
+        self._trials, self.varying = trials, list(varying)
+        self.doing("starting the first trials")
 
     def trial_reported(self, trials: Trials, *, running: int, seconds_left: float | None) -> None:
-        if self._live:
-            self._live.update(_live_table(trials, running, seconds_left))
+        self.pace.did()
+        self._running = running
+        self._budget_ends = None if seconds_left is None else time.monotonic() + seconds_left
+        best = trials.best() if self.screen.moves else None
+        if best and (not self._bests or self._bests[-1] != best[trials.goal.metric]):
+            self._bests.append(best[trials.goal.metric])
+        self.screen.doing(self._line, self._rows)
 
     def trial_ended(self, trials: Trials, row: Json) -> None:
-        if self._live:
+        if self.screen.moves and row["state"] != "failed":
             return
-        state = "" if row["state"] in ("finished", "stopped") else f" {row['state']}"
-        best, goal = trials.best(), trials.goal
-        best_text = f"; best so far {as_score(best, goal)} (trial {name_of(best)})" if best else ""
-        count = row["epochs_trained"]
-        unit = goal.unit if count != 1 else goal.unit.removesuffix("s")
-        score = f" {goal.words} {as_score(row, goal)}"
-        why = ""
-        if row["state"] == "failed":  # whose score is only the study's penalty
-            score, why = "", f": {row['failure']} ({failure_file(trials.folder, row)})"
-        self.say(
-            f"{trials.ended} of {trials.total}: trial {name_of(row)}{state}{score} after {count} {unit}{why}{best_text}"
-        )
+        goal, name = trials.goal, trial_name(name_of(row), row["config"], self.varying)
+        if row["state"] == "failed":
+            outcome = f"failed: {row.get('failure', '')} ({failure_file(trials.folder, row)})"
+        else:
+            state = "diverged: " if row["state"] == "diverged" else ""
+            of = f"{goal.unit.removesuffix('s')} {row['epochs']} of {row['epochs_trained']}"
+            outcome = f"{state}{goal.words} {as_score(row, goal)} at {of}"
+        best = trials.best()
+        so_far = f"; best so far {as_score(best, goal)} (trial {name_of(best)})" if best else ""
+        self.say(f"{trials.ended} of {trials.total}: trial {name}: {outcome}{so_far}")
 
     def run_ended(self, trials: Trials) -> None:
-        if self._live:
-            self._live.update("")
-            self._live.stop()
-        if trials.best():
-            self.console.print(results_table(trials.ranked(), trials.goal, top=SHOWN))
-            show_hosts((row.get("host") for row in trials.rows.values()), self.console)
+        rows, goal, best = marked(trials.ranked(), trials.goal), trials.goal, trials.best()
+        self.screen.doing("ending Ray")
+        if best:
+            first = next(row for row in rows if row["trial"] == best["trial"])
+            title = f"best of {counted(len(rows), 'trials')}"
+            table = trials_table(rows[:SHOWN], goal, self.varying, self.console, best=first, title=title)
+            print_whole(self.console, table)
+            if words := shared_words(rows, self.varying):
+                self.console.print(words, style="dim", highlight=False, markup=False)
+            show_hosts((row.get("host") for row in rows), self.console)
+        if rows:
+            self.console.print(states_line((row["state"] for row in rows), self.console), soft_wrap=True)
+        if best:
+            name = trial_name(name_of(best), best["config"], self.varying)
+            at = f"{goal.unit.removesuffix('s')} {best['epochs']} of {best['epochs_trained']}"
+            self._tell(f"best: trial {name}: {goal.words} {as_score(best, goal)} at {at}")
 
     def epoch_ended(self, epoch: int, epochs: int, training_loss: float) -> None:
-        self.say(f"epoch {epoch} of {epochs}: training loss {training_loss:.4f}")
+        line = f"epoch {epoch} of {epochs}: training loss {training_loss:.4f}"
+        if not self.screen.moves:
+            self.say(line)
+            return
+        self.pace.did()
+        self.doing(line + until(self.pace.seconds_left(epochs - epoch)))
 
+    def _tell(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True, highlight=False, markup=False)
 
-def _live_table(trials: Trials, running: int, seconds_left: float | None) -> Table:
-    table = results_table(trials.ranked(), trials.goal, top=SHOWN)
-    left = "" if seconds_left is None else f", {seconds_left:.0f} s left"
-    table.caption = f"{running} running, {trials.ended} of {trials.total} trials ended{left}"
-    return table
+    def _line(self) -> str:
+        """Returns how far the run is, the most important first: a narrow screen shows the beginning."""
+        trials = self._trials
+        assert trials
+        rows = list(trials.rows.values())
+        ended = sum(row["state"] not in ("running", "interrupted") for row in rows)
+        budget = ""
+        if self._budget_ends is not None:
+            budget = f" · {clock(max(0.0, self._budget_ends - time.monotonic()))} of the budget left"
+        best = ""
+        if self._bests:
+            value = as_score({trials.goal.metric: self._bests[-1]}, trials.goal)
+            best = f" · best {value} {sparkline(self._bests, self.console)}".rstrip()
+        rate = self.pace.words(trials.goal.unit)
+        left = until(self._seconds_to_go(rows, trials.total))
+        return f"{ended} of {trials.total}{left} · {self._running} running{best}{f' · {rate}' if rate else ''}{budget}"
+
+    def _seconds_to_go(self, rows: list[Json], total: int) -> float | None:
+        """Returns the seconds until all trials have ended, if they take as many epochs as those that have."""
+        ended = [row["epochs_trained"] for row in rows if row["state"] not in (*BAD, "running", "interrupted")]
+        if not ended:
+            return None
+        usual = sum(ended) / len(ended)
+        going = sum(max(0.0, usual - row["epochs_trained"]) for row in rows if row["state"] == "running")
+        return self.pace.seconds_left(going + usual * max(0, total - len(rows)))
+
+    def _rows(self, console: Console, room: int) -> RenderableType:
+        """Returns the best trials and those that run, as many as there is room for."""
+        trials = self._trials
+        assert trials
+        rows = trials.ranked()
+        best = rows[0] if rows and rows[0]["state"] not in BAD and trials.goal.is_feasible(rows[0]) else None
+        first = sorted(rows, key=lambda row: (row is not best, row["state"] != "running"))[: max(1, room - 1)]
+        kept = [row for row in rows if any(row is one for one in first)]
+        return trials_table(kept, trials.goal, self.varying, console, best=best, room=room)

@@ -15,14 +15,14 @@ from tautune.analysis.grids import GridSummary, conclude
 from tautune.cluster.session.fit import fit
 from tautune.cluster.session.session import RETRIES, ray_session
 from tautune.cluster.session.storage_probe import check_storage
-from tautune.records.errors import InputError, Interrupted, trial_failed
+from tautune.records.errors import AGAIN, InputError, Interrupted, trial_failed
 from tautune.records.grid_folder import GridFolder
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import ray_storage
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.grid import IN_WORKERS
 from tautune.runners.grid_plan import GridPlan
-from tautune.runners.listeners import GridListener
+from tautune.runners.listeners import STARTING, GridListener
 from tautune.runners.own_code import OwnCode
 from tautune.trainables.grid.plan import check_stackable
 from tautune.trainables.grid.point import OUTCOMES, POINTS, Outcome, Point
@@ -34,6 +34,7 @@ TRIALS_PER_SLOT = 4
 """Number of trials per CPU core or GPU: enough to even out their different durations."""
 SMALLEST_TRIAL = {"cpu": 64, "cuda": 1024}
 """Smallest number of points in a trial, unless a core or GPU gets fewer in all: this many points at once are fast."""
+MEASURING = "measuring how many points train at once"
 STATE_SECONDS = "600"
 """Time in seconds between two writes of Tune's own state: a restarted run needs only points.csv."""
 
@@ -67,8 +68,10 @@ def run_grid(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder, lis
     }
     keeper = _OutcomeKeeper(missing, rows, folder, listener)
     try:
+        listener.doing(STARTING)
         with ray_session(in_workers=IN_WORKERS):
             check_storage(folder.path)
+            listener.doing("preparing the first points" if plan.grid.points_per_trial else MEASURING)
             with _seldom_saved_state():
                 _train(plan, shared, keeper)
     except KeyboardInterrupt:
@@ -91,7 +94,7 @@ def concluded(plan: GridPlan, rows: dict[Point, Outcome]) -> GridSummary:
 def check_whole(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder) -> None:
     """Raises Interrupted if a point is missing."""
     if plan.missing(rows):
-        raise Interrupted(f"stopped; the points trained so far are in {folder.path}: the same command continues")
+        raise Interrupted(f"stopped; the points trained so far are in {folder.path}", AGAIN)
 
 
 def trial_size(points: int, slots: int, smallest: int) -> int:

@@ -1,7 +1,7 @@
-"""What sweeps and grids report while they run. These listeners are silent; those in `commands/` print."""
+"""What runs report while they go on. These listeners are silent; those in `commands/` print."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self
 
 from tautune.trainables.threshold.record import Key, MeasurementRecord
 
@@ -11,19 +11,30 @@ if TYPE_CHECKING:
 
 
 Records = Mapping[Key, MeasurementRecord]
+STARTING = "starting Ray"
 
 
-class SweepListener:
-    """Receives a sweep's progress. It is a context manager, so that a display can begin and end with the run."""
+class Listener:
+    """Receives a run's progress. It is a context manager, so that a display can begin and end with the run."""
 
-    def __enter__(self) -> "SweepListener":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Ends the display, if there is one."""
 
     def say(self, text: str) -> None:
-        """Receives one line about what happens next."""
+        """Receives a line that is worth keeping."""
+
+    def doing(self, text: str) -> None:
+        """Receives what is done from now on, until the next; it may take long, and is not worth keeping."""
+
+
+class SweepListener(Listener):
+    """Receives a sweep's progress."""
+
+    def begun(self, keys: Sequence[Key]) -> None:
+        """Receives (delay, seed) of all that was asked for, when what is missing is about to be measured."""
 
     def measured(self, thresholds: "Thresholds", delays: list[int], records: Records) -> None:
         """Receives what is known about every delay, after each learning rate that was tried."""
@@ -32,17 +43,8 @@ class SweepListener:
         """Receives the conclusions once they are written."""
 
 
-class GridListener:
-    """Receives a grid's progress. It is a context manager, so that a display can begin and end with the run."""
-
-    def __enter__(self) -> "GridListener":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Ends the display, if there is one."""
-
-    def say(self, text: str) -> None:
-        """Receives one line about what happens next."""
+class GridListener(Listener):
+    """Receives a grid's progress."""
 
     def begun(self, points: int) -> None:
         """Receives the number of points to train."""

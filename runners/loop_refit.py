@@ -6,7 +6,7 @@ from typing import Any
 
 import ray
 
-from tautune.records.errors import InputError, Interrupted, RunFailed
+from tautune.records.errors import AGAIN, InputError, Interrupted, RunFailed
 from tautune.records.files import write_json
 from tautune.records.tuning_folder import TuningFolder, read_best
 from tautune.runners.tuning_job import Tuning, tuning_of
@@ -40,7 +40,7 @@ def refit_loop(tuning: Tuning, folder: TuningFolder) -> Json:
     try:
         numbers = ray.get(task.remote())
     except KeyboardInterrupt:
-        raise Interrupted("stopped; the same command begins the refit again") from None
+        raise Interrupted("stopped; the refit was not kept", AGAIN) from None
     except ray.exceptions.RayTaskError as error:
         raised = own_traceback(error.cause or error).rstrip()
         raise RunFailed(f"{raised}\ntautune: the refit failed; above is its traceback") from None

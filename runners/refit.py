@@ -11,7 +11,7 @@ from ray import tune
 
 from tautune.cluster.session.fit import fit
 from tautune.cluster.session.session import RETRIES
-from tautune.records.errors import Interrupted, RunFailed, trial_failed
+from tautune.records.errors import AGAIN, Interrupted, RunFailed, trial_failed
 from tautune.records.files import write_json
 from tautune.records.provenance import provenance
 from tautune.records.storage import Folder, ray_storage
@@ -115,7 +115,7 @@ def run_refit(plan: RefitPlan, folder: TuningFolder, listener: TuningListener) -
 
 
 def _stopped() -> Interrupted:
-    return Interrupted("stopped; the same command goes on with the refit")
+    return Interrupted("stopped; the refit so far is kept", AGAIN)
 
 
 def _training(content: bytes) -> Json:

@@ -16,13 +16,13 @@ from tautune.analysis.thresholds import Thresholds
 from tautune.cluster.session.fit import fit
 from tautune.cluster.session.session import RETRIES, ray_session
 from tautune.cluster.session.storage_probe import check_storage
-from tautune.records.errors import Interrupted, RunFailed, trial_failed
+from tautune.records.errors import AGAIN, Interrupted, RunFailed, trial_failed
 from tautune.records.minimum_cache import MinimumCache
 from tautune.records.provenance import now, provenance
 from tautune.records.storage import ray_storage
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.folder_watch import FolderWatch
-from tautune.runners.listeners import SweepListener
+from tautune.runners.listeners import STARTING, SweepListener
 from tautune.runners.own_code import OwnCode
 from tautune.runners.sweep import IN_WORKERS, has_failed
 from tautune.runners.sweep_plan import SweepPlan
@@ -44,6 +44,7 @@ def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> 
     """
     begun, sweep = time.monotonic(), plan.sweep
     try:
+        listener.doing(STARTING)
         with ray_session(in_workers=IN_WORKERS):
             check_storage(folder.path)
             folder.keep_run(
@@ -92,7 +93,7 @@ def check_whole(plan: SweepPlan, folder: SweepFolder) -> None:
 
 def stopped(folder: SweepFolder) -> Interrupted:
     """Returns the error with which a stopped sweep ends."""
-    return Interrupted(f"stopped; the measurements are in {folder.path}: the same sweep with this output continues it")
+    return Interrupted(f"stopped; the measurements are in {folder.path}", AGAIN)
 
 
 def _described(plan: SweepPlan) -> Json:
@@ -105,6 +106,7 @@ def _find_minimum(plan: SweepPlan, folder: SweepFolder, listener: SweepListener)
         listener.say(f"the minimum of {plan.study.name} is known from an earlier run")
         return
     listener.say(f"training {plan.study.name} to its minimum")
+    listener.doing("training to the minimum")
     sweep = plan.sweep
     trainable = tune.with_parameters(
         MinimumTrial, problem=ProblemParts.of(plan.problem), device=plan.device, begun=plan.cache.begun()
@@ -113,7 +115,7 @@ def _find_minimum(plan: SweepPlan, folder: SweepFolder, listener: SweepListener)
         tune.with_resources(trainable, plan.resources),
         param_space={"tolerance": sweep.tolerance, "budget": sweep.budget},
         tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: "minimum"),
-        run_config=_run_config(folder, [_DescentKeeper(plan.cache)], keep=2),
+        run_config=_run_config(folder, [_DescentKeeper(plan.cache, listener)], keep=2),
     )
     results = fit(tuner)
     if not len(results):  # Ctrl-C before there was a trial
@@ -137,6 +139,7 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
     assert plan.minimum is not None
     if known := len(plan.sweep.keys) - len(settings):
         listener.say(f"{known} of {len(plan.sweep.keys)} measurements are in {folder.path} already")
+    listener.begun(plan.sweep.keys)
     keeper = _MeasurementKeeper(plan, folder, listener)
     trainable = tune.with_parameters(
         DelayTrial,
@@ -182,12 +185,16 @@ class _MeasurementKeeper(tune.Callback):
 class _DescentKeeper(tune.Callback):
     """Writes the state of the descent to disk, so that a later run can continue from there."""
 
-    def __init__(self, cache: MinimumCache) -> None:
-        self.cache = cache
+    def __init__(self, cache: MinimumCache, listener: SweepListener) -> None:
+        self.cache, self.listener = cache, listener
         self.error: RunFailed | None = None
 
     def __getstate__(self) -> Json:
         return {}  # as above
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
+        norm, evaluations = result["gradient_norm"], result["timesteps_total"]
+        self.listener.doing(f"training to the minimum: gradient norm {norm:.1e} after {evaluations} evaluations")
 
     def on_checkpoint(
         self, iteration: int, trials: list[Any], trial: Any, checkpoint: tune.Checkpoint, **info: Any

@@ -61,7 +61,6 @@ class TrialCallback(tune.Callback):
         self._token = _CURRENT.set(self)
         self.begun = time.monotonic()
         self.board.begin(self.trials)
-        self.listener.run_began(self.trials)
         return self
 
     def __exit__(self, *_: object) -> None:

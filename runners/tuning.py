@@ -1,5 +1,6 @@
 """A tuning in four steps: check (`tuning_checks`), plan, run, conclude. Only `run` needs Ray."""
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from tautune.analysis.trial_names import varying_in
 from tautune.cluster.session.capacity import holds, largest, node_shapes
 from tautune.cluster.session.fit import fit
 from tautune.cluster.session.storage_probe import check_storage
@@ -142,6 +144,7 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     begun = {"experiment": plan.experiment, "started": now(), "trials": tuning.trials, "resumed": plan.resumed}
     folder.begin(**begun, **more, **plan.digest, **provenance())
     with _resumable(folder.path):
+        listener.run_began(trials, varying_in(folder.run["configuration"]))
         results = _results(plan, folder, callback, listener, trainable)
     for result in results:
         if result.error:
@@ -221,7 +224,8 @@ def _resumable(folder: Folder) -> Iterator[None]:
 
 
 def _stopped(folder: Folder, failures: str = "") -> Interrupted:
-    return Interrupted(f"stopped; `tautune resume {folder}` goes on with it{failures}")
+    what = f"stopped; the trials so far are in {folder}{failures}"
+    return Interrupted(what, f"tautune resume {shlex.quote(str(folder))}")
 
 
 def _failure(trials: Trials, folder: Folder) -> RunFailed:

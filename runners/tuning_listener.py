@@ -1,11 +1,13 @@
 """What a tuning or a refit tells while it runs. Runners print and draw nothing themselves."""
 
 import time
+from collections.abc import Sequence
 
+from tautune.runners.listeners import Listener
 from tautune.runners.trials import Json, Trials
 
 
-class TuningListener:
+class TuningListener(Listener):
     """Hears what happens, and does nothing with it: a display overrides what it wants to show.
 
     Every method is called in the thread of the run.
@@ -15,11 +17,8 @@ class TuningListener:
         """Args: started: `time.monotonic()` from which the run's duration is counted; now, if not given."""
         self.started = time.monotonic() if started is None else started
 
-    def say(self, text: str) -> None:
-        """Hears a sentence for the user."""
-
-    def run_began(self, trials: Trials) -> None:
-        """Hears that trials are about to run."""
+    def run_began(self, trials: Trials, varying: Sequence[str]) -> None:
+        """Hears that trials are about to run, which these hyperparameters tell apart."""
 
     def trial_reported(self, trials: Trials, *, running: int, seconds_left: float | None) -> None:
         """Hears that a trial has ended an epoch; `seconds_left` of the time budget, if there is one."""

@@ -6,9 +6,12 @@ import sys
 def main() -> None:
     """Runs the command; Ctrl-C while its modules are imported is a word too."""
     try:
-        from tautune.commands.app import main as command
+        from tautune.commands.beginning import shown_from_the_start
 
-        command()
+        with shown_from_the_start(sys.argv[1:]):
+            from tautune.commands.app import main as command
+
+            command()
     except KeyboardInterrupt:
         print("tautune: stopped", file=sys.stderr)
         sys.exit(130)

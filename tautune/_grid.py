@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from tautune.records.run_file import check_output
 from tautune.records.storage import Folder, folder_at
 from tautune.runners.early_ray import early_ray
 from tautune.runners.grid import IN_WORKERS, Grid
-from tautune.runners.listeners import GridListener
+from tautune.runners.listeners import STARTING, GridListener
 from tautune.runners.shared import as_integers, as_rates
 from tautune.runners.sweep import DELAYS
 from tautune.trainables.theory.momentum import Momentum
@@ -89,15 +88,18 @@ def grid(
 def carry_out(grid: Grid, output: Folder, listener: GridListener) -> GridSummary:
     """Checks, plans, runs, concludes and draws. Raises as `tautune.grid` does."""
     known = GridFolder(check_output(output, "grid"), grid.configuration())
-    with early_ray(grid.is_sure and not known.run, meanwhile=IMPORTS, in_workers=IN_WORKERS):
+    at_once = grid.is_sure and not known.run
+    listener.doing(STARTING if at_once else f"reading {grid.name}")
+    with listener, early_ray(at_once, meanwhile=IMPORTS, in_workers=IN_WORKERS):
         from tautune.runners.grid_plan import GridPlan
 
+        listener.doing(f"reading {grid.name}")
         plan = GridPlan(grid)
         from tautune.analysis.report import write_grid
         from tautune.analysis.reported import report_at_end
         from tautune.runners.grid_job import check_whole, concluded, run_grid
 
-        with GridFolder(output, plan.configuration) as folder, listener:
+        with GridFolder(output, plan.configuration) as folder:
             rows = folder.rows()
             if plan.missing(rows):
                 run_grid(plan, rows, folder, listener)
@@ -107,6 +109,7 @@ def carry_out(grid: Grid, output: Folder, listener: GridListener) -> GridSummary
                 check_whole(plan, rows, folder)
             folder.write(rows)
             summary = concluded(plan, rows).at(folder.path)
+            listener.doing(f"drawing {folder.path / 'grid.png'}")
             write_grid(summary, folder.path)
             listener.concluded(summary)
             listener.say(report_at_end(folder.path))
@@ -117,8 +120,7 @@ def carry_out(grid: Grid, output: Folder, listener: GridListener) -> GridSummary
 def _listener(progress: bool) -> GridListener:
     if not progress:
         return GridListener()
-    from rich.console import Console
-
     from tautune.commands.grid_display import GridDisplay
+    from tautune.commands.screen import a_screen
 
-    return GridDisplay(Console(), time.monotonic())
+    return GridDisplay(a_screen())

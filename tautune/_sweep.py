@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from tautune.records.run_file import check_output
 from tautune.records.storage import Folder, folder_at
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.early_ray import early_ray
-from tautune.runners.listeners import SweepListener
+from tautune.runners.listeners import STARTING, SweepListener
 from tautune.runners.shared import as_integers
 from tautune.runners.sweep import IN_WORKERS, Sweep, fixed_delays, is_complete
 from tautune.trainables.threshold.update import asked
@@ -109,20 +108,24 @@ def carry_out(sweep: Sweep, output: Folder, listener: SweepListener) -> Threshol
     """Checks, plans, runs, concludes and draws. Raises as `tautune.sweep` does."""
     known = SweepFolder(check_output(output, "sweep"), sweep.configuration())
     whole = all(is_complete(known.record(*key), departures=sweep.departures) for key in sweep.keys)
-    with early_ray(sweep.is_sure and not whole, meanwhile=IMPORTS, in_workers=IN_WORKERS):
+    at_once = sweep.is_sure and not whole
+    listener.doing(STARTING if at_once else f"reading {sweep.name}")
+    with listener, early_ray(at_once, meanwhile=IMPORTS, in_workers=IN_WORKERS):
         from tautune.runners.sweep_plan import SweepPlan
 
+        listener.doing(f"reading {sweep.name}")
         plan = SweepPlan(sweep)
         from tautune.analysis.report import write_thresholds
         from tautune.analysis.reported import report_at_end
         from tautune.runners.sweep_job import check_whole, concluded, run_sweep
 
-        with SweepFolder(output, plan.configuration) as folder, listener:
+        with SweepFolder(output, plan.configuration) as folder:
             if plan.is_whole(folder):
                 listener.say(f"everything asked for is in {folder.path} already")
             else:
                 run_sweep(plan, folder, listener)
             thresholds = concluded(plan, folder.records().values()).at(folder.path)
+            listener.doing(f"drawing {folder.path / 'thresholds.png'}")
             write_thresholds(thresholds, folder.path)
             listener.concluded(thresholds, folder.records())
             listener.say(report_at_end(folder.path))
@@ -133,8 +136,7 @@ def carry_out(sweep: Sweep, output: Folder, listener: SweepListener) -> Threshol
 def _listener(progress: bool) -> SweepListener:
     if not progress:
         return SweepListener()
-    from rich.console import Console
-
+    from tautune.commands.screen import a_screen
     from tautune.commands.sweep_display import SweepDisplay
 
-    return SweepDisplay(Console(), time.monotonic())
+    return SweepDisplay(a_screen())

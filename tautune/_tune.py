@@ -15,6 +15,7 @@ from tautune.records.tuning_folder import TuningFolder, check_new, make_folder
 from tautune.runners import tuning_checks
 from tautune.runners.earlier_run import WHICH, points_of
 from tautune.runners.early_ray import early_ray
+from tautune.runners.listeners import STARTING
 from tautune.runners.trial_rows import read_rows
 from tautune.runners.tuning_checks import Options, options_among
 from tautune.runners.tuning_listener import TuningListener
@@ -127,13 +128,16 @@ def carry_out(
     tuning_checks.check_study(study, asked)
     folder = _check_here(study, asked, output)
     at_once = tuning_checks.is_sure(study, asked)
-    with early_ray(at_once, meanwhile=IMPORTS, in_workers=IN_TUNING):
+    listener.doing(STARTING if at_once else "reading the study")
+    with listener, early_ray(at_once, meanwhile=IMPORTS, in_workers=IN_TUNING):
         from tautune.runners.tuning import check_cluster, conclude, plan_tuning, run
         from tautune.runners.tuning_job import make_tuning
 
         tuning = make_tuning(study, asked)
         folder = folder or check_new(output_folder(None, tuning.study.name))  # a study in Python
+        listener.doing(f"loading the data of {tuning.study.name}")
         plan = plan_tuning(tuning)
+        listener.doing(STARTING)
         with ray_session(in_workers=IN_TUNING):
             check_cluster(tuning, folder)
             make_folder(folder)
@@ -169,8 +173,7 @@ def tuning_listener(progress: bool | TuningListener) -> TuningListener:
         return progress
     if not progress:
         return TuningListener()
-    from rich.console import Console
-
+    from tautune.commands.screen import a_screen
     from tautune.commands.tuning_display import TuningDisplay
 
-    return TuningDisplay(Console())
+    return TuningDisplay(a_screen())

@@ -12,6 +12,7 @@ from tautune.records.tuning_folder import TuningFolder
 from tautune.runners import tuning_checks
 from tautune.runners.continuation import Continuation
 from tautune.runners.folding import trials_of
+from tautune.runners.listeners import STARTING
 from tautune.runners.tuning_journal import events_of, needs_table
 from tautune.runners.tuning_listener import TuningListener
 from tautune.trainables.goal import goal_in
@@ -45,7 +46,8 @@ def resume(
     run_json = tuning_checks.read_findable(folder, has_study=study is not None, trust=trust)
     tuning_checks.check_searched(folder, run_json)
     if not tuning_checks.is_whole(folder, run_json):
-        with TuningFolder(folder) as held:
+        listener.doing(f"reading {folder}")
+        with listener, TuningFolder(folder) as held:
             from tautune.runners.tuning import plan_resume
 
             if plan := plan_resume(held, study):
@@ -83,7 +85,8 @@ def extend(
     tuning_checks.check_more(trials, longer)
     listener, folder = tuning_listener(progress), run_folder(str(path))
     tuning_checks.check_searched(folder, tuning_checks.read_findable(folder, has_study=study is not None, trust=trust))
-    with TuningFolder(folder) as held:  # a run that another process writes has not been stopped
+    listener.doing(f"reading {folder}")
+    with listener, TuningFolder(folder) as held:  # a run that another process writes has not been stopped
         tuning_checks.check_extensible(folder, held.run, longer=longer is not None)
         from tautune.runners.tuning import plan_extension, plan_longer
 
@@ -95,6 +98,7 @@ def extend(
 def _go_on(plan: "Plan", held: TuningFolder, listener: TuningListener) -> None:
     from tautune.runners.tuning import check_cluster, conclude, run
 
+    listener.doing(STARTING)
     with ray_session(in_workers=IN_TUNING):
         check_cluster(plan.tuning, held.path)
         conclude(plan, held, run(plan, held, listener), listener)
@@ -126,15 +130,18 @@ def refit(
     """
     listener, folder = tuning_listener(progress), run_folder(str(path))
     tuning_checks.check_refit(folder, again=again, has_study=study is not None, trust=trust)
-    with TuningFolder(folder) as held:
+    listener.doing(f"reading {folder}")
+    with listener, TuningFolder(folder) as held:
         if goal_in(held.run["configuration"]).is_of_a_loop:
-            return _refit_loop(held, study)
+            return _refit_loop(held, study, listener)
         from tautune.runners.refit import conclude_refit, plan_refit, run_refit
         from tautune.runners.tuning import check_cluster
 
         plan = plan_refit(held, data_dir=None if data_dir is None else Path(data_dir), study=study)
+        listener.doing(STARTING)
         with ray_session():
             check_cluster(plan.tuning, held.path)
+            listener.doing("starting to train")
             state = run_refit(plan, held, listener)
         return conclude_refit(plan, held, state)
 
@@ -170,13 +177,17 @@ def transfer(path: Place, delay: Any, *, keep: bool = False, output: str | Path 
     return found.as_json() | {"path": str(place)}
 
 
-def _refit_loop(held: TuningFolder, study: "TuningStudy | LoopStudy | None") -> dict[str, Any]:
+def _refit_loop(
+    held: TuningFolder, study: "TuningStudy | LoopStudy | None", listener: TuningListener
+) -> dict[str, Any]:
     from tautune.runners.loop_refit import plan_loop_refit, refit_loop
     from tautune.runners.tuning import check_cluster
 
     tuning = plan_loop_refit(held, study)
+    listener.doing(STARTING)
     with ray_session():
         check_cluster(tuning, held.path)
+        listener.doing(f"training as {tuning.study.name} does it")
         return refit_loop(tuning, held)
 
 

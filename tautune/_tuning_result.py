@@ -1,6 +1,7 @@
 """The result of a tuning: `tautune.tune` returns it, and so does `tautune.load` for the folder of an earlier run."""
 
 import io
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,17 @@ class TuningResult(HasReport):
         if not tuned.good or not tuned.history.reports:
             raise InputError(f"{self.path} has no learning curves: no trial has reported a result that it keeps")
         return learning_curves(tuned).figure
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns `path`, the number of trials in each of the `states`, the `best`, and the `front` of several goals.
+
+        Raises:
+            ValueError: as for `best`.
+        """
+        goal = goal_in(read_tuning(self.path)["configuration"])
+        states = Counter(row["state"] for row in read_rows(self.path, goal))
+        front = {"front": self.front} if goal.others else {}
+        return {"path": str(self.path), "states": dict(states), "best": self.best, **front}
 
     def importance(self) -> "Importance":
         """Returns how much each hyperparameter mattered, by Optuna's evaluators: `pedanova`, `fanova`, `left_out`.

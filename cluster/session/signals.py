@@ -1,10 +1,14 @@
 """SIGTERM as Ctrl-C: what `timeout`, SLURM and systemd send ends a run in its own words, with exit code 130."""
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+END = 0
+"""What is no signal's number, and ends the thread that hears them."""
 
 
 @contextmanager
@@ -21,6 +25,33 @@ def sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, usual)
+
+
+@contextmanager
+def heard_at_once(hear: Callable[[], None]) -> Iterator[None]:
+    """Calls `hear` as soon as SIGINT or SIGTERM arrives, in a thread of its own, whoever handles the signal and when.
+
+    The main thread handles it only once it is back in Python, from the middle of an import or out of Ray.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+
+    def listen() -> None:
+        while END not in (numbers := os.read(reading, 64)):
+            if {signal.SIGINT, signal.SIGTERM} & set(numbers):
+                hear()
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.write(writing, bytes([END]))  # not its end, which a process that was forked inside may hold open
+        thread.join()
+        os.close(writing)
+        os.close(reading)
 
 
 @contextmanager

@@ -159,7 +159,7 @@ def test_jobs_are_listed_stopped_and_missed(cluster: Cluster, tmp_path: Path) ->
     stopped = cluster.tautune("stop", "endless", "--cluster", file)
     assert (stopped.returncode, stopped.stdout.strip()) == (0, "endless: STOPPED"), stopped.stderr
     said = cluster.tautune("logs", "endless", "--cluster", file).stdout
-    assert "stopped; `tautune resume /mnt/tautune/endless` goes on with it" in said
+    assert "tautune: stopped; the trials so far are in /mnt/tautune/endless\nTo go on:\n  tautune resume /mnt/" in said
     assert cluster.tautune("stop", "endless", "--cluster", file).returncode == 2
     missed = cluster.tautune("logs", "endles", "--cluster", file)
     assert missed.returncode == 2

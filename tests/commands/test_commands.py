@@ -4,6 +4,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,7 +135,12 @@ def test_options_of_the_tuner_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     from tautune.runners.tuning_job import make_tuning
 
     asked = []
-    monkeypatch.setattr(_tune, "carry_out", lambda *arguments: asked.append(arguments))
+
+    def take(*arguments: Any) -> _tune.TuningResult:
+        asked.append(arguments)
+        return _tune.TuningResult(tmp_path)
+
+    monkeypatch.setattr(_tune, "carry_out", take)
     options = "--search random --scheduler pbt --trials 7 --max-epochs 9 --concurrent 2 --time-budget 30"
     more = f"--cpus-per-trial 0.5 --gpus-per-trial 0.25 --seed 3 --data-dir {tmp_path}"
     more += " --split-seed 6 --set delay=8 --folds 5 --repeats 2 --examples 100 --output out"

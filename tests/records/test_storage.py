@@ -20,6 +20,7 @@ from tautune._sweep import carry_out
 from tautune._tuned import extend, refit, resume
 from tautune.cluster.session.storage_probe import check_storage, probe
 from tautune.commands import app as cli
+from tautune.commands.screen import Screen
 from tautune.commands.sweep_display import SweepDisplay
 from tautune.records import folder_lock
 from tautune.records.errors import InputError, RunFailed
@@ -119,7 +120,7 @@ def test_a_sweep_in_a_bucket_is_found_there_again(bucket: Folder, monkeypatch: p
     first = carry_out(sweep, output, SweepListener())
     assert abs(first.points[0].relative_error) < 1e-3
     text = io.StringIO()
-    assert carry_out(sweep, output, SweepDisplay(Console(file=text, width=200), 0.0)) == first
+    assert carry_out(sweep, output, SweepDisplay(Screen(Console(file=text, width=200), 0.0))) == first
     assert "everything asked for is in s3://" in text.getvalue()
     written = names_in(bucket)
     assert {"sweep/thresholds.json", "sweep/thresholds.png", "sweep/run.json"} <= written

@@ -20,6 +20,7 @@ import tautune
 from tautune._grid import carry_out
 from tautune.analysis.grids import GridSummary
 from tautune.commands.grid_display import GridDisplay
+from tautune.commands.screen import Screen
 from tautune.records.errors import InputError
 from tautune.runners.grid import Grid
 from tautune.runners.grid_job import trial_size
@@ -43,7 +44,7 @@ needs_ray = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
 
 def run(grid: Grid, output: Path) -> tuple[GridSummary, str]:
     text = io.StringIO()
-    display = GridDisplay(Console(file=text, width=200), time.monotonic())
+    display = GridDisplay(Screen(Console(file=text, width=200), time.monotonic()))
     summary = carry_out(grid, output, display)
     display.ended(summary)
     return summary, text.getvalue()
@@ -103,7 +104,7 @@ class TestOnRay:
         assert once["at_once"] >= 1
         events = EventAccumulator(str(output / "summary")).Reload()
         assert [e.step for e in events.Scalars("grid/theory")] == [0, 3]
-        assert "12 of 12 points, 4 diverged" in printed
+        assert "12 of 12 points · 4 diverged" in printed
         assert "Ray's start included" in printed
 
     def test_a_grid_is_extended_and_only_what_is_missing_is_trained(
@@ -126,7 +127,7 @@ class TestOnRay:
         grid = Grid(study=study, delays=(0, 1), learning_rates=(0.01, 0.1), steps=5)
         summary, printed = run(grid, tmp_path / "out")
         assert printed.count("branching cannot train several points at once, so they train one by one: vmap") == 1
-        assert "one after another; 0 s left" in printed
+        assert "4 of 4 points · 0 diverged · one after another" in printed
         assert [row.diverged for row in summary.rows] == [0, 0]
 
     def test_more_points_than_memory_holds_are_refused(self, tmp_path: Path) -> None:
@@ -145,11 +146,13 @@ class Branching(nn.Module):
         return outputs if outputs.sum() > -1e9 else -outputs
 
 
+GRID_OPTIONS = "--delays 0,1 --learning-rates 0.1:0.4:20 --steps 500 --mini-batch 32 --points-per-trial 4"
+
+
 def stopped(folder: Path, how: signal.Signals) -> tuple[int, str]:
     """Runs a grid until a tenth of it is there, and then ends it. Returns its exit code and what it said of that."""
-    options = "--delays 0,1 --learning-rates 0.1:0.4:20 --steps 500 --mini-batch 32 --points-per-trial 4"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tautune", "grid", "digits", *options.split(), "--output", str(folder)],
+        [sys.executable, "-m", "tautune", "grid", "digits", *GRID_OPTIONS.split(), "--output", str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -169,7 +172,9 @@ def stopped(folder: Path, how: signal.Signals) -> tuple[int, str]:
 def test_a_run_that_is_stopped_and_killed_goes_on_from_its_points(tmp_path: Path) -> None:
     code, error = stopped(tmp_path, signal.SIGTERM)  # SIGINT: test_sweep
     assert code == 130
-    assert error.splitlines()[-1].startswith("tautune: stopped; the points trained so far are in")
+    said, _, command = error.splitlines()[-3:]
+    assert said.startswith("tautune: stopped; the points trained so far are in")
+    assert command == f"  tautune grid digits {GRID_OPTIONS} --output {tmp_path}"
     interrupted = rows_of(tmp_path)
     stopped(tmp_path, signal.SIGKILL)
     kept = rows_of(tmp_path)

@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,7 @@ def test_an_extension_is_by_trials_or_by_epochs(trials: int | None, longer: int 
 class Stopping(TuningListener):
     """Stops a run as Ctrl-C does, just before the first trial."""
 
-    def run_began(self, trials: Trials) -> None:
+    def run_began(self, trials: Trials, varying: Sequence[str]) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # Tune leaves its own behind
         signal.raise_signal(signal.SIGINT)
 
@@ -145,7 +145,7 @@ class Stopping(TuningListener):
 def test_a_classifier_that_trains_longer_ends_as_if_it_had_been_asked_to_at_once(tmp_path: Path) -> None:
     folder, whole = tmp_path / "out", tmp_path / "whole"
     run(SMALL, "random", "none", folder, trials=2, max_epochs=2, concurrent=1)
-    with pytest.raises(Interrupted, match=f"stopped; `tautune resume {folder}` goes on with it"):
+    with pytest.raises(Interrupted, match=f"`tautune resume {folder}` goes on with it"):
         extend(folder, longer=3, study=SMALL, progress=Stopping())
     result = resume(folder, study=SMALL)
     run(SMALL, "random", "none", whole, trials=2, max_epochs=5, concurrent=1)

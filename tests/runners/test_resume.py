@@ -130,7 +130,11 @@ def test_ctrl_c_says_how_to_go_on_and_loses_no_trial(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert error.splitlines()[-1] == f"tautune: stopped; `tautune resume {tmp_path / 'out'}` goes on with it"
+    assert error.splitlines()[-3:] == [
+        f"tautune: stopped; the trials so far are in {tmp_path / 'out'}",
+        "To go on:",
+        f"  tautune resume {tmp_path / 'out'}",
+    ]
     before = rows_of(tmp_path / "out")
     assert 2 <= len(before) < TRIALS
     resume(tmp_path / "out")

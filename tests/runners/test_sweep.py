@@ -4,6 +4,7 @@ import fcntl
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from torch import Tensor
 from tautune import search_spaces
 from tautune._sweep import carry_out
 from tautune.analysis.thresholds import Thresholds
+from tautune.commands.screen import Screen
 from tautune.commands.sweep_display import SweepDisplay
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.minimum_cache import MinimumCache
@@ -39,7 +41,7 @@ SWEEP = Sweep(study=quadratic.STUDY, delays=(0, 1, 4))
 
 def run(sweep: Sweep, output: Path) -> tuple[Thresholds, str]:
     text = io.StringIO()
-    display = SweepDisplay(Console(file=text, width=200), time.monotonic())
+    display = SweepDisplay(Screen(Console(file=text, width=200), time.monotonic()))
     thresholds = carry_out(sweep, output, display)
     display.ended(thresholds)
     return thresholds, text.getvalue()
@@ -228,7 +230,7 @@ def test_a_stopped_run_loses_nothing_and_the_same_command_continues(tmp_path: Pa
     file = tmp_path / "out" / "measurements" / "delay=16_seed=0.json"
     code, printed = stopped(command, file, 2, signal.SIGINT)  # SIGTERM: test_grid
     assert code == 130
-    assert "the same sweep with this output continues it" in printed.splitlines()[-1]
+    assert printed.splitlines()[-2:] == ["To go on:", f"  {shlex.join(['tautune', *command[3:]])}"]
     assert (tmp_path / "out" / "thresholds.json").exists()
     interrupted = json.loads(file.read_text())
     stopped(command, file, len(interrupted["samples"]) + 1, signal.SIGKILL)

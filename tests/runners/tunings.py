@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.console import Console
 from torch import nn
 
 from tautune._tune import tune as tautune_tune
+from tautune.commands.screen import Screen
 from tautune.commands.tuning_display import TuningDisplay
 from tautune.search_spaces.space import When
 from tautune.search_spaces.tuning_study import TuningStudy
@@ -46,7 +48,7 @@ def without_zero_width(shape: tuple[int, ...], classes: int, *, width: int) -> n
 def run(study: TuningStudy, search: str, scheduler: str, output: Path, **options: Any) -> tuple[dict[str, Any], str]:
     text = io.StringIO()
     defaults: dict[str, Any] = {"max_epochs": 3} | ({} if search == "grid" else {"trials": 4})
-    display = TuningDisplay(Console(file=text, width=200))
+    display = TuningDisplay(Screen(Console(file=text, width=200), time.monotonic()))
     result = tautune_tune(
         study, search=search, scheduler=scheduler, output=output, progress=display, **defaults | options
     )

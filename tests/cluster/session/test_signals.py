@@ -83,7 +83,7 @@ def until_nothing_runs(run: Run) -> None:
     [
         (SWEEP, signal.SIGTERM, "trials", "stopped; the measurements are in "),
         (GRID, signal.SIGINT, "trials/*", "stopped; the points trained so far are in"),
-        (TUNING, signal.SIGTERM, "trials.csv", "stopped; `tautune resume"),
+        (TUNING, signal.SIGTERM, "trials.csv", "stopped; the trials so far are in"),
     ],
     ids=["sweep", "grid", "tune"],
 )
@@ -94,7 +94,8 @@ def test_a_signal_to_the_whole_group_ends_a_run_in_its_own_words(
     run.wait_for(lambda: any(run.output.glob(kept)))
     said = run.end_by(number)
     assert run.process.returncode == 130, "\n".join(said)
-    assert said[-1].startswith(f"tautune: {word}"), "\n".join(said)
+    assert said[-3].startswith(f"tautune: {word}"), "\n".join(said)
+    assert said[-1].startswith(f"  tautune {'resume' if arguments is TUNING else arguments[0]} "), "\n".join(said)
     assert not [line for line in said if "rpc_client" in line or "Traceback" in line]
     until_nothing_runs(run)
     assert any(run.output.glob(kept))

@@ -1,0 +1,94 @@
+"""Tables that fit: a row is one line, and where a terminal is narrow the columns that matter least are left out."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+GAP = 2
+"""Columns between two cells."""
+HEADING_WIDTH = 10
+"""Width of a heading above narrow cells; a longer one is written in several lines, between its words."""
+ENDLESS = 10_000
+"""Width in columns of what is no terminal."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, and what is below it in each row."""
+
+    heading: str
+    cells: Sequence[str | Text]
+    rank: int = 0
+    """Columns of a higher rank are left out first; those of rank 0 stay."""
+    justify: Literal["left", "right"] = "left"
+
+    @property
+    def lines(self) -> list[str]:
+        """Returns the heading in lines."""
+        own = max((_width(cell) for cell in self.cells), default=0)
+        words = self.heading.replace("_", " ")
+        return textwrap.wrap(words, max(own, HEADING_WIDTH)) if len(words) > own else [self.heading]
+
+    @property
+    def width(self) -> int:
+        return max(0, *(cell_len(line) for line in self.lines), *(_width(cell) for cell in self.cells))
+
+
+def _width(cell: str | Text) -> int:
+    return cell_len(cell) if isinstance(cell, str) else cell.cell_len
+
+
+def fitted_table(
+    columns: Sequence[Column], console: Console, *, best: int | None = None, room: int | None = None, title: str = ""
+) -> Table:
+    """Returns a table of the columns that fit into the console.
+
+    Args:
+        best: number of the row that stands out.
+        room: lines that it may take, its headings included; None for all that it has.
+    """
+    kept = _fitting(columns, console.width if console.is_terminal else ENDLESS)
+    heights = [len(column.lines) for column in kept]
+    table = Table(
+        box=None,
+        padding=(0, GAP, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+    )
+    for column in kept:
+        table.add_column("\n".join(column.lines), justify=column.justify, no_wrap=True, overflow="ellipsis")
+    count = max((len(column.cells) for column in kept), default=0)
+    rows = range(count) if room is None else range(min(count, max(0, room - max(heights, default=0))))
+    for row in rows:
+        table.add_row(*(column.cells[row] for column in kept), style="bold" if row == best else None)
+    return table
+
+
+def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
+    kept: list[Column] = []
+    left = width + GAP
+    for column in sorted(columns, key=lambda column: column.rank):
+        left -= column.width + GAP
+        if column.rank and left < 0:
+            break
+        kept.append(column)
+    return [column for column in columns if any(column is one for one in kept)]
+
+
+def print_whole(console: Console, shown: RenderableType) -> None:
+    """Prints a table; where there is no terminal, in its own width, so that nothing of it is cut or broken."""
+    if console.is_terminal:
+        console.print(shown)
+        return
+    wide = Measurement.get(console, console.options.update(width=ENDLESS), shown).maximum
+    console.print(shown, width=max(wide, console.width), crop=False, no_wrap=True, overflow="ignore")
