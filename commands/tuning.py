@@ -41,6 +41,14 @@ from tautune.commands.tuning_options import (
     Trust,
 )
 from tautune.commands.typed_values import parse_limits, parse_point, parse_set
+from tautune.commands.worker_options import (
+    Slowdown,
+    WorkerCount,
+    WorkerCpus,
+    WorkerGpus,
+    WorkerMode,
+    workers_from_options,
+)
 from tautune.records.errors import InputError, user_input
 from tautune.records.storage import folder_at
 from tautune.records.tuning_folder import read_tuning
@@ -70,6 +78,11 @@ def tune(
     gpus_per_trial: Gpus = 0,
     seed: Seed = 0,
     split_seed: SplitSeed = 0,
+    workers: WorkerCount = None,
+    mode: WorkerMode = None,
+    slowdown: Slowdown = None,
+    cpus_per_worker: WorkerCpus = None,
+    gpus_per_worker: WorkerGpus = None,
     data_dir: DataDir = None,
     start_from: StartFrom = None,
     start_points: StartPoints = "best",
@@ -80,7 +93,9 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Search STUDY's space for the configuration of the best validation accuracy, or of a loop's best metric."""
-    given = locals()
+    given = locals() | {
+        "workers": workers_from_options(workers, mode, slowdown, cpus_per_worker, gpus_per_worker),
+    }
     points = (*_earlier(start_from, start_points), *map(parse_point, point or []))
     with parameters(InputError):
         aims = {"goals": tuple(goal or ()), "at_most": parse_limits(at_most or [])}

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tautune.records.errors import InputError
+from tautune.trainables.asynchronous.replay import WRITTEN
 from tautune.trainables.theory.delays import Delays, as_delays
 
 COLUMNS = ("delay", "age")
 """Names that the column may have: a user's, and that of an asynchronous run of ours."""
-WRITTEN = ("step", "worker", "age", "gradient", "batch")
-"""The columns of a table that an asynchronous run writes."""
 WHOLE = re.compile(r"[0-9]+(\.0*)?", re.ASCII)
 """A whole number ≥ 0, which a table of floats writes as 1.0."""
 LateDelays = Mapping[int, float] | Sequence[int] | str | Path | Any

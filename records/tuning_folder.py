@@ -46,6 +46,7 @@ class _Configuration(TypedDict):
     mode: NotRequired[Literal["max", "min"]]
     penalty: NotRequired[NotNegative]
     task: NotRequired[_Task]
+    workers: NotRequired[Object]
 
 
 class _Command(TypedDict):

@@ -11,6 +11,7 @@ from tautune.records.storage import ray_storage, read_bytes
 from tautune.records.tuning_folder import TuningFolder
 from tautune.runners import schedulers as scheduling
 from tautune.runners import searches as searching
+from tautune.runners.delays_log import DelaysLog
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.folding import Folding
 from tautune.runners.gradient_search import Slope
@@ -19,6 +20,7 @@ from tautune.runners.replay import Replay
 from tautune.runners.suggestions import Suggestions
 from tautune.runners.trial_callback import TrialCallback, name_folder
 from tautune.runners.tuning_job import Tuning
+from tautune.runners.with_workers import placed, room_of
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.task_data import AnyData, outputs_for
 from tautune.search_spaces.tuning_study import TuningStudy
@@ -51,8 +53,11 @@ def make_trainable(tuning: Tuning, data: AnyData, splits: list[Split], **changes
         "threads": max(1, int(tuning.cpus_per_trial)),
         "read": read_bytes,
     }
-    trainable = tune.with_parameters(SupervisedTrial, **shared | changes)
-    return tune.with_resources(trainable, tuning.resources)
+    if tuning.workers is None:
+        return tune.with_resources(tune.with_parameters(SupervisedTrial, **shared | changes), tuning.resources)
+    workers = placed(tuning.workers, tuning.resources)
+    trainable = tune.with_parameters(SupervisedTrial, **shared | changes | {"workers": workers})
+    return tune.with_resources(trainable, room_of(workers, tuning.resources))
 
 
 def _arrays(examples: Any) -> Json:
@@ -136,7 +141,7 @@ def _run_config(tuning: Tuning, folder: TuningFolder, experiment: str, callback:
     return tune.RunConfig(
         name=experiment,
         **ray_storage(folder.path),
-        callbacks=[FolderWatch(folder.path), callback],
+        callbacks=[FolderWatch(folder.path), callback, DelaysLog()],
         checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_frequency=interval),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

@@ -29,6 +29,7 @@ from tautune.runners.tuning_data import load_data, make_splits, try_model
 from tautune.runners.tuning_job import Tuning, tuning_of
 from tautune.runners.tuning_journal import TuningJournal, events_of
 from tautune.runners.tuning_listener import TuningListener
+from tautune.runners.with_workers import placed
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.sequences import Text
 from tautune.search_spaces.tuning_study import TuningStudy
@@ -123,6 +124,8 @@ def check_cluster(tuning: Tuning, output: Folder) -> None:
             f"a trial asks for {wanted['CPU']:g} CPU and {wanted['GPU']:g} GPU; the largest node has "
             f"{most['CPU']:g} CPU and {most['GPU']:g} GPU: lower the CPUs or GPUs per trial"
         )
+    if tuning.workers:
+        placed(tuning.workers, wanted)
     check_storage(output)
 
 

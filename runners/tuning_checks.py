@@ -20,6 +20,7 @@ from tautune.search_spaces.catalogue import CATALOGUE, Entry, check_fixed
 from tautune.search_spaces.catalogue import check_study as check_name_or_file
 from tautune.search_spaces.defaults import check_points
 from tautune.search_spaces.names import check_name
+from tautune.trainables.asynchronous.settings import Workers
 from tautune.trainables.goal import goal_in
 from tautune.trainables.supervised.data_files import DataError, check_data, is_here
 from tautune.trainables.supervised.hyperparameters import TRAINING_NAMES
@@ -61,6 +62,8 @@ class Options:
     """What trials are compared by, each a name, name:min or name:max; without any, the study's."""
     at_most: Json = field(default_factory=dict)
     """Limits of what trials report, by name."""
+    workers: Workers | None = None
+    """Who computes the gradients of each trial, where that is not the trial itself."""
 
     def __post_init__(self) -> None:
         whole = ("trials", "max_epochs", "folds", "repeats", "examples", "concurrent", "seed", "split_seed")
@@ -145,7 +148,7 @@ def is_sure(study: object, options: Options) -> bool:
     """Returns whether all that can be refused was checked, so that Ray may start at once."""
     if not isinstance(study, str) or not is_built_in(study) or options.points_to_evaluate:
         return False
-    if options.goals or options.at_most:
+    if options.goals or options.at_most or options.workers:
         return False
     data = CATALOGUE[study].data
     return data is not None and is_here(data, options.data_dir) and set(options.fixed) <= set(TRAINING_NAMES)

@@ -1,7 +1,6 @@
 """What to tune and how: a study with the options of its run."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,22 @@ from tautune import search_spaces
 from tautune.records.errors import InputError, user_input
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import FORMAT
+from tautune.runners.aims import aimed_study
 from tautune.runners.gradient_checks import check_gradient
 from tautune.runners.methods import MANY_GOALS, check_goals, check_methods, check_starts
 from tautune.runners.searches import check_domains, kinds_of
 from tautune.runners.starting_points import fitted
 from tautune.runners.tuning_checks import NO_TRIALS, Options, check_findable
+from tautune.runners.with_workers import check_with_workers
 from tautune.search_spaces.loop_study import LoopStudy
-from tautune.search_spaces.names import check_name
 from tautune.search_spaces.space import as_text, combinations, domain_of
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.goal import COLUMNS, Goal, aimed
+from tautune.trainables.asynchronous.settings import Workers
+from tautune.trainables.goal import Goal
 from tautune.trainables.supervised.hyperparameters import MUTABLE
 
 Json = dict[str, Any]
 AnyStudy = TuningStudy | LoopStudy
-OF_EPOCHS = ("parameters", "epoch_seconds", "examples_per_second")
-"""What the built-in loop reports of an epoch beside its scores, and a run may have for a goal or a limit."""
 OPTIONS = (
     "search",
     "scheduler",
@@ -79,6 +78,8 @@ class Tuning:
     """What its trials are compared by: the study's goal, with the goals and limits of this run."""
     goals: tuple[str, ...] = ()
     at_most: dict[str, float] = field(default_factory=dict)
+    workers: Workers | None = None
+    """Who computes the gradients, where that is not the trial itself."""
     fixed: Json = field(default_factory=dict)
     """What --set fixed in the study's space, which has these values already."""
 
@@ -91,6 +92,8 @@ class Tuning:
         check_starts(self.search, self.points)
         check_goals(self.search, 1 + len(self.goal.others))
         check_domains(self.search, self.study.space)
+        if self.workers:
+            check_with_workers(self)
 
     def _check_loop(self) -> None:
         given = {"folds": self.folds > 1, "repeats": self.repeats > 1, "examples": self.examples is not None}
@@ -145,6 +148,7 @@ class Tuning:
             "points": list(self.points),
             **({"goals": list(self.goals)} if self.goals else {}),
             **({"at_most": self.at_most} if self.at_most else {}),
+            **({"workers": self.workers.as_json()} if self.workers else {}),
         }
 
 
@@ -182,26 +186,9 @@ def make_tuning(study: TuningStudy | LoopStudy | str, options: Options) -> Tunin
         at_most=options.at_most,
         fixed=options.fixed,
         data_dir=options.data_dir.resolve() if options.data_dir else None,
+        workers=options.workers,
         **given | defaults | {"search": search},
     )
-
-
-def aimed_study(study: AnyStudy, goals: Sequence[str], at_most: Mapping[str, float]) -> tuple[AnyStudy, Goal]:
-    """Returns the study and its goal, with the goals and limits of a run; a loop reports another metric then.
-
-    Raises:
-        ValueError: a goal does not say which way is better, or the built-in loop does not report what is asked for.
-    """
-    goal = aimed(study.goal, goals, at_most)
-    if goal.scores is not None:
-        for name in goal.asked:
-            check_name("goal or limit", name, tuple(dict.fromkeys((*goal.scores, *OF_EPOCHS))))
-    for name in (*dict(goal.others), *dict(goal.limits)):
-        if name in COLUMNS:
-            raise ValueError(f"{name} is a column of trials.csv; what a loop reports by that name is reported/{name}")
-    if isinstance(study, LoopStudy) and goals:
-        study = replace(study, metric=goal.metric, mode=goal.mode)
-    return study, goal
 
 
 def tuning_of(run: Json, folder: Folder, study: TuningStudy | LoopStudy | None = None) -> Tuning:
@@ -227,6 +214,7 @@ def tuning_of(run: Json, folder: Folder, study: TuningStudy | LoopStudy | None =
         goal=goal,
         goals=tuple(kept.get("goals", ())),
         at_most=kept.get("at_most", {}),
+        workers=Workers.from_json(kept["workers"]) if "workers" in kept else None,
         data_dir=Path(kept["data_dir"]) if kept["data_dir"] else None,
         **{name: kept[name] for name in OPTIONS},
     )

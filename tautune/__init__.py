@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tautune.search_spaces.space import When as When
     from tautune.search_spaces.stability_study import StabilityStudy as StabilityStudy
     from tautune.search_spaces.tuning_study import TuningStudy as TuningStudy
+    from tautune.trainables.asynchronous.settings import Workers as Workers
     from tautune.trainables.curvature.monitor import StabilityMonitor as StabilityMonitor
     from tautune.trainables.curvature.monitor import StabilityWarning as StabilityWarning
     from tautune.trainables.delay.arriving import ArrivingGradients as ArrivingGradients
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "AsynchronousTraining": "_asynchronous",
     "ArrivingGradients": "trainables.delay.arriving",
+    "Workers": "trainables.asynchronous.settings",
     "grid": "_grid",
     "load": "_load",
     "probe": "_probe",

@@ -65,24 +65,28 @@ class AsynchronousTraining:
         gpus_per_worker: float = 0.0,
         seed: int = 0,
     ) -> None:
+        import ray
+
         from tautune.trainables.asynchronous.batches import NumberedBatches
-        from tautune.trainables.asynchronous.group import Group, Places
+        from tautune.trainables.asynchronous.group import Group
         from tautune.trainables.asynchronous.modes import parse_mode
         from tautune.trainables.asynchronous.own_loss import MakeOwnLoss
         from tautune.trainables.asynchronous.server import ParameterServer
+        from tautune.trainables.asynchronous.settings import Workers
 
-        places = Places(workers=workers, cpus=cpus_per_worker, gpus=gpus_per_worker, slowdown=slowdown)
+        asked = Workers(count=workers, cpus=cpus_per_worker, gpus=gpus_per_worker, slowdown=tuple(slowdown))
         NumberedBatches(batches)
-        theirs = copy.deepcopy(model).cpu()
+        make = MakeOwnLoss(copy.deepcopy(model).cpu(), loss, batches, seed)
         server = ParameterServer(model, optimizer, parse_mode(mode), workers)
         self.model, self.optimizer = model, server.optimizer
         self.rows: list[Row] = []
         """What was applied since the beginning: `step`, `worker`, `age` (in updates), `batch` and `loss` of each."""
-        self._stack = ExitStack()
         with ExitStack() as until_made:
             until_made.enter_context(ray_session())
-            check_room(places)
-            self._group = Group(server, MakeOwnLoss(theirs, loss, batches, seed), places)
+            have = ray.cluster_resources()
+            if missing := asked.missing(have.get("CPU", 0.0), have.get("GPU", 0.0)):
+                raise ValueError(missing)
+            self._group = Group(server, make, asked)
             until_made.callback(self._group.close)
             self._stack = until_made.pop_all()
 
@@ -123,16 +127,3 @@ class AsynchronousTraining:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def check_room(places: Any) -> None:
-    """Raises ValueError if the cluster cannot hold the workers, with what is missing."""
-    import ray
-
-    have = ray.cluster_resources()
-    for kind, each in (("CPU", places.cpus), ("GPU", places.gpus)):
-        if each * places.workers > have.get(kind, 0) + 1e-9:
-            raise ValueError(
-                f"{places.workers} workers of {each:g} {kind} each need {each * places.workers:g} {kind}, and the "
-                f"cluster has {have.get(kind, 0):g}: {each * places.workers - have.get(kind, 0):g} are missing"
-            )

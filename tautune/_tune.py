@@ -26,6 +26,7 @@ from tautune.trainables.goal import goal_in
 if TYPE_CHECKING:
     from tautune.search_spaces.loop_study import LoopStudy
     from tautune.search_spaces.tuning_study import TuningStudy
+    from tautune.trainables.asynchronous.settings import Workers
 
 IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
 """Slowest imports of a tuning, which can be loaded while Ray starts."""
@@ -46,6 +47,7 @@ def tune(
     time_budget: float | None = None,
     cpus_per_trial: float = 1,
     gpus_per_trial: float = 0,
+    workers: "Workers | None" = None,
     seed: int = 0,
     split_seed: int = 0,
     data_dir: str | Path | None = None,
@@ -75,6 +77,8 @@ def tune(
         time_budget: seconds after which all trials stop.
         cpus_per_trial: CPU cores for each trial.
         gpus_per_trial: GPUs for each trial; with a fraction, trials share a GPU.
+        workers: processes that compute each trial's gradients, which are then as late as they are; with them, a trial's
+            own CPUs and GPUs are those of its parameter server. Each trial's folder has a delays.csv.
         seed: seed of the search and of the initial weights.
         split_seed: seed of the splits, which do not depend on `seed`.
         data_dir: folder in which data sets are looked for first.

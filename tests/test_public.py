@@ -15,6 +15,7 @@ import tautune
 
 NAMES = {
     "ArrivingGradients",
+    "Workers",
     "AsynchronousTraining",
     "Data",
     "DelayAdaptive",

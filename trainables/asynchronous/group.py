@@ -1,7 +1,6 @@
 """A parameter server in this process, with its workers as Ray actors on whatever hosts there are."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -11,6 +10,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from tautune.trainables.asynchronous.own_loss import device_of
 from tautune.trainables.asynchronous.server import ParameterServer, Row
 from tautune.trainables.asynchronous.serving import Serving, WorkerFailed
+from tautune.trainables.asynchronous.settings import Workers
 from tautune.trainables.asynchronous.worker import Gradients, Worker
 
 RETRIES = 10
@@ -18,38 +18,6 @@ RETRIES = 10
 
 GRACE = 2.0
 """Seconds that workers have to end by themselves."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Places:
-    """What each worker takes, and where it runs.
-
-    Raises:
-        ValueError: a number is out of its bounds.
-    """
-
-    workers: int
-    cpus: float = 1.0
-    gpus: float = 0.0
-    slowdown: Sequence[float] = ()
-    """How many times as long as it needs each worker takes for a gradient; without it, all work as fast as they can."""
-
-    def __post_init__(self) -> None:
-        check_workers(self.workers)
-        if not self.cpus >= 0 or not self.gpus >= 0:
-            raise ValueError(f"a worker takes at least 0 CPUs and GPUs, not {self.cpus!r} and {self.gpus!r}")
-        if len(self.slowdown) not in (0, self.workers):
-            many = f"one for each of the {self.workers} workers"
-            raise ValueError(f"slowdown must hold {many}, not {len(self.slowdown)} of them")
-        for factor in self.slowdown:
-            if not 1 <= factor < float("inf"):
-                raise ValueError(f"a slowdown must be a finite factor of at least 1, not {factor!r}")
-
-
-def check_workers(workers: object) -> None:
-    """Raises ValueError unless that is a number of workers."""
-    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
-        raise ValueError(f"workers must be an integer of at least 1, not {workers!r}")
 
 
 class Group:
@@ -61,26 +29,26 @@ class Group:
     Args:
         server: what the gradients are applied to.
         make: makes, in a worker's process, what computes gradients on a device.
-        places: how many workers, and what each takes.
+        workers: how many workers, and what each takes.
     """
 
-    def __init__(self, server: ParameterServer, make: Callable[[str], Gradients], places: Places) -> None:
+    def __init__(self, server: ParameterServer, make: Callable[[str], Gradients], workers: Workers) -> None:
         self.server = server
         self.serving = Serving(server, ray.util.get_node_ip_address(), self._watch)
         bundles = ray.util.get_current_placement_group()
-        actor, device = ray.remote(Worker), device_of(places.gpus)
+        actor, device = ray.remote(Worker), device_of(workers.gpus)
         self.actors: list[Any] = []
-        for number in range(places.workers):
+        for number in range(workers.count):
             where = PlacementGroupSchedulingStrategy(bundles, number + 1) if bundles else "SPREAD"
             options = actor.options(
-                num_cpus=places.cpus,
-                num_gpus=places.gpus,
+                num_cpus=1 if workers.cpus is None else workers.cpus,
+                num_gpus=workers.gpus,
                 max_restarts=RETRIES,
                 max_task_retries=RETRIES,
                 scheduling_strategy=where,
             )
-            slowdown = places.slowdown[number] if places.slowdown else 1.0
-            threads = max(1, int(places.cpus))
+            slowdown = workers.slowdown[number] if workers.slowdown else 1.0
+            threads = max(1, int(workers.cpus or 1))
             self.actors.append(options.remote(number, slowdown=slowdown, device=device, threads=threads))
         shared = ray.put(make)  # once a node
         self._ends = [one.run.remote(shared, self.serving.address, self.serving.key) for one in self.actors]

@@ -3,6 +3,11 @@
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+DELAYS = "delays"
+"""Where a trial reports which gradients were applied, each with what `WRITTEN` names."""
+WRITTEN = ("step", "worker", "age", "gradient", "batch")
+"""The columns of delays.csv."""
+
 
 class Applied(Protocol):
     """A gradient that was applied; `Row` says what its numbers are."""

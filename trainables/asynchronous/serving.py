@@ -64,6 +64,9 @@ class Serving:
             WorkerFailed: a worker's own code raised.
         """
         done = 0
+        while len(self._connections) < self.server.workers and not self._all_were_here:
+            self._receive()  # the first gradients are numbered by their workers, and those of a state are theirs
+        self._all_were_here = True
         while done < updates:
             rows = self.server.advance()
             self._answer()
@@ -93,13 +96,7 @@ class Serving:
         self._rung.close()
 
     def _answer(self) -> None:
-        """Hands weights and batches out to all that have nothing to do, once every worker has come for the first time.
-
-        So the first N gradients are numbered by their workers.
-        """
-        self._all_were_here = self._all_were_here or len(self._connections) == self.server.workers
-        if not self._all_were_here:
-            return
+        """Hands weights and batches out to all that have nothing to do."""
         for worker in sorted(self._connections):
             if self.server.is_idle(worker):
                 self._hand_out(worker, WORK)

@@ -19,10 +19,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from tautune.trainables.supervised.gradient import augmented, normalizes_batches
 from tautune.trainables.supervised.penalties import penalized, penalty
 from tautune.trainables.supervised.schedules import factor
 from tautune.trainables.supervised.supervised_training import SupervisedTraining
-from tautune.trainables.supervised.training import DIVERGED_LOSS, augmented, normalizes_batches
+from tautune.trainables.supervised.training import DIVERGED_LOSS
 
 PASSES = 3
 """Cost of a hypergradient as a multiple of the training's gradients: each of them, and a product of its Hessian with a

@@ -1,6 +1,6 @@
 """Where one training's batches come from: examples that are numbered, or iterables that are passed over."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,6 +66,15 @@ class Numbered:
             epoch: number of passes before this one.
             drop_single: whether a last batch of one example is left out, which batch normalization cannot take.
         """
+        batches = self.numbers_of(size, generator, epoch=epoch, drop_single=drop_single)
+        if isinstance(self.examples, Loaded):
+            unchecked = on_processor(self.examples.device)
+            parts = self.examples.parts(batches, checked=not unchecked)
+            return Pass(parts, len(batches), "the data set" if unchecked else "")
+        return Pass(iter(self.examples.parts(batches)), len(batches))
+
+    def numbers_of(self, size: int, generator: torch.Generator, *, epoch: int, drop_single: bool) -> Sequence[Tensor]:
+        """Returns the numbers of the examples in each batch of one pass; the arguments are those of a pass."""
         numbers = self.training
         if isinstance(self.examples, Steps):
             room = self.examples.room(numbers)
@@ -73,14 +82,10 @@ class Numbered:
             numbers = self.examples.to_train(numbers, moved)
         if isinstance(self.examples, Loaded):
             begin_pass(None, seed=drawn(generator), epoch=epoch)
-        batches = numbers[torch.randperm(len(numbers), generator=generator)].split(size)
+        batches: Sequence[Tensor] = numbers[torch.randperm(len(numbers), generator=generator)].split(size)
         if drop_single and len(batches) > 1 and len(batches[-1]) == 1 < size:
             batches = batches[:-1]
-        if isinstance(self.examples, Loaded):
-            unchecked = on_processor(self.examples.device)
-            parts = self.examples.parts(batches, checked=not unchecked)
-            return Pass(parts, len(batches), "the data set" if unchecked else "")
-        return Pass(iter(self.examples.parts(batches)), len(batches))
+        return batches
 
     def validation(self) -> Iterable[Images]:
         """Yields the examples that validate."""

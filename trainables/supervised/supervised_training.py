@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tautune.trainables.supervised.gradient import normalizes_batches
 from tautune.trainables.supervised.hyperparameters import MUTABLE, model_part, training_config
 from tautune.trainables.supervised.models import Model, build
 from tautune.trainables.supervised.normalization import Normalization
@@ -17,7 +18,6 @@ from tautune.trainables.supervised.training import (
     Epoch,
     Evaluation,
     evaluate,
-    normalizes_batches,
     train_epoch,
 )
 
@@ -55,7 +55,7 @@ class SupervisedTraining:
         vocabulary: int | None = None,
     ) -> None:
         torch.manual_seed(seed)
-        self.device = torch.device(device)
+        self.device, self.seed = torch.device(device), seed
         self.config = training_config(config)
         self.source, self.task = source, task
         self.normalize = source.normalization(wanted=normalize).to(device)
@@ -71,9 +71,7 @@ class SupervisedTraining:
 
     def train_epoch(self) -> Epoch:
         """Trains for one more epoch."""
-        now = {name: getattr(self.config, name) for name in MUTABLE}
-        if not self.history or any(self.history[-1][name] != now[name] for name in MUTABLE):
-            self.history.append({"epoch": self.epochs} | now)
+        self.remember()
         self.model.train()
         batches = self.source.training_pass(
             self.config.batch_size, self.order, epoch=self.epochs, drop_single=normalizes_batches(self.model)
@@ -93,6 +91,19 @@ class SupervisedTraining:
         self.epochs += 1
         self.steps += epoch.steps
         return epoch
+
+    def remember(self) -> None:
+        """Enters the mutable hyperparameters into the history, where they are others than before."""
+        now = {name: getattr(self.config, name) for name in MUTABLE}
+        if not self.history or any(self.history[-1][name] != now[name] for name in MUTABLE):
+            self.history.append({"epoch": self.epochs} | now)
+
+    def lengthen(self, epochs: int) -> None:
+        """Makes the whole training so many epochs longer."""
+        self.horizon += epochs
+
+    def close(self) -> None:
+        """Does nothing: all of it is in this process."""
 
     def change(self, values: Config) -> None:
         """Sets other mutable hyperparameters from the next epoch on; the optimizer keeps its state."""

@@ -12,14 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from tautune.trainables.supervised.augmentation import flip, shift
 from tautune.trainables.supervised.datasets import Images
+from tautune.trainables.supervised.gradient import Objective
 from tautune.trainables.supervised.hyperparameters import TrainingConfig
 from tautune.trainables.supervised.normalization import Normalization
-from tautune.trainables.supervised.penalties import penalized, penalty
 from tautune.trainables.supervised.schedules import factor
 from tautune.trainables.supervised.sources import Pass
-from tautune.trainables.supervised.streams import check_finite
 from tautune.trainables.supervised.tasks import CLASSIFICATION, Task
 
 DIVERGED_LOSS = 1e6
@@ -84,7 +82,7 @@ def train_epoch(
         scale: what is done to targets.
     """
     model.train()
-    weights, scaled = penalized(model), scale or Normalization.none()
+    objective = Objective(model, normalize, config, task, scale or Normalization.none())
     losses, right, sizes = list[Tensor](), list[Tensor](), list[int]()
     rate = config.learning_rate
     for step, part in enumerate(examples.batches):
@@ -93,15 +91,11 @@ def train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad()
+        unchecked = f"batch {step + 1} of {examples.unchecked}" if examples.unchecked else ""
         with getattr(optimizer, "predicted", nullcontext)():
-            with torch.autocast(part.pixels.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                outputs = model(normalize(augmented(part.pixels, config, generator)))
-            error = task.loss(task.shaped(outputs.float(), part.targets), scaled(part.targets))
-            if examples.unchecked and not bool(error.isfinite()):
-                check_finite(part, f"batch {step + 1} of {examples.unchecked}")
-            (error + penalty(weights, config.l1, config.l2)).backward()
+            error, outputs = objective.backward(part, generator, unchecked=unchecked)
         optimizer.step()
-        losses.append(error.detach())
+        losses.append(error)
         sizes.append(len(part))
         if task.hits:
             right.append(task.hits(outputs, part.targets))
@@ -109,15 +103,11 @@ def train_epoch(
             break
     if not losses:
         raise ValueError("every batch has one example, which batch normalization cannot take")
-    return _conclude(losses, right, sizes, rate)
+    return conclude(losses, right, sizes, rate)
 
 
-def normalizes_batches(model: nn.Module) -> bool:
-    """Returns whether a layer needs two examples, since one alone has no variance."""
-    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in model.modules())
-
-
-def _conclude(losses: list[Tensor], right: list[Tensor], sizes: list[int], learning_rate: float) -> Epoch:
+def conclude(losses: list[Tensor], right: list[Tensor], sizes: list[int], learning_rate: float) -> Epoch:
+    """Returns the outcome of some steps, by their losses, right answers and numbers of examples."""
     diverged_at = _first_diverged(losses)
     steps = len(losses) if diverged_at is None else diverged_at
     seen = max(sum(sizes[:steps]), 1)
@@ -133,13 +123,6 @@ def _conclude(losses: list[Tensor], right: list[Tensor], sizes: list[int], learn
 def _first_diverged(losses: list[Tensor]) -> int | None:
     diverged = ~(torch.stack(losses) <= DIVERGED_LOSS)
     return int(diverged.int().argmax()) if bool(diverged.any()) else None
-
-
-def augmented(pixels: Tensor, config: TrainingConfig, generator: torch.Generator) -> Tensor:
-    """Returns images that are moved and mirrored at random."""
-    if config.shift:
-        pixels = shift(pixels, config.shift, generator)
-    return flip(pixels, generator) if config.flip else pixels
 
 
 @torch.no_grad()

@@ -3,29 +3,26 @@
 import math
 import time
 import traceback
-import warnings
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
-import numpy as np
 import torch
 from ray import tune
 
+from tautune.trainables.asynchronous.replay import DELAYS, WRITTEN
 from tautune.trainables.continuing import CHECKPOINT_SECONDS, CONTINUES
 from tautune.trainables.raised import is_rays_own
-from tautune.trainables.supervised.datasets import Images
-from tautune.trainables.supervised.hyperparameters import MUTABLE, WINDOW
-from tautune.trainables.supervised.models import Model
+from tautune.trainables.supervised.hyperparameters import MUTABLE
+from tautune.trainables.supervised.made import MakeTraining, examples_in
 from tautune.trainables.supervised.scores import scores_of
-from tautune.trainables.supervised.sources import source_of
-from tautune.trainables.supervised.splits import Split
-from tautune.trainables.supervised.steps import Steps
 from tautune.trainables.supervised.supervised_training import Config, SupervisedTraining
 from tautune.trainables.supervised.tasks import CLASSIFICATION
 from tautune.trainables.supervised.training import Epoch, Evaluation
 from tautune.trainables.supervised.trial_files import STATE, read_state, write_state
+from tautune.trainables.supervised.with_workers import TrainingWithWorkers
 
+AnyTraining = SupervisedTraining | TrainingWithWorkers
 DIVERGED_VALIDATION_LOSS = 1e3
 """Loss that a diverged trial reports: finite, so that schedulers and searches learn from it, and worse than others."""
 
@@ -41,7 +38,8 @@ class SupervisedTrial(tune.Trainable):
     training examples alone (numpy arrays, which all trials of a node share: pixels and targets, or the steps of a
     sequence with its window and horizon; without either, the study's own function loads them here), splits, classes
     (the number of outputs), vocabulary, max_epochs, device, seed, threads, read (a function that returns a file's
-    bytes) and, for a refit, replay: the `history` of a training, which is followed.
+    bytes), workers, if gradients are computed by some, and, for a refit, replay: the `history` of a training, which is
+    followed.
     """
 
     def setup(self, config: Config, **shared: Any) -> None:
@@ -49,16 +47,17 @@ class SupervisedTrial(tune.Trainable):
         self.shared = shared
         torch.set_num_threads(shared["threads"])
         self.examples: Any = None
-        self.splits: list[Split] = [(_as_tensor(a), _as_tensor(b)) for a, b in shared["splits"]]
+        self.trainings: list[AnyTraining] = []
         self.reset_config(config)
 
     def reset_config(self, new_config: Config) -> bool:
         """Begins anew with other hyperparameters and the same data."""
+        self.cleanup()
         self.start: Config | None = new_config.get(CONTINUES)
         self.longer = int(self.start.get("longer", 0)) if self.start else 0
         self.hyperparameters = self.shared["study"].hyperparameters(new_config)
         self.broken = False  # whether its model or optimizer has raised: Tune wants a checkpoint all the same
-        self.trainings: list[SupervisedTraining] = []
+        self.trainings = []
         self.lowest_loss, self.lowest_epoch, self.last_loss = math.inf, 0, DIVERGED_VALIDATION_LOSS
         self.since_checkpoint = 0.0
         return True
@@ -66,28 +65,22 @@ class SupervisedTrial(tune.Trainable):
     def _build(self) -> None:
         if not self.trainings:
             s = self.shared
-            if self.examples is None:
-                self.examples = _examples(s).to(s["device"])
-            model: str | Model = s["study"].model
-            self.trainings = [
-                SupervisedTraining(
-                    model,
-                    self.hyperparameters,
-                    source_of(self.examples, split, window=self.hyperparameters.get(WINDOW)),
-                    outputs=s["classes"],
-                    horizon=s["max_epochs"],
-                    seed=s["seed"] + number,
-                    device=s["device"],
-                    task=s["study"].of_task,
-                    normalize=s["study"].normalize,
-                    vocabulary=s.get("vocabulary"),
-                )
-                for number, split in enumerate(self.splits)
-            ]
+            made = [MakeTraining(s, self.hyperparameters, number) for number in range(len(s["splits"]))]
+            if workers := s.get("workers"):
+                self.trainings = [TrainingWithWorkers(make, workers, s["device"]) for make in made]
+            else:
+                if self.examples is None:
+                    self.examples = examples_in(s).to(s["device"])
+                self.trainings = [make(s["device"], self.examples) for make in made]
             for training in self.trainings:
-                training.horizon += self.longer
+                training.lengthen(self.longer)
             if self.start:
                 self._continue(self.start["checkpoint"], self.start["epochs"])
+
+    def cleanup(self) -> None:
+        """Ends the workers, if there are any."""
+        for training in self.trainings:
+            training.close()
 
     def _continue(self, checkpoint: str | None, epochs: int) -> None:
         """Goes on where an earlier process was, which had reported so many epochs, and reports none of them again."""
@@ -118,7 +111,7 @@ class SupervisedTrial(tune.Trainable):
         validated = [t.validate() if t.source.validates else _unvalidated(t, e) for t, e in self._zip(epochs)]
         return self._report(epochs, validated, seconds)
 
-    def _zip(self, epochs: list[Epoch]) -> list[tuple[SupervisedTraining, Epoch]]:
+    def _zip(self, epochs: list[Epoch]) -> list[tuple[AnyTraining, Epoch]]:
         return list(zip(self.trainings, epochs, strict=True))
 
     def _report(
@@ -150,7 +143,16 @@ class SupervisedTrial(tune.Trainable):
             "should_checkpoint": not bad and self.since_checkpoint >= CHECKPOINT_SECONDS,
             "finished": int(finished),  # Tune's `done` is true as well when a scheduler has ended the trial
             "done": finished,
+            **self._delays(),
         }
+
+    def _delays(self) -> dict[str, Any]:
+        """Returns which gradients workers have computed since the last report, and how late each was."""
+        rows = [row for t in self.trainings if isinstance(t, TrainingWithWorkers) for row in t.rows]
+        for training in self.trainings:
+            if isinstance(training, TrainingWithWorkers):
+                training.rows = []
+        return {DELAYS: [tuple(getattr(row, name) for name in WRITTEN) for row in rows]} if rows else {}
 
     def _scores(self, epochs: list[Epoch], validated: list[Evaluation], *, failed: bool) -> tuple[dict[str, Any], bool]:
         """Returns what the epoch is judged by, and whether training has diverged.
@@ -207,25 +209,6 @@ class SupervisedTrial(tune.Trainable):
         self.lowest_loss, self.lowest_epoch, self.last_loss = state["progress"]
 
 
-def _examples(shared: dict[str, Any]) -> Any:
-    """Returns the examples to train on and to validate with."""
-    if "pixels" in shared:
-        return Images(_as_tensor(shared["pixels"]), _as_tensor(shared["targets"]))
-    if "steps" in shared:
-        return Steps(_as_tensor(shared["steps"]), shared["window"], shared["horizon"])
-    return shared["study"].data().train
-
-
-def _unvalidated(training: SupervisedTraining, epoch: Epoch) -> Evaluation:
+def _unvalidated(training: AnyTraining, epoch: Epoch) -> Evaluation:
     """Returns what stands for an evaluation where there is nothing to evaluate on: in a refit."""
     return Evaluation(epoch.loss, {"accuracy": epoch.accuracy, training.task.metric: 0.0})
-
-
-def _as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
-    """Returns a tensor that shares the array's memory.
-
-    Arrays of Ray's object store are read-only, of which torch warns, but nothing here writes to them.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from tautune.trainables.supervised import datasets
 from tautune.trainables.supervised.datasets import Images
+from tautune.trainables.supervised.gradient import normalizes_batches
 from tautune.trainables.supervised.hyperparameters import TrainingConfig, training_config
 from tautune.trainables.supervised.models import mlp
 from tautune.trainables.supervised.normalization import Normalization
@@ -19,7 +20,6 @@ from tautune.trainables.supervised.training import (
     CHECK_EVERY,
     Epoch,
     evaluate,
-    normalizes_batches,
     train_epoch,
 )
 

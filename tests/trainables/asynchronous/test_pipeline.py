@@ -1,0 +1,113 @@
+"""Stages with real sockets between them, as threads of this process: what such a pipeline computes, bit for bit."""
+
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.nn.utils import parameters_to_vector
+
+from tautune.trainables.asynchronous.cutting import cut
+from tautune.trainables.asynchronous.stage import Stage
+from tautune.trainables.delay.pipeline import pipeline_delays
+from tautune.trainables.delay.weight_stashing import WeightStashing
+from tests.trainables.delay.small_training import batch
+
+STEPS = 14
+
+
+def deep(normalized: bool = False) -> nn.Sequential:
+    torch.manual_seed(0)
+    middle = [nn.BatchNorm1d(5)] if normalized else [nn.Linear(5, 5)]
+    layers = [nn.Linear(6, 5), nn.Tanh(), *middle, nn.Tanh(), nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 3)]
+    return nn.Sequential(*layers).double()
+
+
+def momentum(parameters: Any) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, 0.2, momentum=0.9)
+
+
+def piped(model: nn.Sequential, number: int, *, stashing: bool, runs: tuple[int, ...] = (STEPS,)) -> list[Any]:
+    """Trains by stages, in place, and returns what each of them reported."""
+    stages = [Stage(part, momentum, n, number, stashing=stashing) for n, part in enumerate(cut(model, number))]
+    where = [stage.listen("127.0.0.1") for stage in stages]
+    with ThreadPoolExecutor(number) as pool:
+        list(pool.map(lambda s, w: s.connect(*w), stages, [*where[1:], (None, b"")]))
+        done: list[list[Any]] = [[] for _ in stages]
+        for updates in runs:
+            for own, new in zip(done, pool.map(lambda s: s.run(updates, batch, cross_entropy), stages), strict=True):  # noqa: B023
+                own += new
+    for stage in stages:
+        stage.close()
+    return done
+
+
+@pytest.mark.parametrize("stages", [1, 2, 4])
+@pytest.mark.parametrize("normalized", [False, True])
+def test_with_weights_stashed_it_is_weight_stashing_bit_for_bit(stages: int, normalized: bool) -> None:
+    model, twin = deep(normalized), deep(normalized)
+    reported = piped(model, stages, stashing=True, runs=(5, STEPS - 5))
+    groups, delays = pipeline_delays(twin, stages)
+    optimizer = WeightStashing(momentum(groups), delays)
+    for t in range(STEPS):
+        optimizer.zero_grad()
+        with optimizer.stashed():
+            cross_entropy(twin(batch(t)[0]), batch(t)[1]).backward()
+        optimizer.step()
+    assert torch.equal(parameters_to_vector(model.parameters()), parameters_to_vector(twin.parameters()))
+    for own, delay in zip(reported, delays.values(), strict=True):
+        assert [age for age, _ in own] == [min(t, delay) for t in range(STEPS)]
+
+
+def test_without_stashing_the_backward_pass_has_the_newest_weights() -> None:
+    """A twin of two stages that keeps the inputs and computes forward passes anew."""
+    model, twin = deep(), deep()
+    piped(model, 2, stashing=False)
+    first, second = cut(twin, 2)
+    optimizers = momentum(first.parameters()), momentum(second.parameters())
+    ahead: deque[Tensor] = deque([first(batch(0)[0]).detach()])
+    for t in range(STEPS):
+        ahead.append(first(batch(t + 1)[0]).detach())  # before the update of batch t
+        activations = ahead.popleft().requires_grad_()
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        cross_entropy(second(activations), batch(t)[1]).backward()
+        first(batch(t)[0]).backward(activations.grad)
+        for optimizer in optimizers:
+            optimizer.step()
+    assert torch.equal(parameters_to_vector(model.parameters()), parameters_to_vector(twin.parameters()))
+
+
+def test_a_stage_that_raises_ends_its_neighbours() -> None:
+    class Breaks(nn.Linear):
+        def forward(self, input: Tensor) -> Tensor:
+            raise ZeroDivisionError
+
+    model = nn.Sequential(nn.Linear(6, 5), Breaks(5, 5), nn.Linear(5, 3)).double()
+    with pytest.raises(Exception, match=r"neighbouring stage is gone|^$"):
+        piped(model, 3, stashing=True)
+    assert threading.active_count() < 20
+
+
+@pytest.mark.parametrize(
+    ("model", "stages", "words"),
+    [
+        (deep(), 5, "cannot be cut into 5 stages: it has 4 children with parameters"),
+        (nn.LSTM(3, 4), 2, "a LSTM cannot be cut into 2 stages"),
+        (deep(), 0, "stages must be an integer of at least 1, or a list of modules, not 0"),
+    ],
+)
+def test_a_model_that_cannot_be_cut_is_told(model: nn.Module, stages: int, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        cut(model, stages)
+
+
+def test_parts_may_be_given_as_they_are() -> None:
+    model = deep()
+    assert cut(model, [model[:2], model[2:]])[1] is not None
+    with pytest.raises(ValueError, match="do not have the parameters that the model has"):
+        cut(model, [model[:2], model[4:]])

@@ -1,0 +1,149 @@
+"""A network in training whose gradients are computed by workers, on this host and on others."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from tautune.trainables.asynchronous.batches import seed_batch
+from tautune.trainables.asynchronous.group import Group
+from tautune.trainables.asynchronous.modes import parse_mode
+from tautune.trainables.asynchronous.server import ParameterServer, Row
+from tautune.trainables.asynchronous.settings import Workers
+from tautune.trainables.asynchronous.worker import Computed
+from tautune.trainables.delay.shifted_momentum import ShiftedMomentumSGD
+from tautune.trainables.supervised.gradient import Objective
+from tautune.trainables.supervised.passes import Passes
+from tautune.trainables.supervised.schedules import factor
+from tautune.trainables.supervised.supervised_training import SupervisedTraining
+from tautune.trainables.supervised.training import DIVERGED_LOSS, Epoch, conclude
+
+Make = Callable[[str], SupervisedTraining]
+"""Makes a training on a device: in each worker's process the same one, of which only the gradients are used."""
+
+
+class SupervisedGradients:
+    """Computes the gradients of a training's batches."""
+
+    def __init__(self, training: SupervisedTraining) -> None:
+        self.training, self.model, self.passes = training, training.model, Passes(training)
+        self.objective = Objective(training.model, training.normalize, training.config, training.task, training.scale)
+        self.model.train()
+
+    def compute(self, batch: int) -> Computed:
+        """Leaves the gradient of the batch of that number in `.grad`."""
+        part, task = self.passes.batch(batch), self.training.task
+        seed_batch(self.training.seed, batch)
+        error, outputs = self.objective.backward(part, torch.default_generator, unchecked=f"batch {batch}")
+        hits = int(task.hits(outputs, part.targets)) if task.hits else 0
+        return Computed(error.item(), len(part), hits)
+
+
+class MakeGradients:
+    """Makes `SupervisedGradients` in a worker's process."""
+
+    def __init__(self, make: Make) -> None:
+        self.make = make
+
+    def __call__(self, device: str) -> SupervisedGradients:
+        """Returns what computes the gradients on a device."""
+        return SupervisedGradients(self.make(device))
+
+
+class TrainingWithWorkers:
+    """A training whose optimizer is a parameter server's, and whose gradients come from workers.
+
+    Its epochs, checkpoints and scores are those of the `SupervisedTraining` inside. An epoch ends when as many
+    gradients were applied as a pass has batches; those that are being computed then are of the next epoch. The order
+    of the batches is that of a training without workers; dropout and changes of images are drawn for each batch by
+    its number.
+
+    Args:
+        make: makes the training.
+        workers: how many workers, and how they take part.
+        device: where the server has its weights.
+
+    Raises:
+        ValueError: the training has a delay of its own.
+    """
+
+    def __init__(self, make: Make, workers: Workers, device: str) -> None:
+        self.inner = make(device)
+        config = self.inner.config
+        if config.delay:
+            raise ValueError(
+                f"delay must be 0 with workers, whose gradients are late by themselves, not {config.delay}"
+            )
+        optimizer: Any = self.inner.optimizer.optimizer  # without its queue
+        if isinstance(optimizer, ShiftedMomentumSGD):
+            for group in optimizer.param_groups:
+                group["shift"] = workers.count - 1
+        self.server = ParameterServer(self.inner.model, optimizer, parse_mode(workers.mode), workers.count)
+        self.inner.optimizer = self.server.optimizer  # type: ignore[assignment]
+        self.passes = Passes(self.inner)
+        self.rows: list[Row] = []
+        """What was applied since they were last taken away."""
+        self._make, self._workers, self._group = make, workers, list[Group]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def lengthen(self, epochs: int) -> None:
+        """Makes the whole training so many epochs longer."""
+        self.inner.lengthen(epochs)
+
+    @property
+    def group(self) -> Group:
+        """Returns the server with its workers, which start when they are first needed."""
+        if not self._group:
+            self._group.append(Group(self.server, MakeGradients(self._make), self._workers))
+        return self._group[0]
+
+    def train_epoch(self) -> Epoch:
+        """Trains for one more epoch."""
+        inner = self.inner
+        inner.remember()
+        number = self.passes.end(inner.epochs) - (self.passes.end(inner.epochs - 1) if inner.epochs else 0)
+        rows, rate = list[Row](), self._rate(0, number)
+
+        def on_update(applied: list[Row]) -> bool:
+            nonlocal rate
+            rows.extend(applied)
+            ended = len(rows) >= number or not all(row.loss <= DIVERGED_LOSS for row in applied)
+            rate = rate if ended else self._rate(len(rows), number)
+            return ended
+
+        inner.model.train()
+        self.group.run(number, on_update)
+        self.rows += rows
+        losses = list(torch.tensor([row.loss for row in rows], dtype=torch.float64))
+        hits = list(torch.tensor([row.hits for row in rows])) if inner.task.hits else []
+        epoch = conclude(losses, hits, [row.examples for row in rows], rate)
+        inner.epochs += 1
+        inner.steps += epoch.steps
+        return epoch
+
+    def _rate(self, step: int, number: int) -> float:
+        """Sets and returns the learning rate of the epoch's next update."""
+        inner, config = self.inner, self.inner.config
+        done, one = (inner.epochs + step / number) / inner.horizon, 1 / (inner.horizon * number)
+        rate = config.learning_rate * factor(config.schedule, done, warmup=config.warmup, step=one)
+        for group in self.server.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns all that a training needs to go on, once the gradients that are being computed have come."""
+        own = self._group[0].state_dict() if self._group else self.server.state_dict()
+        return self.inner.state_dict() | {"workers": own}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a state, before the first epoch."""
+        self.inner.load_state_dict({name: value for name, value in state.items() if name != "workers"})
+        self.server.load_state_dict(state["workers"])
+
+    def close(self) -> None:
+        """Ends the workers."""
+        for group in self._group:
+            group.close()
+        self._group.clear()
