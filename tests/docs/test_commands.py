@@ -1,10 +1,12 @@
-"""Every command line of `tautune` in the manual is one that the command accepts, as far as it can be told unrun."""
+"""Every command line of `tautune` in the manual is one that the command accepts, and the quick ones are run."""
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from tautune.commands.app import app
 from tests.docs.pages import PAGES, blocks, text_of
@@ -36,6 +38,29 @@ def refusal(line: str) -> str | None:
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_of_a_page_are_accepted(page: str) -> None:
     assert [why for line in lines(page) if (why := refusal(line))] == []
+
+
+QUICK = [line for page in PAGES for line in lines(page) if re.match(r"tautune (threshold|advise|studies) ?", line)]
+SAID = [
+    found
+    for page in PAGES
+    for found in re.findall(r"^```sh\n(tautune .*)\n```\n\n```text\n(.*?)```", text_of(page), re.M | re.S)
+]
+
+
+@pytest.mark.parametrize("line", sorted({line for line in QUICK if " --" in line or line.endswith("studies")}))
+def test_quick_commands_run(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("trace.csv").write_text("delay\n0\n2\n7\n")
+    done = CliRunner().invoke(app, shlex.split(line, comments=True)[1:])
+    assert (done.exit_code, done.exception) == (0, None)
+
+
+@pytest.mark.parametrize(("line", "said"), SAID)
+def test_the_answer_on_the_page_is_what_the_command_says(line: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    done = CliRunner().invoke(app, shlex.split(line)[1:])
+    assert [row.rstrip() for row in done.stdout.splitlines()] == said.splitlines()
 
 
 def test_commands_are_found_and_wrong_ones_are_refused() -> None:
