@@ -4,11 +4,9 @@ import atexit
 import errno
 import gc
 import json
-import os
 import shlex
 import sys
 from importlib import import_module, metadata
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,9 +18,10 @@ from tautune.cluster.session.environment import set_environment
 from tautune.cluster.session.signals import sigterm_as_interrupt
 from tautune.commands import screen
 from tautune.commands.advice import advice_command
+from tautune.commands.board import board_command
 from tautune.commands.cluster import cluster_commands
 from tautune.commands.grid import grid_command
-from tautune.commands.help_texts import MEASURE, RESULTS, examples
+from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.prediction import prediction_command
 from tautune.commands.probe import probe_command
 from tautune.commands.report import report_commands
@@ -41,7 +40,8 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(theory_commands, advice_command, probe_command, sweep_command, grid_command),
-    *(tuning_commands, results_command, report_commands, prediction_command, transfer_command, simulate_command),
+    *(tuning_commands, results_command, report_commands, board_command, prediction_command, transfer_command),
+    simulate_command,
     cluster_commands,
 )
 for commands in COMMANDS:
@@ -76,34 +76,6 @@ def studies(
     for name, entry in sorted(CATALOGUE.items()):
         table.add_row(name, ", ".join(entry.commands), entry.description)
     Console().print(table)
-
-
-@app.command(rich_help_panel=RESULTS, epilog=examples("board"))
-def board(
-    folder: Annotated[
-        str | None,
-        typer.Argument(help="A results folder, or a folder that contains several.", show_default="results"),
-    ] = None,
-    cluster: Annotated[
-        Path | None, typer.Option("--cluster", help="File of the cluster whose head holds the results.")
-    ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0 picks a free one.")] = 6006,
-) -> None:
-    """Show results in TensorBoard, here or on a cluster's head."""
-    if cluster is not None:
-        from tautune.cluster.remote.board import show_board
-        from tautune.cluster.remote.cluster_file import read_cluster_file
-
-        show_board(read_cluster_file(cluster), folder, port=port, console=Console())
-        return
-    from tautune.records.storage import results_folder
-
-    logs = results_folder(folder)
-    if not logs.is_dir():
-        raise InputError(f"there is no folder {logs}; give one that a sweep, a grid or a tuning wrote")
-    arguments = ["-m", "tensorboard.main", "--logdir", str(logs), "--port", str(port), "--host", "127.0.0.1"]
-    unlisted = {f"FSSPEC_{name}_USE_LISTINGS_CACHE": "false" for name in ("S3", "GS")}  # otherwise new files are missed
-    os.execve(sys.executable, [sys.executable, *arguments], os.environ | unlisted)
 
 
 def main() -> None:

@@ -30,6 +30,16 @@ EXAMPLES = {
         "tautune results results/digits_mlp --importance",
     ),
     "simulate": ("tautune simulate results/digits_mlp --search random --scheduler none --scheduler asha",),
+    "report": ("tautune report results/digits", "tautune report results/digits --figures figures"),
+    "compare": ("tautune compare results/digits_mlp results/diabetes",),
+    "transfer": (
+        "tautune transfer results/digits_mlp --delay 8",
+        "tautune transfer results/digits_mlp --delays-from trace.csv --json",
+    ),
+    "probe": (
+        "tautune probe digits --delays 0,8",
+        "tautune probe path/to/my_study.py --checkpoint model.pt --optimizer adamw",
+    ),
     "board": ("tautune board results/digits", "tautune board results --port 0"),
     "studies": ("tautune studies", "tautune studies --json"),
     "threshold": (

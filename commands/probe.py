@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
+from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import Device, StabilityStudyName, parameters, parse_delays
 from tautune.commands.theory import Json
 from tautune.records.errors import InputError
@@ -22,7 +23,7 @@ probe_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False
 HEADINGS = ("delay τ", "threshold ηλ", "largest η", "mean-square η", "margin", "safe")
 
 
-@probe_command.command()
+@probe_command.command(rich_help_panel=MEASURE, epilog=examples("probe"))
 def probe(
     study: StabilityStudyName,
     checkpoint: Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from tautune.commands.help_texts import RESULTS, examples
 from tautune.records.errors import InputError
 from tautune.records.run_file import read_run
 from tautune.records.storage import Folder, folder_at
@@ -22,7 +23,7 @@ Figures = Annotated[
 ]
 
 
-@report_commands.command()
+@report_commands.command(rich_help_panel=RESULTS, epilog=examples("report"))
 def report(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that a run wrote, or s3://…, gs://…")],
     output: Output = None,
@@ -37,7 +38,7 @@ def report(
     _write(read_page(path), file, own)
 
 
-@report_commands.command()
+@report_commands.command(rich_help_panel=RESULTS, epilog=examples("compare"))
 def compare(
     folders: Annotated[list[str], typer.Argument(metavar="DIR DIR …", help="Folders of runs of one kind.")],
     output: Annotated[str, typer.Option(help="File of the page.")] = "compare.html",

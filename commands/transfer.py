@@ -9,6 +9,7 @@ from rich.table import Table
 
 from tautune import _tuned
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, delays_from_options
+from tautune.commands.help_texts import RESULTS, examples
 from tautune.commands.theory import Json
 from tautune.records.errors import InputError
 
@@ -19,7 +20,7 @@ Workers = Annotated[
 ]
 
 
-@transfer_command.command("transfer")
+@transfer_command.command("transfer", rich_help_panel=RESULTS, epilog=examples("transfer"))
 def transfer_command_(
     folder: Folder,
     delay: Delay = None,

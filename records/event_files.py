@@ -45,6 +45,30 @@ def records_in(content: bytes) -> tuple[list[bytes], int]:
     return records, at
 
 
+def checked(content: bytes) -> tuple[bytes, int | None]:
+    """Returns an event file without what is damaged in it, and where the damage begins, in bytes; None without any.
+
+    A record that is not whole at the end is no damage: it is being written.
+    """
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
+
+    whole: list[bytes] = []
+    damaged, at = None, 0
+    while at + HEAD <= len(content):
+        length, of_length = struct.unpack_from("<QI", content, at)
+        if masked_crc32c(content[at : at + HEAD - TAIL]) != of_length:
+            return b"".join(whole), at if damaged is None else damaged
+        end = at + HEAD + length + TAIL
+        if end > len(content):
+            break
+        if masked_crc32c(content[at + HEAD : end - TAIL]) == struct.unpack_from("<I", content, end - TAIL)[0]:
+            whole.append(content[at:end])
+        elif damaged is None:
+            damaged = at
+        at = end
+    return b"".join(whole), damaged
+
+
 def as_records(events: Iterable["Event"]) -> bytes:
     """Returns events as a file has them."""
     from tensorboard.summary.writer.record_writer import RecordWriter
@@ -61,6 +85,8 @@ class EventFolder(Protocol):
 
     reports: dict[str, int]
     """How many records with the mark there were in the beginning, by name."""
+    steps: dict[str, int]
+    """The step of the last one of them."""
 
     def append(self, name: str, events: Iterable["Event"]) -> None:
         """Adds events."""
@@ -77,7 +103,7 @@ def open_events(folder: Folder, mark: bytes = b"") -> EventFolder:
 
     Args:
         folder: of the run.
-        mark: what a record has in it that is to be counted.
+        mark: what a record has in it that is to be counted; without one, nothing is read.
     """
     board = folder / BOARD
     return _OnDisk(board, mark) if isinstance(board, Path) else _InBucket(board, mark)
@@ -100,8 +126,10 @@ def _first() -> "Event":
     return Event(wall_time=time.time(), file_version="brain.Event:2")
 
 
-def _count(reports: dict[str, int], name: str, records: Iterable[bytes], mark: bytes) -> None:
-    reports[name] = reports.get(name, 0) + sum(mark in record for record in records)
+def _step(record: bytes) -> int:
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    return int(Event.FromString(record).step)
 
 
 @contextmanager
@@ -112,17 +140,34 @@ def _warned(place: object) -> Iterator[None]:
         log.warning(f"{place} cannot be written: {reason(error)}; TensorBoard will not show all of this run")
 
 
-class _OnDisk:
+class _Events:
+    """What both kinds of folders have."""
+
+    def __init__(self, mark: bytes) -> None:
+        self.mark = mark
+        self.reports: dict[str, int] = {}
+        self.steps: dict[str, int] = {}
+
+    def _take_in(self, name: str, content: bytes) -> int:
+        """Counts the records of a file. Returns the length in bytes of what is whole."""
+        records, length = records_in(content)
+        marked = [record for record in records if self.mark in record]
+        self.reports[name] = self.reports.get(name, 0) + len(marked)
+        if marked:
+            self.steps[name] = _step(marked[-1])
+        return length
+
+
+class _OnDisk(_Events):
     def __init__(self, path: Path, mark: bytes) -> None:
+        super().__init__(mark)
         self.path = path
         self.files: dict[str, Path] = {}
-        self.reports: dict[str, int] = {}
-        for file in sorted(path.glob(f"*/*{IN_NAME}*")):
+        for file in sorted(path.glob(f"*/*{IN_NAME}*")) if mark else ():
             with _warned(file):
-                records, length = records_in(file.read_bytes())
+                length = self._take_in(file.parent.name, file.read_bytes())
                 if length < file.stat().st_size:
                     os.truncate(file, length)  # a killed process was writing its last record
-                _count(self.reports, file.parent.name, records, mark)
                 self.files[file.parent.name] = file
 
     def append(self, name: str, events: Iterable["Event"]) -> None:
@@ -147,15 +192,15 @@ class _OnDisk:
         pass
 
 
-class _InBucket:
+class _InBucket(_Events):
     def __init__(self, path: Any, mark: bytes) -> None:
+        super().__init__(mark)
         self.path = path
         self.waiting: dict[str, list[Event]] = {}
         self.lock, self.ending = threading.Lock(), threading.Event()
-        self.reports: dict[str, int] = {}
         with _warned(path):
-            for file, content in self._read().items():
-                _count(self.reports, file.split("/")[-2], records_in(content)[0], mark)
+            for file, content in self._read().items() if mark else ():
+                self._take_in(file.split("/")[-2], content)
         self.thread = threading.Thread(target=self._write_now_and_then, daemon=True)
         self.thread.start()
 

@@ -2,7 +2,9 @@
 
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,13 @@ def provenance() -> Json:
     """Returns what the driver's side of a run was made with, as plain JSON; what cannot be found out is None."""
     versions = {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
     return {"versions": versions, **commits(), "hardware": hardware()}
+
+
+def command_line() -> str | None:
+    """Returns the command of tautune that this process is; None in a program of the user's own."""
+    program = Path(sys.argv[0])
+    is_ours = program.name == "tautune" or program.parts[-2:] == ("tautune", "__main__.py")
+    return shlex.join(["tautune", *sys.argv[1:]]) if is_ours else None
 
 
 def commits() -> Json:

@@ -146,17 +146,3 @@ def ray_storage(folder: Folder) -> dict[str, Any]:
 def read_bytes(file: str) -> bytes:
     """Returns the content of a file on this machine or in a bucket."""
     return folder_at(file).read_bytes()
-
-
-@contextlib.contextmanager
-def written_locally(folder: Folder) -> Iterator[Path]:
-    """Yields a local folder whose files are in `folder` at the end, for a library that writes only to a disk."""
-    if isinstance(folder, Path):
-        yield folder
-        return
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory() as copy:
-        yield Path(copy)
-        for file in Path(copy).iterdir():
-            (folder / file.name).write_bytes(file.read_bytes())

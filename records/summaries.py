@@ -6,9 +6,10 @@ Nothing here needs TensorFlow, as TensorBoard's own functions for some of it do.
 import math
 import struct
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -16,18 +17,16 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as custom_scalar
-from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+from tensorboard.plugins.histogram import metadata as histograms
 from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 from tensorboard.plugins.hparams import metadata as hparams
 from tensorboard.plugins.image import metadata as image
-from tensorboard.plugins.scalar import metadata as scalar
 from tensorboard.plugins.text.summary_v2 import text_pb
+from tensorboard.util.tensor_util import make_tensor_proto
 
 from tautune.records.kept_space import Searched
 
 Value = Summary.Value
-Charts = Mapping[str, Mapping[str, str]]
-"""Category → title of a chart → regular expression of the tags that it shows."""
 
 
 def event(values: Iterable[Any], step: int = 0) -> Any:
@@ -40,20 +39,16 @@ def scalars(numbers: Mapping[str, float]) -> list[Any]:
     return [Value(tag=tag, simple_value=value) for tag, value in numbers.items() if math.isfinite(value)]
 
 
-def described(tag: str, number: float, description: str) -> Any:
-    """Returns a number whose chart says what it is."""
-    metadata = scalar.create_summary_metadata(display_name=None, description=description)
-    return Value(tag=tag, simple_value=number, metadata=metadata)
-
-
 def text(tag: str, markdown: str) -> Any:
     """Returns a text in Markdown."""
     return text_pb(tag, markdown).value[0]
 
 
-def histogram(tag: str, numbers: Sequence[float], *, buckets: int = 30) -> Any:
-    """Returns how often numbers occur."""
-    return histogram_pb(tag, numbers, buckets=buckets).value[0]
+def histogram(tag: str, shares: Mapping[int, float]) -> Any:
+    """Returns how often each integer occurs, in a bucket of its own."""
+    buckets = np.array([[number - 0.5, number + 0.5, shares[number]] for number in sorted(shares)])
+    metadata = histograms.create_summary_metadata(display_name=None, description=None)
+    return Value(tag=tag, metadata=metadata, tensor=make_tensor_proto(buckets, dtype=np.float64))
 
 
 def picture(tag: str, png: bytes) -> Any:
@@ -63,18 +58,31 @@ def picture(tag: str, png: bytes) -> Any:
     return Value(tag=tag, metadata=metadata, tensor=_strings([str(width).encode(), str(height).encode(), png]))
 
 
-def layout(charts: Charts) -> Any:
+def lines(category: str, charts: Mapping[str, str]) -> Any:
+    """Returns a category of charts with lines: title → regular expression of the tags."""
+    return layout_pb2.Category(
+        title=category,
+        chart=[
+            layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=[tags]))
+            for title, tags in charts.items()
+        ],
+    )
+
+
+def banded(category: str, charts: Mapping[str, tuple[str, str, str]]) -> Any:
+    """Returns a category of charts with a band around each line, and no smoothing: title → value, lower, upper."""
+    content = layout_pb2.MarginChartContent
+    return layout_pb2.Category(
+        title=category,
+        chart=[
+            layout_pb2.Chart(title=title, margin=content(series=[content.Series(value=value, lower=low, upper=high)]))
+            for title, (value, low, high) in charts.items()
+        ],
+    )
+
+
+def layout(*categories: Any) -> Any:
     """Returns which charts the page of custom scalars has."""
-    categories = [
-        layout_pb2.Category(
-            title=category,
-            chart=[
-                layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=[tags]))
-                for title, tags in own.items()
-            ],
-        )
-        for category, own in charts.items()
-    ]
     content = layout_pb2.Layout(category=categories).SerializeToString()
     metadata = custom_scalar.create_summary_metadata()
     return Value(tag=custom_scalar.CONFIG_SUMMARY_TAG, metadata=metadata, tensor=_strings([content], scalar=True))

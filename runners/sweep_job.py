@@ -9,7 +9,6 @@ from typing import Any
 import ray
 import torch
 from ray import tune
-from ray.tune.logger import TBXLoggerCallback
 
 from tautune.analysis.sweep_conclusion import conclude
 from tautune.analysis.thresholds import Thresholds
@@ -25,6 +24,7 @@ from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.listeners import STARTING, SweepListener
 from tautune.runners.own_code import OwnCode
 from tautune.runners.sweep import IN_WORKERS, has_failed
+from tautune.runners.sweep_board import SweepBoard
 from tautune.runners.sweep_plan import SweepPlan
 from tautune.trainables.theory.problem import ProblemParts
 from tautune.trainables.threshold.minimum import Minimum
@@ -213,7 +213,7 @@ def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep
     return tune.RunConfig(
         name=folder.trials.name,
         **ray_storage(folder.path),
-        callbacks=[FolderWatch(folder.path), OwnCode(folder.path, _name), TBXLoggerCallback(), *callbacks],
+        callbacks=[FolderWatch(folder.path), OwnCode(folder.path, _name), SweepBoard(folder.path), *callbacks],
         checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=keep, checkpoint_at_end=True),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

@@ -6,14 +6,13 @@ hyperparameters shows the last value of a number.
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from tautune.analysis.trial_names import numbered, trial_name, varying_in
 from tautune.records.event_files import open_events
 from tautune.records.kept_space import searched
 from tautune.records.storage import Folder
-from tautune.records.summaries import event, experiment, layout, scalars, session_end, session_start, text
+from tautune.records.summaries import event, experiment, layout, lines, scalars, session_end, session_start, text
 from tautune.runners.trials import BAD, Trials, scores_in
 from tautune.runners.tuning_verdict import verdict
 from tautune.trainables.goal import Goal
@@ -77,14 +76,14 @@ class TuningBoard:
         values = [experiment(searched(self.configuration["space"]), metrics | counts), layout(self._charts())]
         self.events.replace(STUDY, [event([*values, self._verdict(trials)])])
 
-    def _charts(self) -> Mapping[str, Mapping[str, str]]:
+    def _charts(self) -> Any:
         metric = self.goal.metric
         own = {
             self.tags.short(metric): self.tags.of(metric),
             f"{self.tags.short(metric)}, best so far": self.tags.best(metric),
         }
         losses = {"loss, training and validation": "^(1 validation|3 training)/loss$"} if self._training() else {}
-        return {self.tags.first[2:]: {title: f"^{re.escape(tag)}$" for title, tag in own.items()} | losses}
+        return lines(self.tags.first[2:], {title: f"^{re.escape(tag)}$" for title, tag in own.items()} | losses)
 
     def begun(self, number: int, config: Json) -> None:
         """Writes a trial's hyperparameters when it starts: no way of ending loses them."""

@@ -5,6 +5,8 @@ from collections import Counter
 from typing import Any
 
 from tautune.analysis.trial_names import trial_name, varying_in
+from tautune.analysis.verdicts import plain
+from tautune.records.provenance import command_line
 from tautune.runners.trials import Trials
 
 Json = dict[str, Any]
@@ -17,7 +19,7 @@ def verdict(configuration: Json, trials: Trials) -> str:
         configuration: that of run.json.
         trials: as far as they have got.
     """
-    study = _plain(configuration["study"].rpartition("/")[2])
+    study = plain(configuration["study"].rpartition("/")[2])
     states = Counter(row["state"] for row in trials.rows.values())
     counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
     begun = f"{len(trials.rows)} of {trials.total} trials{f': {counts}' if counts else ''}"
@@ -25,22 +27,20 @@ def verdict(configuration: Json, trials: Trials) -> str:
     if best is None:
         return f"**{study}** has no best trial yet ({begun}).\n\n{_commands(trials)}"
     goal = trials.goal
-    name = _plain(trial_name(best.get("number") or best["trial"], best["config"], varying_in(configuration)))
-    rows = "".join(f"| {_plain(parameter)} | {_plain(str(value))} |\n" for parameter, value in best["config"].items())
+    name = plain(trial_name(best.get("number") or best["trial"], best["config"], varying_in(configuration)))
+    rows = "".join(f"| {plain(parameter)} | {plain(str(value))} |\n" for parameter, value in best["config"].items())
     return (
-        f"**{study}**: {_plain(goal.words)} **{best[goal.metric]:.5g}** at {goal.unit.removesuffix('s')} "
+        f"**{study}**: {plain(goal.words)} **{best[goal.metric]:.5g}** at {goal.unit.removesuffix('s')} "
         f"{best['epochs']} of {best['epochs_trained']} ({begun}). The best trial is {name}\n\n"
         f"{_commands(trials)}\n\n| hyperparameter | of the best trial |\n|---|---|\n{rows}"
     )
 
 
 def _commands(trials: Trials) -> str:
+    typed = command_line()
     folder = shlex.quote(str(trials.folder))
     next_ones = ("results", "refit", "extend") if trials.whole else ("results", "resume")
     more = {"extend": " --trials 20"}
-    return "\n".join(f"    tautune {command} {folder}{more.get(command, '')}" for command in next_ones)
-
-
-def _plain(text: str) -> str:
-    """Returns a text in one line that Markdown and HTML leave as it is."""
-    return "".join(f"&#{ord(letter)};" if letter in "\\`*_{}[]<>#|&~" else letter for letter in " ".join(text.split()))
+    lines = [typed] if typed else []
+    lines += [f"tautune {command} {folder}{more.get(command, '')}" for command in next_ones]
+    return "\n".join(f"    {line}" for line in lines)

@@ -129,10 +129,10 @@ def test_sweeps_and_grids(programs: Path, folder: Path) -> None:
 def board(programs: Path, folder: Path, results: str) -> str:
     """Returns what `tautune board` says until TensorBoard answers, and ends it."""
     command = [str(programs / "tautune"), "board", results, "--port", "0"]
-    process = subprocess.Popen(command, cwd=folder, env=surroundings(), stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
+    process = subprocess.Popen(command, cwd=folder, env=surroundings(), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     said = ""
-    for line in process.stderr:
+    for line in process.stdout:
         said += line
         if "http://" in line:
             break

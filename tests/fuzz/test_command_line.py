@@ -1,6 +1,5 @@
 """Whatever is typed, the answer is the command's own or one line with exit code 2, and nothing is left half written."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tautune.cluster.session import session
-from tautune.commands import app
+from tautune.commands import app, board
 from tautune.records.errors import RunFailed
 from tests.commands.bad_input import prepare
 
@@ -97,11 +96,11 @@ def _no_board(*_: object) -> NoReturn:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that one works in, without a Ray to start and without a TensorBoard to become."""
+    """The folder that one works in, without a Ray to start and without a TensorBoard to start."""
     prepare(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session, "_start", _no_ray)
-    monkeypatch.setattr(os, "execve", _no_board)
+    monkeypatch.setattr(board, "_start", _no_board)
     for name in ("TAUTUNE_STORAGE", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TAUTUNE_DATA", str(tmp_path / "data"))

@@ -22,6 +22,7 @@ from tautune.analysis.grids import GridSummary
 from tautune.commands.grid_display import GridDisplay
 from tautune.commands.screen import Screen
 from tautune.records.errors import InputError
+from tautune.records.event_files import BOARD
 from tautune.runners.grid import Grid
 from tautune.runners.grid_job import trial_size
 from tautune.runners.grid_plan import PRECISION
@@ -102,8 +103,11 @@ class TestOnRay:
         assert once["points"] == 12
         assert once["hardware"]["cores"] == os.cpu_count()
         assert once["at_once"] >= 1
-        events = EventAccumulator(str(output / "summary")).Reload()
-        assert [e.step for e in events.Scalars("grid/theory")] == [0, 3]
+        shown = {place.name: EventAccumulator(str(place)).Reload() for place in (output / BOARD).iterdir()}
+        assert [e.step for e in shown["theory"].Scalars("1 over τ/η")] == [0, 3]
+        best = [row.best_loss for row in summary.rows]
+        assert [e.value for e in shown["best"].Scalars("2 at the best η over τ/loss")] == pytest.approx(best)
+        assert shown["verdict"].Tags()["images"] == ["pictures/grid"]
         assert "12 of 12 points · 4 diverged" in printed
         assert "Ray's start included" in printed
 

@@ -19,6 +19,7 @@ import pytest
 import ray
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from torch import Tensor
 
 from tautune import search_spaces
@@ -27,6 +28,7 @@ from tautune.analysis.thresholds import Thresholds
 from tautune.commands.screen import Screen
 from tautune.commands.sweep_display import SweepDisplay
 from tautune.records.errors import InputError, RunFailed
+from tautune.records.event_files import BOARD
 from tautune.records.minimum_cache import MinimumCache
 from tautune.runners.listeners import SweepListener
 from tautune.runners.sweep import Sweep
@@ -81,17 +83,28 @@ def test_files(finished: tuple[Path, Thresholds, str]) -> None:
 
 def test_tensorboard_has_curves_of_every_trial_and_the_conclusions(finished: tuple[Path, Thresholds, str]) -> None:
     output, thresholds, _ = finished
+    shown = {place.name: EventAccumulator(str(place)).Reload() for place in (output / BOARD).iterdir()}
     for delay in (0, 1, 4):
-        curves = EventAccumulator(str(output / "trials" / f"delay={delay}_seed=0")).Reload()
-        tags = curves.Tags()["scalars"]
-        assert {"ray/tune/growth_rate", "ray/tune/learning_rate", "ray/tune/threshold"} <= set(tags)
-        measured = next(p.measured for p in thresholds.points if p.delay == delay)
-        assert curves.Scalars("ray/tune/threshold")[-1].value == pytest.approx(measured, rel=1e-6)
-    minimum = EventAccumulator(str(output / "trials" / "minimum")).Reload()
-    assert minimum.Scalars("ray/tune/gradient_norm")[-1].value <= 1e-6
-    summary = EventAccumulator(str(output / "summary")).Reload()
-    assert [e.step for e in summary.Scalars("threshold/measured_learning_rate")] == [0, 1, 4]
-    assert summary.Tags()["images"] == ["thresholds"]
+        record = json.loads((output / "measurements" / f"delay={delay}_seed=0.json").read_text())
+        tried = shown[f"τ={delay:02d}"].Scalars("2 bracket by tries/η")
+        assert [event.step for event in tried] == list(range(1, len(record["samples"]) + 1))
+        assert [event.value for event in tried] == pytest.approx([s["learning_rate"] for s in record["samples"]])
+        left = shown[f"τ={delay:02d}"].Scalars("3 escape by tries/steps to leave")
+        assert [event.value for event in left] == [departure["steps"] for departure in record["departures"]]
+    assert shown["minimum"].Scalars("4 descent by gradient evaluations/gradient_norm")[-1].value <= 1e-6
+    for name, rates in {"measured": "measured", "theory": "predicted"}.items():
+        events = shown[name].Scalars("1 over τ/stable η")
+        assert [event.step for event in events] == [0, 1, 4]
+        assert [event.value for event in events] == pytest.approx([getattr(p, rates) for p in thresholds.points])
+    assert sorted(shown["verdict"].Tags()["images"]) == ["pictures/error", "pictures/escapes", "pictures/thresholds"]
+    (layout,) = shown["verdict"].Tensors("custom_scalars__config__")
+    (category,) = Layout.FromString(layout.tensor_proto.string_val[0]).category
+    tags = shown["measured"].Tags()["scalars"]
+    for chart in category.chart:
+        (series,) = chart.margin.series
+        assert {series.value, series.lower, series.upper} <= set(tags)
+    (words,) = shown["verdict"].Tensors("verdict")
+    assert f"keep η below **{thresholds.points[-1].measured:.3g}**" in words.tensor_proto.string_val[0].decode()
 
 
 def test_a_reused_actor_carries_nothing_over(finished: tuple[Path, Thresholds, str], tmp_path: Path) -> None:
