@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from tautune.cluster.session.signals import heard_at_once, sigterm_as_interrupt
 from tautune.commands import screen
 
-WORKING = ("sweep", "grid", "tune", "resume", "extend", "refit", "predict", "simulate", "doctor")
+WORKING = (
+    *("sweep", "grid", "tune", "resume", "extend", "refit", "predict"),
+    *("simulate", "probe", "report", "compare", "doctor"),
+)
 """The commands that take longer than their user's first doubt."""
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from tautune.commands.help_texts import CLUSTER, examples
+from tautune.commands.screen import working
 from tautune.records.errors import InputError, user_input
 
 cluster_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -155,11 +156,12 @@ def doctor(
     wanted = Wanted(
         cpus_per_trial=cpus_per_trial, gpus_per_trial=gpus_per_trial, data=tuple(data or ()), storage=storage
     )
-    if cluster is None:
-        found = examine_here(wanted)
-    else:
-        verdicts = examine_cluster(read_cluster_file(cluster), wanted, working_dir=working_dir.resolve())
-        found = Findings(reports={}, verdicts=verdicts)
+    with working(f"examining {cluster or 'this machine'}", stderr=as_json):
+        if cluster is None:
+            found = examine_here(wanted)
+        else:
+            verdicts = examine_cluster(read_cluster_file(cluster), wanted, working_dir=working_dir.resolve())
+            found = Findings(reports={}, verdicts=verdicts)
     if as_json:
         print(found.as_json())
     else:

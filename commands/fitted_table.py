@@ -7,7 +7,6 @@ from typing import Literal
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -39,6 +38,11 @@ class Column:
     @property
     def width(self) -> int:
         return max(0, *(cell_len(line) for line in self.lines), *(_width(cell) for cell in self.cells))
+
+
+def headings_height(*headings: str) -> int:
+    """Returns the lines that headings take at most."""
+    return max(len(Column(heading, []).lines) for heading in headings)
 
 
 def _width(cell: str | Text) -> int:
@@ -87,8 +91,8 @@ def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
 
 def print_whole(console: Console, shown: RenderableType) -> None:
     """Prints a table; where there is no terminal, in its own width, so that nothing of it is cut or broken."""
-    if console.is_terminal:
-        console.print(shown)
-        return
-    wide = Measurement.get(console, console.options.update(width=ENDLESS), shown).maximum
-    console.print(shown, width=max(wide, console.width), crop=False, no_wrap=True, overflow="ignore")
+    width = console.width
+    if not console.is_terminal:
+        console.width = ENDLESS
+    console.print(shown)
+    console.width = width

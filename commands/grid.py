@@ -9,6 +9,7 @@ from tautune._grid import carry_out
 from tautune.commands.checking import checked
 from tautune.commands.grid_display import GridDisplay
 from tautune.commands.help_texts import MEASURE, examples
+from tautune.commands.next_steps import print_next_steps
 from tautune.commands.options import (
     DEFAULT_DELAYS,
     Delays,
@@ -74,6 +75,8 @@ def grid(
     display.ended(summary)
     if as_json:
         print(json.dumps(summary.as_json()))
+    else:
+        print_next_steps([("report", str(summary.path)), ("board", str(summary.path))], display.console)
 
 
 def _parse_rates(text: str) -> tuple[float, ...] | int:

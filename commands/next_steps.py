@@ -1,4 +1,4 @@
-"""What to type next: each command on a line of its own, whole, so that it can be copied."""
+"""What to type next: each command on a line of its own, unbroken, so that it can be copied."""
 
 import shlex
 from collections.abc import Iterable

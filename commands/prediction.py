@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tautune import _tuned
 from tautune.commands.help_texts import RESULTS, examples
+from tautune.commands.screen import working
 from tautune.records.errors import InputError
 from tautune.records.files import write_bytes
 
@@ -43,9 +44,10 @@ def predict(
     """Predict with the model that `tautune refit` trained: classes, numbers, the steps or the text that follow."""
     if output is not None and not output.parent.is_dir():
         raise InputError(f"--output: there is no folder {output.parent}")
-    found = _tuned.predict(
-        folder, files or [], text=text, length=length, seed=seed, temperature=temperature, study=study
-    )
+    with working(f"predicting with the model of {folder}", stderr=as_json):
+        found = _tuned.predict(
+            folder, files or [], text=text, length=length, seed=seed, temperature=temperature, study=study
+        )
     if isinstance(found, str):
         written = json.dumps({"text": found}) + "\n" if as_json else found + "\n"
     elif isinstance(found, list):

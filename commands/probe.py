@@ -11,6 +11,7 @@ from rich.table import Table
 from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
 from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import Device, StabilityStudyName, parameters, parse_delays
+from tautune.commands.screen import working
 from tautune.commands.theory import Json
 from tautune.records.errors import InputError
 from tautune.runners.probe import OPTIMIZERS, StudyProbe
@@ -60,7 +61,7 @@ def probe(
             stages=late.stages,
             device=device,
         )
-    with parameters(InputError):
+    with parameters(InputError), working(f"measuring the sharpness of {study}", stderr=as_json):
         found = wanted.carried_out()
     _tell(found, study, as_json=as_json)
 

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from tautune.commands.help_texts import RESULTS, examples
+from tautune.commands.screen import working
 from tautune.records.errors import InputError
 from tautune.records.run_file import read_run
 from tautune.records.storage import Folder, folder_at
@@ -35,7 +36,9 @@ def report(
     file, own = _file(output, path / "report.html"), _folder(figures)
     from tautune.analysis.reported import read_page
 
-    _write(read_page(path), file, own)
+    with working(f"drawing {file}"):
+        page = read_page(path)
+    _write(page, file, own)
 
 
 @report_commands.command(rich_help_panel=RESULTS, epilog=examples("compare"))
@@ -51,7 +54,9 @@ def compare(
     file, own = _file(output, Path(output)), _folder(figures)
     from tautune.analysis.reported import compared
 
-    _write(compared(paths), file, own)
+    with working(f"drawing {file}"):
+        page = compared(paths)
+    _write(page, file, own)
 
 
 def _file(given: str | None, default: Folder) -> Folder:

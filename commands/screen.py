@@ -5,7 +5,8 @@ The module imports nothing but Rich, so that the first line is there before the 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -111,6 +112,18 @@ def screen(*, stderr: bool = False) -> Screen:
 def a_screen() -> Screen:
     """Returns a screen for a call from Python."""
     return Screen(Console(), time.monotonic())
+
+
+@contextmanager
+def working(line: str, *, stderr: bool = False) -> Iterator[None]:
+    """Shows this line inside, and nothing at the end."""
+    shown = screen(stderr=stderr)
+    shown.begin()
+    shown.doing(line)
+    try:
+        yield
+    finally:
+        shown.end()
 
 
 def end() -> None:

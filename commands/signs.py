@@ -53,7 +53,7 @@ def counted(number: int, unit: str) -> str:
     return f"{number} {unit.removesuffix('s') if number == 1 else unit}"
 
 
-def sparkline(values: Sequence[float], console: Console, *, width: int = 12) -> str:
+def sparkline(values: Sequence[float], console: Console, *, width: int = 8) -> str:
     """Returns the last `width` values as bars, the lowest of them the smallest; "" where there is nothing to see."""
     shown = values[-width:]
     low, high = min(shown, default=0.0), max(shown, default=0.0)

@@ -13,6 +13,7 @@ from tautune import _simulate
 from tautune.commands.checking import checked
 from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import parameters
+from tautune.commands.screen import working
 from tautune.commands.started import STARTED
 from tautune.records.errors import InputError
 from tautune.records.run_file import check_output
@@ -73,7 +74,9 @@ def simulate(
     folder = output_folder(output, f"simulate-{Path(table).resolve().stem}")
     check_output(folder, "simulation")
     checked()
-    regret = _simulate.carry_out(trainings, wanted, folder)
+    runs = wanted.repeats * len(wanted.searches) * len(wanted.schedulers)
+    with working(f"simulating {runs} runs", stderr=as_json):
+        regret = _simulate.carry_out(trainings, wanted, folder)
     if as_json:
         print(json.dumps(regret.as_json()))
     else:

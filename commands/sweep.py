@@ -1,5 +1,6 @@
 """The command that measures the largest stable learning rate at every delay."""
 
+import json
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from tautune._sweep import carry_out
 from tautune.commands.checking import checked
 from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
 from tautune.commands.help_texts import MEASURE, examples
+from tautune.commands.next_steps import print_next_steps
 from tautune.commands.options import (
     DEFAULT_DELAYS,
     Budget,
@@ -63,6 +65,7 @@ def sweep(
     departures: Departures = True,
     tolerance: Tolerance = 1e-6,
     budget: Budget = 20_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Measure the largest stable learning rate of STUDY at every delay, and compare it with theory."""
     fixed, guess = parse_delays(delays or DEFAULT_DELAYS), _parse_guess(first_guess)
@@ -83,14 +86,19 @@ def sweep(
             tolerance=tolerance,
             budget=budget,
         )
-    _carry_out(wanted, output)
+    _carry_out(wanted, output, as_json)
 
 
-def _carry_out(wanted: Sweep, output: str | None) -> None:
+def _carry_out(wanted: Sweep, output: str | None, as_json: bool) -> None:
     checked()
-    display = SweepDisplay(screen())
+    display = SweepDisplay(screen(stderr=as_json))
     with parameters(InputError):
-        display.ended(carry_out(wanted, output_folder(output, wanted.folder_name), display))
+        thresholds = carry_out(wanted, output_folder(output, wanted.folder_name), display)
+    display.ended(thresholds)
+    if as_json:
+        print(json.dumps(thresholds.as_json()))
+    else:
+        print_next_steps([("report", str(thresholds.path)), ("board", str(thresholds.path))], display.console)
 
 
 def _parse_guess(text: str) -> float | None:

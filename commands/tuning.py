@@ -125,7 +125,7 @@ def _tell(result: TuningResult, as_json: bool) -> None:
         return
     place = str(result.path)
     steps = [("refit", place), ("results", place, "--importance"), ("extend", place, "--trials", "10")]
-    print_next_steps([*steps, ("board", place)], screen().console)
+    print_next_steps([*steps, ("report", place), ("board", place)], screen().console)
 
 
 @tuning_commands.command(rich_help_panel=MEASURE, epilog=examples("resume"))

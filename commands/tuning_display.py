@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console, RenderableType
 
 from tautune.analysis.trial_names import trial_name
-from tautune.commands.fitted_table import print_whole
+from tautune.commands.fitted_table import headings_height, print_whole
 from tautune.commands.pace import Pace, until
 from tautune.commands.screen import Screen, clock
 from tautune.commands.signs import counted, sparkline, states_line
@@ -83,7 +83,7 @@ class TuningDisplay(TuningListener):
         if best:
             name = trial_name(name_of(best), best["config"], self.varying)
             at = f"{goal.unit.removesuffix('s')} {best['epochs']} of {best['epochs_trained']}"
-            self._tell(f"best: trial {name}: {goal.words} {as_score(best, goal)} at {at}")
+            self._tell(f"best: {goal.words} {as_score(best, goal)} at {at}\n  trial {name}")
 
     def epoch_ended(self, epoch: int, epochs: int, training_loss: float) -> None:
         line = f"epoch {epoch} of {epochs}: training loss {training_loss:.4f}"
@@ -128,6 +128,7 @@ class TuningDisplay(TuningListener):
         assert trials
         rows = trials.ranked()
         best = rows[0] if rows and rows[0]["state"] not in BAD and trials.goal.is_feasible(rows[0]) else None
-        first = sorted(rows, key=lambda row: (row is not best, row["state"] != "running"))[: max(1, room - 1)]
+        room_for_rows = max(1, room - headings_height(trials.goal.words, *dict(trials.goal.others)))
+        first = sorted(rows, key=lambda row: (row is not best, row["state"] != "running"))[:room_for_rows]
         kept = [row for row in rows if any(row is one for one in first)]
         return trials_table(kept, trials.goal, self.varying, console, best=best, room=room)

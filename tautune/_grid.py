@@ -112,6 +112,7 @@ def carry_out(grid: Grid, output: Folder, listener: GridListener) -> GridSummary
             listener.doing(f"drawing {folder.path / 'grid.png'}")
             write_grid(summary, folder.path)
             listener.concluded(summary)
+            listener.doing("drawing the report")
             listener.say(report_at_end(folder.path))
             check_whole(plan, rows, folder)
     return summary

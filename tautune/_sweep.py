@@ -128,6 +128,7 @@ def carry_out(sweep: Sweep, output: Folder, listener: SweepListener) -> Threshol
             listener.doing(f"drawing {folder.path / 'thresholds.png'}")
             write_thresholds(thresholds, folder.path)
             listener.concluded(thresholds, folder.records())
+            listener.doing("drawing the report")
             listener.say(report_at_end(folder.path))
             check_whole(plan, folder)
     return thresholds

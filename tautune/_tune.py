@@ -158,6 +158,7 @@ def draw(held: TuningFolder, listener: TuningListener) -> None:
         from tautune.analysis.report import write_pareto
 
         write_pareto(read_rows(held.path, goal), goal, held.path)
+    listener.doing("drawing the report")
     listener.say(report_at_end(held.path))
 
 
