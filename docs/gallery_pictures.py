@@ -21,7 +21,6 @@ from examples import forecasting, optimizers_quadratic, streaming
 from tautune.analysis.figure_style import BLUE, FAINT, MAP, ORANGE, VERMILLION, new_figure, series, styled
 from tautune.analysis.reports.charts import progress, space
 from tautune.analysis.reports.parts.tuned import read_tuned
-from tautune.records.run_file import read_run
 
 ROOT = Path(__file__).parents[1]
 PICTURES = Path(__file__).parent / "gallery"
@@ -124,7 +123,7 @@ def chart_of(name: str, chart: Callable[[Any], Any], *options: object) -> Callab
 
     def drawn(folder: Path) -> Figure:
         place = run(name, folder, *options)
-        figure: Figure = chart(read_tuned(place, read_run(place))).figure
+        figure: Figure = chart(read_tuned(place)).figure
         return figure
 
     return drawn

@@ -57,8 +57,8 @@ class FlatWorker:
 class Training:
     def __init__(self, make: Make, batch: Batch, workers: int, learning_rate: float) -> None:
         self.learning_rate = learning_rate
-        self.server = Server.remote(make, learning_rate)
-        self.workers = [FlatWorker.remote(make, batch, 1000 * number) for number in range(workers)]
+        self.server = Server.remote(make, learning_rate)  # type: ignore[attr-defined]
+        self.workers = [FlatWorker.remote(make, batch, 1000 * number) for number in range(workers)]  # type: ignore[attr-defined]
         self.x = self.server.weights.remote()
         self.gradients = {worker.gradient.remote(self.x): worker for worker in self.workers}
         self.last = dict.fromkeys(self.workers, 0)

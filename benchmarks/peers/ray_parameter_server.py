@@ -58,8 +58,8 @@ class DataWorker:
 
 class Training:
     def __init__(self, make: Make, batch: Batch, workers: int, learning_rate: float) -> None:
-        self.server = ParameterServer.remote(make, learning_rate)
-        self.workers = [DataWorker.remote(make, batch, 1000 * number) for number in range(workers)]
+        self.server = ParameterServer.remote(make, learning_rate)  # type: ignore[attr-defined]
+        self.workers = [DataWorker.remote(make, batch, 1000 * number) for number in range(workers)]  # type: ignore[attr-defined]
         weights = self.server.get_weights.remote()
         self.gradients = {worker.compute_gradients.remote(weights): worker for worker in self.workers}
 

@@ -173,7 +173,7 @@ class Stage:
         if not self.stashing and self.ahead:
             seed_batch(self.seed, number)
             y = self.part(x)
-        y.backward(self._after.receive() if self._after else None)  # type: ignore[no-untyped-call]
+        y.backward(self._after.receive() if self._after else None)
         for name, parameter in self.part.named_parameters():
             if weights:
                 parameter.grad = weights[name].grad

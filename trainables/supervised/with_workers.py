@@ -74,12 +74,13 @@ class TrainingWithWorkers:
             raise ValueError(
                 f"delay must be 0 with workers, whose gradients are late by themselves, not {config.delay}"
             )
-        optimizer: Any = self.inner.optimizer.optimizer  # without its queue
+        queue: Any = self.inner.optimizer
+        optimizer: Any = queue.optimizer
         if isinstance(optimizer, ShiftedMomentumSGD):
             for group in optimizer.param_groups:
                 group["shift"] = workers.count - 1
         self.server = ParameterServer(self.inner.model, optimizer, parse_mode(workers.mode), workers.count)
-        self.inner.optimizer = self.server.optimizer  # type: ignore[assignment]
+        self.inner.optimizer = self.server.optimizer
         self.passes = Passes(self.inner)
         self.rows: list[Row] = []
         """What was applied since they were last taken away."""

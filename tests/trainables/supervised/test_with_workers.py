@@ -49,7 +49,7 @@ def test_batches_by_number_are_those_of_the_passes() -> None:
 @pytest.mark.parametrize("optimizer", ["momentum", "shifted-momentum"])
 def test_workers_in_turn_train_as_a_queue_does_also_from_a_state(optimizer: str) -> None:
     config = CONFIG | {"optimizer": optimizer}
-    queued = make(config | {"delay": 2})
+    queued: Any = make(config | {"delay": 2})
     for _ in range(3):
         queued.train_epoch()
     queued.optimizer.flush()
