@@ -5,8 +5,6 @@
 FOLDER keeps the runs. The runs take some ten minutes on two cores; a picture is drawn in a second.
 """
 
-import csv
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +16,12 @@ from matplotlib.figure import Figure
 
 import tautune
 from examples import forecasting, optimizers_quadratic, streaming
+from tautune._tuned import predict, refit, resume
 from tautune.analysis.figure_style import BLUE, FAINT, MAP, ORANGE, VERMILLION, new_figure, series, styled
 from tautune.analysis.reports.charts import progress, space
 from tautune.analysis.reports.parts.tuned import read_tuned
+from tautune.cluster.session.session import IN_TUNING, ray_session
+from tautune.runners.tables import Table
 
 ROOT = Path(__file__).parents[1]
 PICTURES = Path(__file__).parent / "gallery"
@@ -28,22 +29,36 @@ DOTS_PER_INCH = 110
 """A page of ten pictures is to load quickly."""
 
 
-def tautune_command(*arguments: object) -> None:
-    """Runs a command in the repository's folder. Raises CalledProcessError if it fails."""
-    subprocess.run([sys.executable, "-m", "tautune", *map(str, arguments)], cwd=ROOT, check=True)
-
-
-def run(name: str, folder: Path, *options: object, command: str = "tune") -> Path:
-    """Returns the folder of an example's run, which is made if it is not there."""
-    place = folder / name
-    if not place.exists():
-        tautune_command(command, f"examples/{name}.py", "--output", place, *options)
+def run(name: str, folder: Path, **options: Any) -> Path:
+    """Returns the folder of an example's run, which is made if it is not there or was stopped."""
+    place, example = folder / name, str(ROOT / f"examples/{name}.py")
+    if name == "own_minimum":
+        tautune.sweep(example, output=place, **options)
+    elif not (place / "run.json").exists():
+        tautune.tune(example, output=place, **options)
+    else:
+        resume(place)
     return place
+
+
+def refitted(name: str, folder: Path) -> Path:
+    """Returns the folder of an example's run, with the best configuration trained on all that is not for the test."""
+    place = run(name, folder)
+    if not (place / "model.pt").exists():
+        refit(place)
+    return place
+
+
+def told(place: Path, file: Path, name: str) -> list[dict[str, Any]]:
+    """Returns the rows that an example's model says of a file."""
+    table = predict(place, [file], study=ROOT / f"examples/{name}.py")
+    assert isinstance(table, Table)
+    return table.as_dicts()
 
 
 def own_minimum(folder: Path) -> Figure:
     """Draws theory's line and the thresholds of a convolutional network."""
-    place = run("own_minimum", folder, "--delays", "0,2,8", "--no-departures", command="sweep")
+    place = run("own_minimum", folder, delays=[0, 2, 8], departures=False)
     return tautune.load(place).plot()
 
 
@@ -64,18 +79,15 @@ def optimizers(_: Path) -> Figure:
 
 def forecast(folder: Path) -> Figure:
     """Draws what the refitted GRU says about the steps behind a window of the test part."""
-    place = run("forecasting", folder)
-    if not (place / "model.pt").exists():
-        tautune_command("refit", place)
+    place = refitted("forecasting", folder)
     steps = forecasting.data().test[:, 0].double()
     figure = new_figure(8.0, 3.2)
     axes = figure.subplots()
     axes.plot(steps[:300], color=FAINT, label="the series")
     for begin in range(40, 280, 40):
-        seen, said = folder / "window.csv", folder / "forecast.csv"
-        np.savetxt(seen, steps[begin - 40 : begin].numpy(), header="x", comments="")
-        tautune_command("predict", place, seen, "--output", said)
-        values = [float(row["x"]) for row in csv.DictReader(said.open())]
+        seen = folder / "window.npy"
+        np.save(seen, steps[begin - 40 : begin].numpy())
+        values = [row["x"] for row in told(place, seen, "forecasting")]
         axes.plot(
             range(begin, begin + len(values)), values, color=VERMILLION, label="forecast" if begin == 40 else None
         )
@@ -86,14 +98,11 @@ def forecast(folder: Path) -> Figure:
 
 def pendulums(folder: Path) -> Figure:
     """Draws pictures of the test part, with the true angle and that which the refitted network reads."""
-    place = run("streaming", folder)
-    if not (place / "model.pt").exists():
-        tautune_command("refit", place)
+    place = refitted("streaming", folder)
     examples = [streaming.Pendulums(20_000, 400)[i] for i in range(6)]
-    pictures, said = folder / "pictures.npy", folder / "angles.csv"
+    pictures = folder / "pictures.npy"
     np.save(pictures, torch.stack([picture for picture, _ in examples]).numpy())
-    tautune_command("predict", place, pictures, "--output", said)
-    read = [float(row["angle"]) for row in csv.DictReader(said.open())]
+    read = [row["angle"] for row in told(place, pictures, "streaming")]
     figure = new_figure(8.0, 1.9)
     for axes, (picture, angle), seen in zip(figure.subplots(1, 6), examples, read, strict=True):
         axes.imshow(picture[0], cmap="gray", origin="lower", extent=(-1, 1, -1, 1))
@@ -106,7 +115,7 @@ def pendulums(folder: Path) -> Figure:
 
 def hypergradients(folder: Path) -> Figure:
     """Draws where the starts of the search by gradients went, over two of the hyperparameters."""
-    rows = tautune.load(run("hypergradients", folder, "--trials", 24)).trials.sort_values("number")
+    rows = tautune.load(run("hypergradients", folder, trials=24)).trials.sort_values("number")
     figure = new_figure(8.0, 3.4)
     axes = figure.subplots()
     across = dict(x=rows["config/learning_rate"], y=rows["config/momentum"])
@@ -118,12 +127,11 @@ def hypergradients(folder: Path) -> Figure:
     return figure
 
 
-def chart_of(name: str, chart: Callable[[Any], Any], *options: object) -> Callable[[Path], Figure]:
+def chart_of(name: str, chart: Callable[[Any], Any]) -> Callable[[Path], Figure]:
     """Returns a function that draws one of a report's figures."""
 
     def drawn(folder: Path) -> Figure:
-        place = run(name, folder, *options)
-        figure: Figure = chart(read_tuned(place)).figure
+        figure: Figure = chart(read_tuned(run(name, folder))).figure
         return figure
 
     return drawn
@@ -150,8 +158,10 @@ def draw(folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     PICTURES.mkdir(exist_ok=True)
     for name in names:
+        print(name, flush=True)
         DRAWN[name](folder.resolve()).savefig(PICTURES / f"{name}.png", dpi=DOTS_PER_INCH)
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]), sys.argv[2:] or list(DRAWN))
+    with ray_session(in_workers=IN_TUNING):  # one for all runs
+        draw(Path(sys.argv[1]), sys.argv[2:] or list(DRAWN))
