@@ -33,7 +33,8 @@ def refit_loop(tuning: Tuning, folder: TuningFolder) -> Json:
         Interrupted: by Ctrl-C or SIGTERM.
     """
     assert isinstance(tuning.study, LoopStudy)
-    config, refit, place = read_best(folder.path)["config"], tuning.study.refit, str(folder.path)
+    refit, place = tuning.study.refit, str(folder.path)
+    config = tuning.study.arguments(read_best(folder.path)["config"])
     assert refit
     wanted = tuning.resources
     task = ray.remote(num_cpus=wanted["CPU"], num_gpus=wanted["GPU"])(lambda: refit(config, place))

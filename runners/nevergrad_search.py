@@ -11,6 +11,9 @@ from tautune.runners.methods import population
 from tautune.search_spaces.space import Space, domain_of, ends
 from tautune.trainables.goal import Goal
 
+SLASH = "\\"
+"""Stands in names for a slash, which Ray Tune's searcher refuses."""
+
 
 class FlatNevergrad(NevergradSearch):
     """Ray Tune's Nevergrad, which knows ranges and choices alone: what is fixed is added to its suggestions.
@@ -23,21 +26,21 @@ class FlatNevergrad(NevergradSearch):
         domains = {name: domain_of(entry) for name, entry in space.items()}
         self.fixed = {name: value for name, value in domains.items() if not _is_searched(value)}
         self.fixed = {name: ends(d)[0] if isinstance(d, Domain) else d for name, d in self.fixed.items()}
-        searched = {name: _without_steps(name, d) for name, d in domains.items() if name not in self.fixed}
+        self.names = {name.replace("/", SLASH): name for name in domains if name not in self.fixed}
+        searched = {own: _without_steps(name, domains[name]) for own, name in self.names.items()}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of ranges on a log scale that are narrow
             parameters = self.convert_search_space(searched)
             parameters.random_state = np.random.RandomState(seed)
-            whole = [parameters.value | self._own(point, searched) for point in points]
+            whole = [parameters.value | self._own(point) for point in points]
             super().__init__(space=parameters, points_to_evaluate=whole or None, **options)
 
-    @staticmethod
-    def _own(point: Space, searched: Space) -> Space:
-        return {name: value for name, value in point.items() if name in searched}
+    def _own(self, point: Space) -> Space:
+        return {own: point[name] for own, name in self.names.items() if name in point}
 
     def suggest(self, trial_id: str) -> Any:
         """Returns the next configuration."""
-        return super().suggest(trial_id) | self.fixed
+        return {self.names[own]: value for own, value in super().suggest(trial_id).items()} | self.fixed
 
 
 def nevergrad_search(

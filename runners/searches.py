@@ -135,7 +135,9 @@ class OptunaSpace:
         domains = {name: d for name, e in space.items() if isinstance(d := domain_of(e), Domain)}
         self.steps = {name: step for name, domain in domains.items() if (step := _log_step(domain))}
         domains |= {name: _without_steps(domains[name]) for name in self.steps}
-        self.distributions = OptunaSearch.convert_search_space(domains) if domains else {}
+        self.distributions = {  # one by one, for names with a slash are refused
+            name: OptunaSearch.convert_search_space({"it": domain})["it"] for name, domain in domains.items()
+        }
 
     def __call__(self, trial: Any) -> Space:
         config: Space = {}

@@ -172,6 +172,8 @@ def make_tuning(study: TuningStudy | LoopStudy | str, options: Options) -> Tunin
     if options.trials is not None and search == "grid":
         raise InputError(NO_TRIALS)
     asked = (*options.points_to_evaluate, *study.points_to_evaluate)
+    if isinstance(study, LoopStudy):
+        asked = tuple(map(study.flat, asked))
     points, misfits = fitted(study.space, asked, options.seed)
     if asked and not points:
         raise InputError(f"none of the points to start from fits into the space of {study.name}: {misfits[0]}")

@@ -3,13 +3,14 @@
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from tautune.search_spaces.defaults import check_defaults, check_points
 from tautune.search_spaces.names import check_name, check_study_name
+from tautune.search_spaces.nested import Paths, flat, flattened, nested
 from tautune.search_spaces.space import Space, active, check_space
 from tautune.trainables.goal import COLUMNS, Goal, Mode
 
@@ -32,7 +33,8 @@ class LoopStudy:
     description: str
     train: Callable[[Config], Any] | type
     space: Space
-    """Hyperparameter → a Ray Tune domain (`tune.loguniform`, `tune.randint`, `tune.choice` …), a `When` or a value."""
+    """Hyperparameter → a Ray Tune domain (`tune.loguniform`, `tune.randint`, `tune.choice` …), a `When`, a value, or a
+    dictionary of them: of {"optimizer": {"lr": …}}, `optimizer/lr` is the name everywhere but in the loop."""
     metric: str
     """The name under which the loop reports what configurations are compared by; `a/b` for one of a nested dict."""
     mode: Mode
@@ -57,6 +59,8 @@ class LoopStudy:
     """Configurations to try first, or parts of some: what is missing is drawn at random."""
     source: Path | None = None
     """The file of a user's own study."""
+    paths: Paths = field(default_factory=dict, repr=False)
+    """Where hyperparameters stand in the loop's configuration that are nested there; the study itself fills it."""
 
     def __post_init__(self) -> None:
         check_study_name(self.name)
@@ -65,12 +69,21 @@ class LoopStudy:
         check_defaults(self, ("trials", "max_reports"))
         if not isinstance(self.space, dict):
             raise ValueError(f"space must be a dict of hyperparameters, not a {type(self.space).__name__}")
+        self._flatten()
         check_space(self.space)
         check_points(self.points_to_evaluate, self.space)
         for name in self.mutable or ():
             check_name("mutable", name, tuple(self.space))
         if self.refit is not None and not callable(self.refit):
             raise ValueError(f"refit must be a function (configuration, folder), not a {type(self.refit).__name__}")
+
+    def _flatten(self) -> None:
+        space, paths = flattened(self.space)
+        object.__setattr__(self, "space", space)
+        object.__setattr__(self, "paths", self.paths | paths)
+        if isinstance(self.points_to_evaluate, list | tuple):
+            points = [self.flat(point) if isinstance(point, dict) else point for point in self.points_to_evaluate]
+            object.__setattr__(self, "points_to_evaluate", tuple(points))
 
     def _check_train(self) -> None:
         if isinstance(self.train, type):
@@ -123,8 +136,16 @@ class LoopStudy:
         return
 
     def hyperparameters(self, config: Config) -> Config:
-        """Returns a search's configuration as the loop takes it: flat, and only with what exists in it."""
-        return active(self.space, config)
+        """Returns a search's configuration: flat, and only with what exists in it."""
+        return active(self.space, self.flat(config))
+
+    def flat(self, config: Config) -> Config:
+        """Returns a configuration, or a part of one, with the flat names of the space."""
+        return flat(config, self.space)
+
+    def arguments(self, config: Config) -> Config:
+        """Returns a flat configuration as the loop takes it, nested where the space was written so."""
+        return nested(config, self.paths)
 
     def setting(self, values: Config) -> "LoopStudy":
         """Returns the same study with some hyperparameters fixed. Raises ValueError if the space has none of a name."""

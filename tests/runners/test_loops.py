@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(400), pytest.mark.usefixt
 def falling(config: dict[str, Any]) -> None:
     """A loop whose loss falls, with what users report beside the metric."""
     loss = 10.0
-    for step in range(config.get("steps", 5)):
-        loss *= config["factor"]
+    for step in range(config["steps"].get("number", 5)):
+        loss *= config["steps"]["factor"]
         tune.report({"loss": loss, "epochs": step, "deep": {"accuracy": 1 / (1 + loss)}, "note": "text"})
 
 
@@ -34,9 +34,8 @@ FALLING = LoopStudy(
     description="",
     train=falling,
     space={
-        "factor": tune.uniform(0.1, 0.9),
         "kind": tune.choice(["short", "long"]),
-        "steps": When("kind", ("long",), tune.randint(3, 8)),
+        "steps": {"factor": tune.uniform(0.1, 0.9), "number": When("kind", ("long",), tune.randint(3, 8))},
     },
     metric="loss",
     mode="min",
@@ -56,7 +55,7 @@ def test_a_loop_is_tuned_as_it_is(search: str, scheduler: str, tmp_path: Path) -
     assert (rows["reported/epochs"] == rows["epochs"] - 1).all()  # theirs is theirs, and ours is ours
     whole = rows[rows["state"] == "finished"]
     assert len(whole)
-    assert (whole["epochs_trained"] == whole["config/steps"].fillna(5)).all()
+    assert (whole["epochs_trained"] == whole["config/steps/number"].fillna(5)).all()
     (events,) = (tmp_path / "out/tensorboard").glob("01 *")
     log = EventAccumulator(str(events)).Reload()
     assert {"1 goal/loss", "4 reported/deep/accuracy", "2 best so far/best_loss"} <= set(log.Tags()["scalars"])

@@ -47,7 +47,7 @@ class _Loop(tune.Trainable):
         self.suggested = self.config
         self.start: Config | None = self.suggested.get(CONTINUES)
         self.most = self.shared["max_reports"] + (self.start or {}).get("longer", 0)
-        self.config = self.study.hyperparameters(self.suggested)
+        self.config = self.study.arguments(self.study.hyperparameters(self.suggested))
         self.reports, self.last, self.broken = 0, {self.study.metric: self.study.worst}, False
         self.raised = ""
         """What it raised between two steps."""
