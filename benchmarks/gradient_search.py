@@ -2,13 +2,16 @@
 
     python -m benchmarks.gradient_search [--json] [--seeds 3]
 
-Two short trainings of 60 steps with the full batch, of an MLP on scikit-learn's digits and on its diabetes data, are
-searched for the learning rate, the momentum and L2: by hypergradients, by HyperOpt's TPE and at random. A training
-costs its steps. A training that is differentiated costs three times as much: each gradient, and a product of its
-Hessian with a vector, which costs as much as two. The seeds are of the weights, of the splits and of the searches. A
-run of `tautune tune` trains each configuration once more, in its trial, which `with_trials` counts too.
+Short trainings of 60 steps with the full batch, of an MLP on scikit-learn's digits and on its diabetes data, are
+searched for the learning rate, the momentum and L2: by hypergradients, by HyperOpt's TPE and at random. `digits_layers`
+has an L2 for each of four layers. A training costs its steps. A training that is differentiated costs three times as
+much: each gradient, and a product of its Hessian with a vector, which costs as much as two. The seeds are of the
+weights, of the splits and of the searches. A run of `tautune tune` trains each configuration once more, in its trial,
+which is not counted. The search's rules were settled on with the seeds from 3 on.
 """
 
+import itertools
+import math
 import statistics
 from typing import Annotated, Any
 
@@ -27,9 +30,12 @@ from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_data import load_data, make_splits
 from tautune.runners.tuning_job import make_tuning
 from tautune.trainables.goal import Goal
-from tautune.trainables.supervised.hypergradient import PASSES, hypergradient
+from tautune.trainables.supervised.hypergradient import PASSES, Hypergradient, hypergradient
 
 STEPS, RANDOM = 60, 64
+QUARTER = RANDOM // 4
+STUDIES = ("digits", "digits_layers", "diabetes")
+SEARCHES = ("random", "hyperopt", "gradient")
 GOAL = Goal("validation_loss", "min")
 Json = dict[str, Any]
 
@@ -42,45 +48,77 @@ def diabetes() -> Data:
 
 
 def study(name: str) -> TuningStudy:
+    by_layer = name == "digits_layers"
+    penalties = [f"l2_{number}" for number in range(1, 5)] if by_layer else ["l2"]
     return TuningStudy(
         name=name,
         description="a short training with the full batch",
-        data="digits" if name == "digits" else diabetes,
+        data=diabetes if name == "diabetes" else "digits",
         model="mlp",
-        task="classification" if name == "digits" else "regression",
+        task="regression" if name == "diabetes" else "classification",
         space={
             "learning_rate": tune.loguniform(1e-3, 1.0),
             "momentum": tune.uniform(0.5, 0.999),
-            "l2": tune.loguniform(1e-6, 1.0),
+            **{penalty: tune.loguniform(1e-6, 1.0) for penalty in penalties},
             "optimizer": "nesterov",
             "batch_size": 2000,
-            "layers": 1,
-            "units": 32,
+            "layers": 3 if by_layer else 1,
+            "units": (32, 32, 32) if by_layer else 32,
             "activation": "tanh",
         },
         max_epochs=STEPS,
     )
 
 
-def searched(name: str, search: str, seed: int, slopes: Slopes, trials: int) -> list[float]:
-    """Returns the validation losses of the configurations that a search suggests, one after another."""
-    found = make_search(search, study(name).space, GOAL, seed=seed, trials=trials, slope=slopes)
-    losses = []
-    for number in range(trials):
+class Counted:
+    """The trainings of a study, with what each cost.
+
+    A training costs its steps, also where it diverged before its end; differentiated, `PASSES` times as much.
+    """
+
+    def __init__(self, slopes: Slopes) -> None:
+        self.slopes, self.cost = slopes, 0
+        self.losses: list[float] = []
+        self.known: list[int] = []
+        """The cost in trainings at which each loss is known: that of its derivatives comes after it."""
+
+    def __call__(self, config: Json, *, below: float = math.inf) -> Hypergradient:
+        found = self.slopes(config, below=below)
+        self.add(found.loss, PASSES if found.gradient else 1)
+        return found
+
+    def trained(self, config: Json) -> float:
+        """Returns the loss alone."""
+        loss = hypergradient(self.slopes.training(config), {}).loss
+        self.add(loss, 1)
+        return loss
+
+    def add(self, loss: float, cost: int) -> None:
+        self.losses.append(loss)
+        self.known.append(self.cost + 1)
+        self.cost += cost
+
+    def until(self, goal: float) -> int | None:
+        """Returns the cost until a loss was at most `goal`; None if none was."""
+        return next((cost for loss, cost in zip(self.losses, self.known, strict=True) if loss <= goal), None)
+
+    def best_after(self, cost: int) -> float:
+        """Returns the lowest loss that is known then."""
+        return min(loss for loss, known in zip(self.losses, self.known, strict=True) if known <= cost)
+
+
+def searched(name: str, search: str, seed: int, slopes: Slopes) -> Counted:
+    """Returns what a search trained, until it had cost `RANDOM` trainings."""
+    counted = Counted(slopes)
+    found = make_search(search, study(name).space, GOAL, seed=seed, trials=RANDOM, slope=counted)
+    for number in itertools.count():
         config = found.suggest(str(number))
-        loss = hypergradient(slopes.training(config), {}).loss
-        losses.append(loss)
-        told = {"validation_loss": min(loss, 1e3), "training_iteration": STEPS}
-        found.on_trial_complete(str(number), told)
-    return losses
-
-
-def cost(losses: list[float], goal: float, *, differentiated: bool, trials: bool = False) -> float | None:
-    """Returns the gradients until a loss is at most `goal`, in trainings; None if none is."""
-    first = next((number for number, loss in enumerate(losses) if loss <= goal), None)
-    if first is None:
-        return None
-    return float(first * (PASSES + trials if differentiated else 1) + 1)
+        if counted.cost >= RANDOM:
+            return counted
+        if search != "gradient":  # which trains by itself, at its next suggestion
+            told = {"validation_loss": min(counted.trained(config), 1e3), "training_iteration": STEPS}
+            found.on_trial_complete(str(number), told)
+    raise AssertionError
 
 
 def compared(name: str, seed: int) -> Json:
@@ -89,24 +127,36 @@ def compared(name: str, seed: int) -> Json:
     data = load_data(study(name), None)
     slopes = make_slope(tuning, data, make_splits(tuning, data))
     assert isinstance(slopes, Slopes)
-    at_random = searched(name, "random", seed, slopes, RANDOM)
-    by_tpe = searched(name, "hyperopt", seed, slopes, RANDOM)
-    by_gradient = searched(name, "gradient", seed, slopes, RANDOM // 4)
-    goal = min(at_random)
-    quarter = RANDOM // 4
+    runs = {search: searched(name, search, seed, slopes) for search in SEARCHES}
+    goal = min(runs["random"].losses)
     return {
         "best_of_random": goal,
-        "random": cost(at_random, goal, differentiated=False),
-        "tpe": cost(by_tpe, goal, differentiated=False),
-        "gradient": cost(by_gradient, goal, differentiated=True),
-        "gradient_with_trials": cost(by_gradient, goal, differentiated=True, trials=True),
-        "after_a_quarter": {
-            "random": min(at_random[:quarter]),
-            "tpe": min(by_tpe[:quarter]),
-            "gradient": min(by_gradient[: (quarter - 1) // PASSES + 1]),
-        },
-        "losses": by_gradient,
+        "cost": {search: run.until(goal) for search, run in runs.items()},
+        "best_after_a_quarter": {search: run.best_after(QUARTER) for search, run in runs.items()},
+        "best_after_all": {search: run.best_after(RANDOM) for search, run in runs.items()},
+        "losses": {search: run.losses for search, run in runs.items()},
+        "known": runs["gradient"].known,
     }
+
+
+def summed_up(runs: list[Json]) -> Json:
+    """Returns how many seeds reached the best of random search within a quarter, and the medians over all seeds."""
+    found: Json = {}
+    for search in SEARCHES:
+        costs = [run["cost"][search] for run in runs]
+        found[search] = {
+            "within_a_quarter": sum(cost is not None and cost <= QUARTER for cost in costs),
+            "median_cost": statistics.median(math.inf if cost is None else cost for cost in costs),
+            **{
+                f"median_ratio_{when}": statistics.median(
+                    run[f"best_{when}"][search] / run["best_of_random"] for run in runs
+                )
+                for when in ("after_a_quarter", "after_all")
+            },
+        }
+        if found[search]["median_cost"] == math.inf:
+            found[search]["median_cost"] = None  # most of them never did
+    return found
 
 
 def main(
@@ -115,25 +165,14 @@ def main(
 ) -> None:
     """Count them."""
     torch.set_num_threads(1)
-    found = {name: [compared(name, seed) for seed in range(seeds)] for name in ("digits", "diabetes")}
-    quarters = {
-        name: {
-            who: statistics.median(run["after_a_quarter"][who] for run in runs) for who in ("random", "tpe", "gradient")
-        }
-        for name, runs in found.items()
-    }
-    figures: Json = {
-        "steps": STEPS,
-        "random_configurations": RANDOM,
-        "medians_after_a_quarter": quarters,
-        "runs": found,
-    }
+    runs = {name: [compared(name, seed) for seed in range(seeds)] for name in STUDIES}
+    summary = {name: summed_up(found) for name, found in runs.items()}
+    figures: Json = {"steps": STEPS, "random_configurations": RANDOM, "seeds": seeds, "summary": summary, "runs": runs}
     keep("gradient_search", figures, as_json=as_json)
     if not as_json:
-        for name, runs in found.items():
-            for run in runs:
-                shown = {key: value for key, value in run.items() if key != "losses"}
-                Console().print(f"gradient_search: {name}: {shown}", highlight=False, soft_wrap=True)
+        for name, found in summary.items():
+            for search, row in found.items():
+                Console().print(f"gradient_search: {name}: {search}: {row}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,32 @@
-"""Search by hypergradients: several starts, each of which goes down the slope of its own validation loss.
+"""Search by hypergradients: starts, one after another, each of which goes down the slope of the validation loss.
 
-A start is at one configuration at a time. The training of that configuration is differentiated in this process, and the
-start takes a step downhill in the unit cube that the space is mapped to. Every place is suggested as an ordinary
-configuration, which a trial then trains. What the trials report changes nothing: the same seed has the same places.
+A start is at one configuration at a time. The training of that configuration is done in this process, differentiated
+where its loss is the lowest of the start, and the start goes on in the unit cube that the space is mapped to. Every
+place is suggested as an ordinary configuration, which a trial then trains. What the trials report changes nothing: the
+same seed has the same places.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from ray.tune.search import Searcher
 from ray.tune.search.sample import Float, LogUniform, Uniform
-from torch import Tensor
+from scipy.optimize import BFGS, lsq_linear
 
 from tautune.search_spaces.space import Space, domain_of
 
 Config = dict[str, Any]
-STARTS, TRIALS = 4, 8
-"""Number of starts at most, and of trials of each at least, where there are several."""
-FIRST_STEP, SMALLEST_STEP, LARGEST_STEP = 0.3, 0.01, 0.3
-"""Steps as shares of a range."""
-GROWTH = 1.2
-"""Factor by which a step grows, Rprop's own."""
+Place = NDArray[np.float64]
+"""A point of the unit cube [D], or a slope in it."""
+RADIUS, SMALLEST_RADIUS, LARGEST_RADIUS = 0.3, 0.01, 0.5
+"""Half the width of the box in which a step ends, as a share of each range."""
+WORTH = 0.001
+"""Relative fall of the loss below which another step is not worth a training."""
+STEEP = 20.0
+"""Relative change of the loss over a whole range from which a training is about to become unstable."""
 
 
 class Sloped(Protocol):
@@ -34,11 +38,14 @@ class Sloped(Protocol):
 
     @property
     def gradient(self) -> Mapping[str, float]:
-        """Returns its derivative with respect to each hyperparameter; empty if the training diverged."""
+        """Returns its derivative with respect to each hyperparameter; empty if there is none."""
 
 
-Slope = Callable[[Config], Sloped]
-"""A whole configuration → the validation loss of its training, with its derivatives."""
+class Slope(Protocol):
+    """A whole configuration → the validation loss of its training, with its derivatives."""
+
+    def __call__(self, config: Config, *, below: float = math.inf) -> Sloped:
+        """Returns them; where the loss is not below that number, derivatives may be left out, which saves time."""
 
 
 class Scale:
@@ -52,8 +59,9 @@ class Scale:
         sampler = domain.get_sampler() if isinstance(domain, Float) else None
         if not isinstance(sampler, Uniform | LogUniform):
             raise ValueError(f"{name} must be a range without steps, as tune.loguniform or tune.uniform are")
+        self.domain, self.is_drawn_in_logarithms = domain, isinstance(sampler, LogUniform)
         self.is_momentum = name == "momentum" and domain.upper < 1
-        self.is_logarithmic = self.is_momentum or isinstance(sampler, LogUniform)
+        self.is_logarithmic = self.is_momentum or self.is_drawn_in_logarithms
         self.ends = tuple(map(self._bent, (domain.lower, domain.upper)))
 
     def value(self, place: float) -> float:
@@ -68,6 +76,11 @@ class Scale:
         low, high = self.ends
         return min(max((self._bent(value) - low) / (high - low), 0.0), 1.0)
 
+    def drawn(self, share: float) -> float:
+        """Returns the place below which random search draws that share of its values."""
+        low, high = self.domain.lower, self.domain.upper
+        return self.place(low * (high / low) ** share if self.is_drawn_in_logarithms else low + share * (high - low))
+
     def slope(self, place: float) -> float:
         """Returns the derivative of the value with respect to the place."""
         low, high = self.ends
@@ -80,83 +93,118 @@ class Scale:
 
 
 class Start:
-    """One descent, by the rule of iRprop+ (Igel and Hüsken, Neurocomputing 50, 2003).
+    """One descent: scipy's damped BFGS, inside a box around the best place.
 
-    Only the signs of the slopes count, since their sizes differ by powers of ten where a training is about to become
-    unstable. Each coordinate has a step of its own, which grows while its sign stays and halves when it changes. Where
-    the loss did not fall, all steps halve, and the next place is once more beside the best one. torch's Rprop does not
-    go back, and stays where training is unstable once it has come there.
+    It goes down asinh(1000 loss / first loss), which is the loss's logarithm where that is not near 0: a loss falls by
+    powers of ten, and rises by more where training is about to become unstable. The box grows where the model of the
+    loss held, and shrinks where the loss did not fall: to the bottom of the parabola through both losses and the slope.
+    Where the first training of a start diverged, or is about to, the next one has a lower learning rate.
     """
 
-    def __init__(self, place: Tensor) -> None:
-        self.place = self.best = place
-        self.loss, self.downhill, self.steps = math.inf, torch.zeros_like(place), torch.full_like(place, FIRST_STEP)
-        self.begun = False
+    def __init__(self, place: Place, rate: int | None) -> None:
+        """Args: rate: which coordinate is the learning rate; None if it is not searched."""
+        self.place, self.rate = place, rate
+        self.best, self.slope = place, np.zeros_like(place)
+        self.lowest = self.height = math.inf
+        self.radius, self.promised, self.ended = RADIUS, 0.0, False
 
-    def move(self, loss: float, slope: Tensor) -> None:
-        """Goes from a place, whose loss and slope are given, to the next one, inside the unit cube."""
-        if loss < self.loss or not math.isfinite(self.loss):
-            turns = slope * -self.downhill
-            factors = torch.where(turns > 0, GROWTH, torch.where(turns < 0, 0.5, 1.0))
-            self.best, self.loss, self.downhill = self.place, loss, -slope.sign()
-            self.steps = (self.steps * factors).clamp(SMALLEST_STEP, LARGEST_STEP)
+    def move(self, loss: float, slope: Place | None) -> None:
+        """Goes on from a place, of which the loss is given, and its slope if it is lower than all before."""
+        if not math.isfinite(self.lowest):
+            self.unit = abs(loss) / 1000 or 1.0
+        height = math.asinh(loss / self.unit)
+        slope = None if slope is None else slope / math.hypot(loss, self.unit)
+        if not math.isfinite(self.lowest):
+            if slope is None or np.linalg.norm(slope) > STEEP:
+                self._retreat()
+                return
+            scale = max(float(np.linalg.norm(slope)) / RADIUS, 1e-6)
+            self.model = BFGS(exception_strategy="damp_update", init_scale=scale)
+            self.model.initialize(len(slope), "hess")
+            self.curvature = scale * np.eye(len(slope))
+        elif slope is not None:
+            if self.height - height > self.promised / 2:
+                self.radius = min(1.5 * self.radius, LARGEST_RADIUS)
+            if (slope != self.slope).any():
+                self.model.update(self.place - self.best, slope - self.slope)
+                matrix = self.model.get_matrix()
+                self.curvature = matrix + 1e-9 * np.trace(matrix) * np.eye(len(slope))  # whatever rounding has left
         else:
-            self.steps = (self.steps / 2).clamp(min=SMALLEST_STEP)
-        self.place = (self.best + self.steps * self.downhill).clamp(0, 1)
+            step = self.place - self.best
+            along = float(self.slope @ step)
+            share = -along / (2 * (height - self.height - along)) if math.isfinite(height) else 0.3
+            self.radius = float(np.abs(step).max()) * min(max(share, 0.15), 0.5)
+        if slope is not None:
+            self.best, self.lowest, self.height, self.slope = self.place, loss, height, slope
+        self._step()
+
+    def _step(self) -> None:
+        """Goes to where the model is lowest in the box, or ends if that promises too little."""
+        root = np.linalg.cholesky(self.curvature)
+        ends = [np.clip(self.best + away, 0, 1) - self.best for away in (-self.radius, self.radius)]
+        step = lsq_linear(root.T, -np.linalg.solve(root, self.slope), bounds=ends, method="bvls").x
+        self.promised = -float(self.slope @ step + step @ self.curvature @ step / 2)
+        self.place = np.clip(self.best + step, 0, 1)
+        self.ended = self.promised < WORTH or self.radius < SMALLEST_RADIUS
+
+    def _retreat(self) -> None:
+        if self.rate is None or self.place[self.rate] == 0:
+            self.ended = True
+            return
+        self.place = self.place.copy()
+        self.place[self.rate] = max(self.place[self.rate] - RADIUS, 0)
 
 
 class GradientSearch(Searcher):
-    """Suggests where the starts are, one start after another.
+    """Suggests where the starts are: one start after another, each until it promises nothing more.
 
     Args:
         space: ranges, and fixed values.
         slope: differentiates the training of a configuration.
-        seed: of the places of the starts; the first one is in the middle.
-        trials: in all, which the starts share.
+        seed: of the places of the starts, which are drawn as random search would; the first one is the median.
         points: configurations at which the first starts begin instead.
     """
 
-    def __init__(
-        self, space: Space, slope: Slope | None, *, seed: int, trials: int, points: Iterable[Space] = ()
-    ) -> None:
+    def __init__(self, space: Space, slope: Slope | None, *, seed: int, points: Iterable[Space] = ()) -> None:
         super().__init__()
         self.slope = slope
         self.fixed = {name: entry for name, entry in space.items() if not isinstance(domain_of(entry), Float)}
         self.scales = {name: Scale(name, entry) for name, entry in space.items() if name not in self.fixed}
-        draw = torch.Generator().manual_seed(seed)
-        given = [
-            torch.tensor([s.place(point.get(n, s.value(0.5))) for n, s in self.scales.items()]) for point in points
-        ]
-        others = [
-            torch.full((len(self.scales),), 0.5),
-            *(torch.rand(len(self.scales), generator=draw) for _ in range(STARTS)),
-        ]
-        self.starts = [Start(place) for place in [*given, *others][: max(1, min(STARTS, trials // TRIALS))]]
-        self.suggested = 0
+        self._places = self._begin(seed, list(points))
+        self.start: Start | None = None
 
     def suggest(self, trial_id: str) -> Config:
-        """Returns the next start's place, after a step from where it was."""
-        start = self.starts[self.suggested % len(self.starts)]
-        self.suggested += 1
-        if start.begun:
-            start.move(*self._differentiated(start.place))
-        start.begun = True
-        return self._config(start.place)
+        """Returns the place to which the last one led, or where the next start begins."""
+        if self.start:
+            self.start.move(*self._differentiated(self.start))
+        if not self.start or self.start.ended:
+            rate = list(self.scales).index("learning_rate") if "learning_rate" in self.scales else None
+            self.start = Start(next(self._places), rate)
+        return self._config(self.start.place)
 
     def on_trial_complete(self, trial_id: str, result: Config | None = None, error: bool = False) -> None:
         """Learns nothing: the slope was known before."""
 
-    def _config(self, place: Tensor) -> Config:
-        return self.fixed | {name: scale.value(at) for (name, scale), at in self._places(place)}
+    def _begin(self, seed: int, points: list[Space]) -> Iterator[Place]:
+        draw = np.random.default_rng(seed)
+        for point in points:
+            yield np.array([s.place(point[n]) if n in point else s.drawn(0.5) for n, s in self.scales.items()])
+        if not points:
+            yield np.array([scale.drawn(0.5) for scale in self.scales.values()])
+        while True:
+            yield np.array([scale.drawn(draw.random()) for scale in self.scales.values()])
 
-    def _differentiated(self, place: Tensor) -> tuple[float, Tensor]:
-        """Returns the loss and its slope in the unit cube; where training diverged, one to a lower learning rate."""
+    def _config(self, place: Place) -> Config:
+        return self.fixed | {name: scale.value(at) for (name, scale), at in self._by_name(place)}
+
+    def _differentiated(self, start: Start) -> tuple[float, Place | None]:
+        """Returns the loss, and its slope in the unit cube if the loss is the lowest of the start."""
         assert self.slope is not None
-        found = self.slope(self._config(place))
-        if not found.gradient:
-            return math.inf, torch.tensor([float(name == "learning_rate") for name in self.scales])
-        slopes = [found.gradient[name] * scale.slope(at) for (name, scale), at in self._places(place)]
-        return found.loss, torch.tensor(slopes)
+        found = self.slope(self._config(start.place), below=start.lowest)
+        if not found.gradient or not found.loss < start.lowest:
+            return found.loss, None
+        slopes = [found.gradient[name] * scale.slope(at) for (name, scale), at in self._by_name(start.place)]
+        return found.loss, np.array(slopes)
 
-    def _places(self, place: Tensor) -> Iterable[tuple[tuple[str, Scale], float]]:
+    def _by_name(self, place: Place) -> Iterable[tuple[tuple[str, Scale], float]]:
         return zip(self.scales.items(), place.tolist(), strict=True)

@@ -83,7 +83,7 @@ def make_search(
         hyperopt_internals.complete_points(search)
         return search
     if name == "gradient":
-        return GradientSearch(space, slope, seed=seed, trials=trials, points=first)
+        return GradientSearch(space, slope, seed=seed, points=first)
     if name in NEVERGRAD:
         from tautune.runners.nevergrad_search import nevergrad_search
 

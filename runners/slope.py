@@ -1,5 +1,6 @@
 """The slope that a gradient search goes down: the training of a configuration on every split, differentiated."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +47,14 @@ class Slopes:
             vocabulary=self.data.vocabulary,
         )
 
-    def __call__(self, config: Config) -> Hypergradient:
-        """Returns the mean over the splits."""
+    def __call__(self, config: Config, *, below: float = math.inf) -> Hypergradient:
+        """Returns the mean over the splits; with several of them, each is differentiated, whatever its loss."""
         config = self.tuning.study.hyperparameters(config)
         values = {name: config[name] for name in self.tuning.searched}
         with torch.random.fork_rng(devices=[]):
-            found = [hypergradient(self.training(config, number), values) for number in range(len(self.splits))]
-        return mean_of(found)
+            if len(self.splits) == 1:
+                return hypergradient(self.training(config), values, below=below)
+            return mean_of([hypergradient(self.training(config, n), values) for n in range(len(self.splits))])
 
 
 def make_slope(tuning: Tuning, data: AnyData, splits: list[Split]) -> Slope | None:

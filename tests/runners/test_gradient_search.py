@@ -1,15 +1,18 @@
 """A search by hypergradients: the scales, the descents, what is refused, and a whole tuning."""
 
+import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from ray import tune
+from scipy.stats import kstest
 
 from tautune.records.errors import InputError
-from tautune.runners.gradient_search import GradientSearch, Scale
+from tautune.runners.gradient_search import GradientSearch, Scale, Slope
 from tautune.runners.slope import make_slope
 from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_data import load_data, make_splits
@@ -35,13 +38,12 @@ class Bowl:
     gradient: dict[str, float]
 
 
-def bowl(config: dict[str, Any]) -> Bowl:
-    import math
-
+def bowl(config: dict[str, Any], *, below: float = math.inf) -> Bowl:
     η, m, l2 = config["learning_rate"], config["momentum"], config["l2"]
     apart = math.log(η / 0.1), math.log((1 - m) / 0.1), 10 * l2 - 0.3
     slopes = {"learning_rate": 2 * apart[0] / η, "momentum": -2 * apart[1] / (1 - m), "l2": 20 * apart[2]}
-    return Bowl(sum(a * a for a in apart), slopes)
+    loss = sum(a * a for a in apart)
+    return Bowl(loss, slopes if loss < below else {})
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "momentum", "l2"])
@@ -59,29 +61,78 @@ def test_the_middle_of_a_momentum_is_that_of_its_distance_from_one() -> None:
     assert Scale("momentum", SPACE["momentum"]).value(0.5) == pytest.approx(1 - (0.5 * 0.01) ** 0.5)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_every_start_goes_down_to_the_minimum(seed: int) -> None:
-    search = GradientSearch(SPACE, bowl, seed=seed, trials=160)
-    assert len(search.starts) == 4
-    suggested = [search.suggest(str(number)) for number in range(160)]
+@pytest.mark.parametrize("name", ["learning_rate", "momentum", "l2"])
+def test_a_start_is_drawn_as_random_search_draws(name: str) -> None:
+    scale, draw = Scale(name, SPACE[name]), torch.Generator().manual_seed(0)
+    ours = [scale.value(scale.drawn(float(share))) for share in torch.rand(2000, generator=draw)]
+    theirs = SPACE[name].sample(size=2000)
+    assert kstest(ours, theirs).pvalue > 0.01
+
+
+@pytest.mark.parametrize("shift", [0.0, -5.0])
+def test_a_start_goes_down_to_the_minimum_and_then_another_begins(shift: float) -> None:
+    """Wherever it lies: a loss may be below 0."""
+
+    def moved(config: dict[str, Any], *, below: float = math.inf) -> Bowl:
+        found = bowl(config, below=below - shift)
+        return Bowl(found.loss + shift, found.gradient)
+
+    search = GradientSearch(SPACE, moved, seed=0)
+    suggested = [search.suggest(str(number)) for number in range(40)]
     assert suggested[0]["learning_rate"] == pytest.approx(10**-1.5)
+    assert suggested[0]["momentum"] == pytest.approx((0.5 + 0.99) / 2)
     assert all(config["units"] == 8 and config["optimizer"] == "nesterov" for config in suggested)
-    for last in suggested[-4:]:
-        assert bowl(last).loss < 0.02
-    assert suggested == [GradientSearch(SPACE, bowl, seed=seed, trials=160).suggest("0"), *suggested[1:]]
+    losses = [bowl(config).loss for config in suggested]
+    reached = next(number for number, loss in enumerate(losses) if loss < 0.02)
+    assert reached < 20
+    begins = [n for n, loss in enumerate(losses) if n > reached and loss > 10 * losses[n - 1]]
+    assert begins  # another start, at a place of its own
+    again = GradientSearch(SPACE, moved, seed=0)
+    assert [again.suggest(str(number)) for number in range(40)] == suggested
+
+
+def test_only_what_is_lower_than_before_is_differentiated() -> None:
+    losses: list[tuple[float, float]] = []
+
+    def told(config: dict[str, Any], *, below: float = math.inf) -> Bowl:
+        found = bowl(config, below=below)
+        losses.append((found.loss, below))
+        return found
+
+    search = GradientSearch(SPACE, told, seed=3)
+    for number in range(10):
+        search.suggest(str(number))
+    assert losses[0][1] == math.inf
+    lowest = math.inf
+    for loss, below in losses:
+        if below < math.inf:
+            assert below == lowest
+        lowest = min(loss, below)
 
 
 def test_points_are_where_the_first_starts_begin() -> None:
-    search = GradientSearch(SPACE, bowl, seed=0, trials=16, points=[{"learning_rate": 0.5, "l2": 0.025}])
+    search = GradientSearch(SPACE, bowl, seed=0, points=[{"learning_rate": 0.5, "l2": 0.025}])
     first = search.suggest("0")
     assert (first["learning_rate"], first["l2"]) == (pytest.approx(0.5), pytest.approx(0.025))
 
 
-def test_where_training_diverged_the_learning_rate_falls() -> None:
-    search = GradientSearch(SPACE, lambda config: Bowl(float("inf"), {}), seed=0, trials=4)
-    rates = [search.suggest(str(number))["learning_rate"] for number in range(3)]
-    assert rates == sorted(rates, reverse=True)
-    assert rates[0] > rates[-1]
+def steep(config: dict[str, Any], *, below: float = math.inf) -> Bowl:
+    return Bowl(1.0, {"learning_rate": 1e4, "momentum": 0.0, "l2": 0.0})
+
+
+def diverged(config: dict[str, Any], *, below: float = math.inf) -> Bowl:
+    return Bowl(math.inf, {})
+
+
+@pytest.mark.parametrize("slope", [diverged, steep])
+def test_where_training_diverged_or_nearly_so_the_learning_rate_falls_until_another_start(
+    slope: Slope,
+) -> None:
+    search = GradientSearch(SPACE, slope, seed=0)
+    places = [search.suggest(str(number)) for number in range(4)]
+    rates = [place["learning_rate"] for place in places[:3]]
+    assert rates == [pytest.approx(10**-1.5), pytest.approx(10**-2.4), pytest.approx(1e-3)]
+    assert places[0]["momentum"] == places[2]["momentum"] != places[3]["momentum"]
 
 
 @pytest.mark.parametrize(

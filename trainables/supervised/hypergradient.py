@@ -26,8 +26,8 @@ from tautune.trainables.supervised.supervised_training import SupervisedTraining
 from tautune.trainables.supervised.training import DIVERGED_LOSS
 
 PASSES = 3
-"""Cost of a hypergradient as a multiple of the training's gradients: each of them, and a product of its Hessian with a
-vector, which costs as much as two."""
+"""Cost of a training with its hypergradient, as a multiple of the training's gradients: each of them, and a product of
+its Hessian with a vector, which costs as much as two."""
 
 Weights = dict[str, Tensor]
 
@@ -39,16 +39,20 @@ class Hypergradient:
     loss: float
     """Mean loss of the validation examples; infinite if the training diverged."""
     gradient: dict[str, float]
-    """Derivative of that loss with respect to each hyperparameter; empty if the training diverged."""
+    """Derivative of that loss with respect to each hyperparameter; empty if the training diverged, or was not
+    differentiated."""
 
 
-def hypergradient(training: SupervisedTraining, values: Mapping[str, float]) -> Hypergradient:
+def hypergradient(
+    training: SupervisedTraining, values: Mapping[str, float], *, below: float = math.inf
+) -> Hypergradient:
     """Trains to the end, and differentiates the validation loss with respect to some hyperparameters.
 
     Args:
         training: one that has not begun; its model is left as it is, and its order of the examples is used up.
         values: of `DIFFERENTIABLE`, those to differentiate by; all others are the training's own, its optimizer one of
             `UNROLLED`.
+        below: loss from which it is not differentiated, which saves two thirds of the time.
     """
     dtype = next(training.model.parameters()).dtype
     θ = {name: torch.tensor(value, dtype=dtype, requires_grad=True) for name, value in values.items()}
@@ -56,6 +60,8 @@ def hypergradient(training: SupervisedTraining, values: Mapping[str, float]) -> 
     loss = None if weights is None else validation_loss(training, weights)
     if loss is None or not bool(loss <= DIVERGED_LOSS):
         return Hypergradient(math.inf, {})
+    if not loss.item() < below:
+        return Hypergradient(loss.item(), {})
     gradients = torch.autograd.grad(loss, list(θ.values()), allow_unused=True) if θ else ()
     found = {name: 0.0 if g is None else g.item() for name, g in zip(θ, gradients, strict=True)}
     if not all(map(math.isfinite, found.values())):
