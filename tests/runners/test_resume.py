@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tautune._tuned import extend, resume
 from tautune.records.errors import InputError, RunFailed
-from tautune.records.event_files import BOARD
 from tests.cluster.slow_study import write_slow_study
+from tests.runners.boards import check_each_epoch_once
 
 pytestmark = pytest.mark.process
 
@@ -79,10 +78,7 @@ def check_whole(folder: Path, before: list[dict[str, Any]]) -> None:
     assert json.loads((folder / "best.json").read_text())["trial"] == rows[0]["trial"]
     kept = [row for row in before if row["state"] in ("finished", "stopped") and row in rows]
     assert kept  # not everything was done again
-    for row in rows:  # TensorBoard has each epoch once
-        (place,) = (folder / BOARD).glob(f"{int(row['number']):02d} *")
-        events = EventAccumulator(str(place)).Reload().Scalars("1 validation/accuracy")
-        assert [event.step for event in events] == list(range(1, int(row["epochs_trained"]) + 1))
+    check_each_epoch_once(folder, rows)
     runs = json.loads((folder / "run.json").read_text())["runs"]
     assert [run["resumed"] for run in runs] == [False, True]
     assert "finished" in runs[-1]
