@@ -70,6 +70,7 @@ accuracy: .venv/installed
 	$(BIN)/tautune sweep digits $(SHORT) --optimizer nesterov --output $(ACCURACY)/digits-nesterov-0.9
 	$(BIN)/tautune sweep digits $(SHORT) --optimizer spike-compensation --output $(ACCURACY)/digits-spike-compensation-0.9
 	$(BIN)/tautune sweep digits $(SHORT) --optimizer sgd --momentum 0.9 --remedy predict --output $(ACCURACY)/digits-sgd-0.9-predict
+	$(BIN)/tautune sweep digits $(SHORT) --optimizer adam --output $(ACCURACY)/digits-adam-0.9
 	$(BIN)/tautune sweep digits --no-departures --stages 1,0 --output $(ACCURACY)/digits-stages-1-0
 	$(BIN)/tautune sweep digits --no-departures --stages 8,2 --output $(ACCURACY)/digits-stages-8-2
 	$(BIN)/tautune sweep quadratic --no-departures --mini-batch 1 --delays 0,1,4 --output $(ACCURACY)/quadratic-batch-1

@@ -69,6 +69,11 @@ class SweepDisplay(SweepListener):
             print_whole(self.console, delays_table(thresholds, delays, records, self.console, title=title))
             if (update := thresholds.update) and (said := convention(update.optimizer, update.m)):
                 self.say(said)
+            if update and update.is_preconditioned:
+                self.say(
+                    "the sharpness is that of the preconditioned loss, where v is held: the mean of mini-batches' "
+                    "squared gradients at the minimum"
+                )
             show_hosts((record.host for record in records.values()), self.console)
 
     def ended(self, thresholds: Thresholds) -> None:

@@ -52,7 +52,11 @@ def distributions() -> str:
 
 def measured() -> str:
     """Returns how far the thresholds that were measured on a network are from theory, in per cent, by delay."""
-    folders = {"Nesterov": "nesterov-0.9", "spike compensation": "spike-compensation-0.9", "predict": "sgd-0.9-predict"}
+    folders = {
+        "Nesterov": "nesterov-0.9",
+        "spike compensation": "spike-compensation-0.9",
+        "predict": "sgd-0.9-predict",
+    }
     errors = {}
     for name, folder in folders.items():
         points = json.loads((RESULTS / f"digits-{folder}/thresholds.json").read_text())["points"]

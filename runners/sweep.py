@@ -76,6 +76,11 @@ class Sweep:
             raise ValueError("seeds must be combined with mini-batches: a full batch has no order to vary")
         if self.update and self.momentum.value:
             raise ValueError("momentum must be that of the update, where there is one")
+        if self.update and self.update.is_preconditioned and self.mini_batch is not None:
+            raise ValueError(
+                f"mini_batch must be left out for {self.update.optimizer}: its preconditioner is held, and it is "
+                "measured with the full batch"
+            )
         if self.update and self.update.longest is not None:
             object.__setattr__(self, "delays", (self.update.longest,))
         check_named_study(self.study, "sweep", self.mini_batch)

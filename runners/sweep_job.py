@@ -64,11 +64,10 @@ def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> 
 
 def concluded(plan: SweepPlan, records: Iterable[MeasurementRecord]) -> Thresholds:
     """Returns the thresholds that the measurements give at the plan's minimum."""
-    assert plan.minimum is not None
     return conclude(
         records,
         study=plan.study.name,
-        sharpness=plan.minimum.sharpness,
+        sharpness=plan.place.sharpness,
         momentum=plan.sweep.momentum,
         update=plan.update,
         noise=plan.noise,
@@ -98,7 +97,7 @@ def stopped(folder: SweepFolder) -> Interrupted:
 
 def _described(plan: SweepPlan) -> Json:
     names = ("sharpness", "loss", "gradient_norm", "gradient_evaluations")
-    return {name: getattr(plan.minimum, name) for name in names} | {"examples": len(plan.problem)}
+    return {name: getattr(plan.place, name) for name in names} | {"examples": len(plan.problem)}
 
 
 def _find_minimum(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> None:
@@ -145,7 +144,7 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
         DelayTrial,
         problem=ProblemParts.of(plan.problem),
         device=plan.device,
-        minimum=plan.minimum.state_dict(),
+        minimum=plan.place.state_dict(),
         settings={(s.delay, s.seed): s for s in settings},
         begun={key: record for key, record in keeper.records.items() if not has_failed(record)},
     )

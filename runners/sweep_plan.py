@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-from tautune.records.errors import InputError, user_input
+from tautune.records.errors import InputError, RunFailed, user_input
 from tautune.records.minimum_cache import MinimumCache
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.devices import device_of
@@ -11,6 +11,8 @@ from tautune.runners.shared import check_mini_batch
 from tautune.runners.study_problem import study_and_problem
 from tautune.runners.sweep import Sweep, is_complete
 from tautune.trainables.threshold.curvature_noise import curvature_noise
+from tautune.trainables.threshold.descent import MinimumNotReached
+from tautune.trainables.threshold.held import eigenvector, hold
 from tautune.trainables.threshold.late_optimizer import shares_of_stages, stages_of
 from tautune.trainables.threshold.minimum import Minimum, content_hash
 from tautune.trainables.threshold.record import Settings
@@ -51,7 +53,18 @@ class SweepPlan:
         update = self.sweep.update
         if update is None or not update.stages or self.minimum is None:
             return update
-        return update.with_shares(shares_of_stages(self.problem, update, self.minimum.direction))
+        return update.with_shares(shares_of_stages(self.problem, update, eigenvector(self.place)))
+
+    @cached_property
+    def place(self) -> Minimum:
+        """The minimum, with the preconditioner that is held there if the optimizer has one."""
+        assert self.minimum is not None
+        if self.sweep.update is None or not self.sweep.update.is_preconditioned:
+            return self.minimum
+        try:
+            return hold(self.problem, self.minimum.to(self.problem.inputs.device)).to("cpu")
+        except MinimumNotReached as error:
+            raise RunFailed(str(error)) from None
 
     @cached_property
     def noise(self) -> float | None:
@@ -74,5 +87,5 @@ class SweepPlan:
         """Returns the settings that have yet to be measured. Raises InputError if the minimum is not known."""
         if self.minimum is None:
             raise InputError("the minimum is not known yet")
-        wanted = self.sweep.settings(self.minimum.sharpness, self.update)
+        wanted = self.sweep.settings(self.place.sharpness, self.update)
         return [s for s in wanted if not is_complete(folder.record(s.delay, s.seed), departures=s.departures)]

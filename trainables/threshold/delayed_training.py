@@ -49,7 +49,7 @@ class DelayedTraining:
         self.rest: list[Tensor | None] = []
         problem.move_to(minimum.point + distance * minimum.direction)
         self.parameters = problem.parameters
-        self.optimizer = late_optimizer(problem, settings, learning_rate)
+        self.optimizer = late_optimizer(problem, settings, learning_rate, minimum.squares)
         self.batches = problem.batches(settings.mini_batch, settings.seed)
         self.along: list[float] = [distance]
         """Signed distance to x* along v after each step."""

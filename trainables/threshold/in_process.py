@@ -10,6 +10,7 @@ from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.threshold.checks import check_problem
 from tautune.trainables.threshold.descent import Descent
+from tautune.trainables.threshold.held import eigenvector, hold
 from tautune.trainables.threshold.late_optimizer import shares_of_stages, stages_of
 from tautune.trainables.threshold.measurement import Measurement
 from tautune.trainables.threshold.minimum import Minimum
@@ -75,21 +76,24 @@ def measure_in_process(
     if update and update.stages:
         stages_of(problem.model, update)
     with torch.enable_grad():
-        minimum = _minimum(Descent(problem, tolerance=tolerance, budget=budget), on_descent)
+        minimum = _minimum(problem, update, Descent(problem, tolerance=tolerance, budget=budget), on_descent)
         if update and update.stages:
-            shares = shares_of_stages(problem, update, minimum.direction)
+            shares = shares_of_stages(problem, update, eigenvector(minimum))
             wanted = [replace(settings, update=update.with_shares(shares)) for settings in wanted]
         records = tuple(_record(problem, minimum, settings, on_record) for settings in wanted)
     problem.move_to(minimum.point)
     return Measured(minimum, records)
 
 
-def _minimum(descent: Descent, on_descent: Callable[[Descent], None]) -> Minimum:
+def _minimum(
+    problem: Problem, update: Update | None, descent: Descent, on_descent: Callable[[Descent], None]
+) -> Minimum:
     ended = False
     while not ended:
         ended = descent.advance()
         on_descent(descent)
-    return descent.minimum()
+    minimum = descent.minimum()
+    return hold(problem, minimum) if update and update.is_preconditioned else minimum
 
 
 def _record(

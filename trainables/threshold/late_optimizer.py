@@ -16,6 +16,7 @@ from tautune.trainables.delay.shifted_momentum import ShiftedMomentumSGD
 from tautune.trainables.delay.spike_compensation import SpikeCompensatedSGD
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.theory.remedies import Prediction, parse_remedy
+from tautune.trainables.threshold.held import DECAY, fill
 from tautune.trainables.threshold.record import Settings
 from tautune.trainables.threshold.update import Update
 
@@ -25,13 +26,23 @@ OPTIMIZERS: dict[str, Make] = {
     "dampened-momentum": lambda p, η, m, D: ShiftedMomentumSGD(p, η, momentum=m),
     "nesterov": lambda p, η, m, D: torch.optim.SGD(p, η, momentum=m, nesterov=True),
     "shifted-momentum": lambda p, η, m, D: ShiftedMomentumSGD(p, η, momentum=m, shift=int(D)),
+    "adam": lambda p, η, m, D: torch.optim.Adam(p, η, betas=(m, DECAY)),
+    "adamw": lambda p, η, m, D: torch.optim.AdamW(p, η, betas=(m, DECAY), weight_decay=0.0),
+    "nadam": lambda p, η, m, D: torch.optim.NAdam(p, η, betas=(m, DECAY)),
+    "rmsprop": lambda p, η, m, D: torch.optim.RMSprop(p, η, alpha=DECAY, momentum=m),
     "spike-compensation": lambda p, η, m, D: SpikeCompensatedSGD(p, η * (1 - m), momentum=m, horizon=D),
 }
 """Each takes parameters, a learning rate, a momentum and the mean delay in steps."""
 
 
-def late_optimizer(problem: Problem, settings: Settings, learning_rate: float) -> Optimizer:
-    """Returns the optimizer of a measurement, behind its delay and its remedy."""
+def late_optimizer(
+    problem: Problem, settings: Settings, learning_rate: float, squares: torch.Tensor | None = None
+) -> Optimizer:
+    """Returns the optimizer of a measurement, behind its delay and its remedy.
+
+    Args:
+        squares: v [P], at which a preconditioner is held.
+    """
     update = settings.update
     if update is None:
         return delayed_sgd(problem.parameters, learning_rate, settings.delay, settings.momentum)
@@ -43,8 +54,10 @@ def late_optimizer(problem: Problem, settings: Settings, learning_rate: float) -
         chances = dict(update.drawn)
         probabilities = tuple(chances.get(d, 0.0) for d in range(max(chances) + 1))
         delay = RandomDelay(probabilities=probabilities, seed=settings.seed)
-    make = OPTIMIZERS[update.optimizer]
-    queue = GradientQueue(make(groups, learning_rate, update.m, update.delays(settings.delay).mean), delay)
+    optimizer = OPTIMIZERS[update.optimizer](groups, learning_rate, update.m, update.delays(settings.delay).mean)
+    if squares is not None:
+        fill(optimizer, problem, squares)
+    queue = GradientQueue(optimizer, delay)
     remedy = parse_remedy(update.remedy) if update.remedy else None
     return WeightPrediction(queue, remedy.horizon) if isinstance(remedy, Prediction) else queue
 

@@ -32,12 +32,16 @@ class Minimum:
     """‖∇f‖ where training began."""
     gradient_evaluations: int
     """Number of full-batch gradients it took; a Hessian-vector product counts as two."""
+    squares: Tensor | None = None
+    """Mean squares [P] of mini-batches' gradients, where a preconditioner is held: λ and the direction are those of the
+    preconditioned loss then."""
 
     def state_dict(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def to(self, device: torch.device | str) -> "Minimum":
-        return replace(self, point=self.point.to(device), direction=self.direction.to(device))
+        squares = None if self.squares is None else self.squares.to(device)
+        return replace(self, point=self.point.to(device), direction=self.direction.to(device), squares=squares)
 
     def holds(self, problem: Problem) -> bool:
         """Returns whether `problem` still has this gradient norm and sharpness here; costs a gradient and a product."""

@@ -15,8 +15,8 @@ from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.theory.optimizer_names import BY_NAME, PRECONDITIONED, default_momentum, papers_optimizer
 
 Json = dict[str, Any]
-MEASURED = tuple(name for name in BY_NAME if name not in PRECONDITIONED)
-"""Optimizers whose thresholds can be measured at a minimum: those whose updates are linear in the gradients."""
+MEASURED = tuple(BY_NAME)
+"""Optimizers whose thresholds can be measured at a minimum; Adam and its kin with their preconditioner held."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +40,6 @@ class Update:
     """Share of the sharpest eigenvector in each stage, Σ u_j² over its parameters; equal until it is known."""
 
     def __post_init__(self) -> None:
-        if self.optimizer in PRECONDITIONED:
-            raise ValueError(
-                f"optimizer {self.optimizer} divides by the gradients' own size, which vanishes at a minimum: there is "
-                f"nothing to measure at. A sweep takes {', '.join(MEASURED)}; `tautune threshold` has the theory"
-            )
         if (self.remedy or "").startswith("compensate"):
             raise ValueError(
                 "remedy compensate cannot be measured: with the curvature of DC-ASGD, g gᵀ, it vanishes at a minimum. "
@@ -60,6 +55,11 @@ class Update:
     def m(self) -> float:
         """Returns the momentum, the optimizer's default where none is given."""
         return default_momentum(self.optimizer) if self.momentum is None else self.momentum
+
+    @property
+    def is_preconditioned(self) -> bool:
+        """Returns whether the optimizer divides by the gradients' size, so that a preconditioner is held."""
+        return self.optimizer in PRECONDITIONED
 
     @property
     def varies(self) -> bool:

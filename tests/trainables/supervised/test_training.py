@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from tautune.trainables.delay.queue import GradientQueue
 from tautune.trainables.supervised import datasets
 from tautune.trainables.supervised.datasets import Images
 from tautune.trainables.supervised.gradient import normalizes_batches
@@ -132,6 +133,7 @@ def test_divergence_ends_the_epoch_with_finite_numbers_and_the_step() -> None:
     epoch, queue = train(model_of(), config)
     assert epoch.diverged
     assert 0 < epoch.steps < CHECK_EVERY
+    assert isinstance(queue, GradientQueue)
     assert queue.time == CHECK_EVERY  # of 360: it was seen at the first look
     assert math.isfinite(epoch.loss)
 

@@ -154,7 +154,6 @@ def test_more_stages_than_the_model_has_children_are_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"optimizer": "adam"}, "divides by the gradients' own size"),
         ({"optimizer": "lion"}, "has no threshold"),
         ({"optimizer": "nesterov", "momentum": 0.0}, "nesterov needs a momentum above 0"),
         ({"remedy": "compensate:0.5"}, "remedy compensate cannot be measured"),
