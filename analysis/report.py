@@ -3,6 +3,8 @@
 from typing import Any
 
 from tautune.analysis.board import png_of, show_grid, show_pareto, show_thresholds
+from tautune.analysis.edge_board import show_edge
+from tautune.analysis.edges import Edges
 from tautune.analysis.grids import GridSummary
 from tautune.analysis.pareto_figure import pareto_figure
 from tautune.analysis.regret import Regret
@@ -27,6 +29,14 @@ def write_grid(grid: GridSummary, folder: Folder) -> None:
     picture = png_of(grid.plot(), DOTS_PER_INCH)
     write_bytes(folder / "grid.png", picture)
     show_grid(grid, folder, picture)
+
+
+def write_edge(edges: Edges, folder: Folder) -> None:
+    """Writes edge.json, edge.png and TensorBoard's events into the folder of trainings at their edge."""
+    write_json(folder / "edge.json", edges.as_json())
+    picture = png_of(edges.plot(), DOTS_PER_INCH)
+    write_bytes(folder / "edge.png", picture)
+    show_edge(edges, folder, picture)
 
 
 def write_regret(regret: Regret, folder: Folder) -> None:

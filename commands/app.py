@@ -20,6 +20,7 @@ from tautune.commands import screen
 from tautune.commands.advice import advice_command
 from tautune.commands.board import board_command
 from tautune.commands.cluster import cluster_commands
+from tautune.commands.edge import edge_command
 from tautune.commands.grid import grid_command
 from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.prediction import prediction_command
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS = (
-    *(theory_commands, advice_command, probe_command, sweep_command, grid_command),
+    *(theory_commands, advice_command, probe_command, sweep_command, grid_command, edge_command),
     *(tuning_commands, results_command, report_commands, board_command, prediction_command, transfer_command),
     simulate_command,
     cluster_commands,

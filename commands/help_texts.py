@@ -40,6 +40,7 @@ EXAMPLES = {
         "tautune probe digits --delays 0,8",
         "tautune probe path/to/my_study.py --checkpoint model.pt --optimizer adamw",
     ),
+    "edge": ("tautune edge", "tautune edge path/to/my_study.py --optimizer adam --delays 0,2,8"),
     "board": ("tautune board results/digits", "tautune board results --port 0"),
     "studies": ("tautune studies", "tautune studies --json"),
     "threshold": (

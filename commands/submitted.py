@@ -16,7 +16,7 @@ from tautune.runners.earlier_run import points_of
 
 LONGEST = 100_000
 """Length in characters of a job's command at most: Linux takes 131,072 bytes of one argument."""
-CHECK_THEMSELVES = ("sweep", "grid", "tune")
+CHECK_THEMSELVES = ("sweep", "grid", "edge", "tune")
 """The commands that call `checked` once all that can be told without Ray has been checked."""
 
 

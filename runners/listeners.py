@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Self
 from tautune.trainables.threshold.record import Key, MeasurementRecord
 
 if TYPE_CHECKING:
+    from tautune.analysis.edges import Edges
     from tautune.analysis.grids import GridSummary
     from tautune.analysis.thresholds import Thresholds
-
+    from tautune.trainables.edge.following import Sample
 
 Records = Mapping[Key, MeasurementRecord]
 STARTING = "starting Ray"
@@ -53,4 +54,17 @@ class GridListener(Listener):
         """Receives how many points are done, how many of them diverged, and how many train at once."""
 
     def concluded(self, grid: "GridSummary") -> None:
+        """Receives the conclusions once they are written."""
+
+
+class EdgeListener(Listener):
+    """Receives the progress of trainings that are followed to their edge."""
+
+    def begun(self, trainings: int, steps: int) -> None:
+        """Receives the number of trainings, and the steps of each."""
+
+    def seen(self, samples: "Sequence[Sample]") -> None:
+        """Receives all that was seen, after each look."""
+
+    def concluded(self, edges: "Edges") -> None:
         """Receives the conclusions once they are written."""

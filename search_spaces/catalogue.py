@@ -20,7 +20,7 @@ from tautune.trainables.supervised.hyperparameters import (
     per_layer,
 )
 
-MEASURED: tuple[str, ...] = ("sweep", "grid", "probe")
+MEASURED: tuple[str, ...] = ("sweep", "grid", "probe", "edge")
 """The commands of a StabilityStudy."""
 TUNED: tuple[str, ...] = ("tune",)
 """The commands of a TuningStudy."""
@@ -58,6 +58,12 @@ CATALOGUE: dict[str, Entry] = {
         commands=MEASURED,
         description="MLP 64-32-10 (tanh) on scikit-learn's digits, cross-entropy + L2 1e-3",
         examples=1797,
+    ),
+    "digits_squared": Entry(
+        module="digits_squared",
+        commands=MEASURED,
+        description="MLP 64-32-32-10 (tanh) on 600 of scikit-learn's digits, squared loss",
+        examples=600,
     ),
     "quadratic": Entry(
         module="quadratic",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tautune._asynchronous import AsynchronousTraining as AsynchronousTraining
+    from tautune._edge import edge as edge
     from tautune._grid import grid as grid
     from tautune._load import load as load
     from tautune._probe import probe as probe
@@ -60,6 +61,7 @@ _MODULES = {
     "AsynchronousTraining": "_asynchronous",
     "ArrivingGradients": "trainables.delay.arriving",
     "Workers": "trainables.asynchronous.settings",
+    "edge": "_edge",
     "grid": "_grid",
     "load": "_load",
     "probe": "_probe",

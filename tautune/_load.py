@@ -13,6 +13,7 @@ from tautune.records.typed import Object, Shape
 
 if TYPE_CHECKING:
     from tautune._tune import TuningResult
+    from tautune.analysis.edges import Edges
     from tautune.analysis.grids import GridSummary
     from tautune.analysis.regret import Regret
     from tautune.analysis.thresholds import Thresholds
@@ -25,8 +26,8 @@ class _GridJson(TypedDict):
     sharpness: float
 
 
-def load(path: str | Path) -> Thresholds | GridSummary | TuningResult | Regret:
-    """Returns the results in a folder, as `tautune.sweep`, `grid`, `tune` or `simulate` returned them.
+def load(path: str | Path) -> Thresholds | GridSummary | Edges | TuningResult | Regret:
+    """Returns the results in a folder, as `tautune.sweep`, `grid`, `edge`, `tune` or `simulate` returned them.
 
     Args:
         path: a folder that one of them wrote, or s3://…, gs://….
@@ -40,6 +41,8 @@ def load(path: str | Path) -> Thresholds | GridSummary | TuningResult | Regret:
         return _load_sweep(folder)
     if kind == "grid":
         return _load_grid(folder)
+    if kind == "edge":
+        return _load_edge(folder)
     if kind == "simulation":
         from tautune.analysis.regret import Regret, RegretJson
 
@@ -81,6 +84,22 @@ def _load_grid(folder: Folder) -> GridSummary:
         ).at(folder)
     except ValueError as error:
         raise InputError(f"{file} is damaged: {error}; {remedy}") from None
+
+
+def _load_edge(folder: Folder) -> Edges:
+    from tautune.analysis.edges import EdgesJson, conclude
+    from tautune.records.edge_folder import EdgeFolder
+
+    remedy = "the same `tautune edge` writes it again"
+    content = _content(folder / "edge.json", EdgesJson, remedy)
+    return conclude(
+        EdgeFolder(folder, {}).samples(),
+        study=content["study"],
+        optimizer=content["optimizer"],
+        decay=content["decay"],
+        steps=content["steps"],
+        sharpness=content["sharpness"],
+    ).at(folder)
 
 
 def _content(file: Folder, shape: type[Shape], remedy: str) -> Shape:

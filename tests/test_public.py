@@ -48,6 +48,7 @@ NAMES = {
     "WeightPrediction",
     "WeightStashing",
     "When",
+    "edge",
     "grid",
     "load",
     "max_stable_learning_rate",

@@ -18,11 +18,11 @@ from tautune.cluster.remote.working_directory import EXCLUDED, check_size, left_
 from tautune.records.errors import InputError, RunFailed
 
 Json = dict[str, Any]
-SENT = ("sweep", "grid", "tune", "resume", "extend", "refit")
+SENT = ("sweep", "grid", "edge", "tune", "resume", "extend", "refit")
 """The commands that a cluster runs."""
 OWN = ("board", "doctor")
 """Jobs that tautune makes for itself."""
-NEW_RUN = ("sweep", "grid", "tune")
+NEW_RUN = ("sweep", "grid", "edge", "tune")
 """Those of them that make a new folder, which gets the job's name if none is given."""
 STOP_SECONDS = 60
 """Seconds in which a stopped job has to write down what it found, before it is killed."""

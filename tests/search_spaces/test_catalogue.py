@@ -83,12 +83,12 @@ print([name for name in {HEAVY} if name in sys.modules])
         (
             "digits_mlp",
             "grid",
-            "study digits_mlp is for `tautune tune`; for `tautune grid` there are digits, quadratic",
+            "study digits_mlp is for `tautune tune`; for `tautune grid` there are digits, digits_squared, quadratic",
         ),
         (
             "digits",
             "tune",
-            "study digits is for `tautune sweep` and `tautune grid` and `tautune probe`; for `tautune tune` there are ",
+            "study digits is for `tautune sweep` and `tautune grid` and `tautune probe` and `tautune edge`; for `tautune tune` there are ",
         ),
         ("none.py", "tune", "there is no study file none.py"),
         ("tests", "sweep", "tests is a folder, not a study file"),
@@ -105,7 +105,7 @@ def test_registered_studies_are_found_first(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(search_spaces.REGISTERED, "mine", study)
     assert search_spaces.find("mine") is study
     with pytest.raises(
-        ValueError, match="mine is a StabilityStudy: use `tautune sweep` or `tautune grid` or `tautune probe`"
+        ValueError, match="mine is a StabilityStudy: use `tautune sweep` or `tautune grid` or `tautune probe` or `tautune edge`"
     ):
         search_spaces.find_tuning("mine")
     assert isinstance(search_spaces.find("digits"), StabilityStudy)

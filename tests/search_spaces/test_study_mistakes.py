@@ -31,7 +31,7 @@ MISTAKES: dict[str, tuple[str, list[str], str]] = {
     "other kind": (
         "from tautune.search_spaces.quadratic import STUDY",
         [],
-        "mine.py is a StabilityStudy: use `tautune sweep` or `tautune grid` or `tautune probe`",
+        "mine.py is a StabilityStudy: use `tautune sweep` or `tautune grid` or `tautune probe` or `tautune edge`",
     ),
 }
 

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tautune.analysis.edges import Edges
     from tautune.analysis.grids import GridSummary
 
 Json = dict[str, Any]
@@ -65,6 +66,17 @@ def grid_again(configuration: Json, grid: GridSummary, seeds: int) -> str:
     words += _plain(configuration, {"steps": 2000, "mini_batch": None, "momentum": 0.0})
     words += [f"--{name.replace('_', '-')}" for name in ("shifted", "bfloat16_queue") if configuration.get(name)]
     return _command("grid", str(configuration.get("study")), [*words, *(["--seeds", str(seeds)] if seeds > 1 else [])])
+
+
+def edge_again(configuration: Json, edges: Edges) -> str:
+    """Returns the command of trainings that were followed to their edge."""
+    points = edges.points
+    words = ["--optimizer", edges.optimizer, "--delays", ",".join(str(d) for d in sorted({p.delay for p in points}))]
+    if len({point.delay for point in points}) < len(points):  # they were given
+        words += ["--learning-rates", ",".join(f"{rate:g}" for rate in sorted({p.learning_rate for p in points}))]
+    words += _plain(configuration, {"steps": 4000, "decay": 0.999})
+    seeds = max(point.seeds for point in points)
+    return _command("edge", str(configuration.get("study")), [*words, *(["--seeds", str(seeds)] if seeds != 3 else [])])
 
 
 def simulate_again(configuration: Json) -> str:

@@ -1,0 +1,72 @@
+"""Draws trainings that were followed to their edge of stability."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tautune.analysis.figure_style import FAINT, INK, RULE, label_ends, log_axis, new_figure, series, styled
+
+if TYPE_CHECKING:
+    from tautune.analysis.edges import Edges
+
+SHOWN = (0.05, 5.0)
+"""Ratios between which a curve is drawn, at most."""
+NEAR = 0.03
+"""Distance from the edge within which a training counts as being there."""
+
+
+@styled
+def edge_figure(edges: Edges) -> Figure:
+    """Returns a figure of η λ over the delay's threshold against steps, and of what it settles at, over the delay."""
+    figure = new_figure(width=11.0)
+    curves, ends = figure.subplots(1, 2, width_ratios=(2, 1))
+    figure.suptitle(_title(edges), x=0.01, ha="left")
+    _ends(ends, edges)
+    _curves(curves, edges)
+    return figure
+
+
+def _title(edges: Edges) -> str:
+    decay = "" if edges.decay is None else f", β₂ = {edges.decay:g}"
+    return f"{edges.study}: {edges.optimizer}{decay}, full batch, from random weights"
+
+
+def _curves(axes: Axes, edges: Edges) -> None:
+    axes.axhline(1, color=INK, linestyle="--", linewidth=1)
+    axes.axhspan(1 - NEAR, 1 + NEAR, color=RULE)
+    ends: list[tuple[float, float, str]] = []
+    colours = []
+    for place, delay in enumerate(sorted({curve.delay for curve in edges.curves})):
+        own = [curve for curve in edges.curves if curve.delay == delay]
+        colour = series(place)["color"]
+        for curve in own:
+            axes.plot(curve.steps, curve.ratios, color=colour, linewidth=0.9, alpha=0.85)
+        last = [curve for curve in own if curve.ratios]
+        if last:
+            ends.append((last[0].steps[-1], min(max(last[0].ratios[-1], SHOWN[0]), SHOWN[1]), f"τ = {delay}"))
+            colours.append(colour)
+    ratios = [ratio for curve in edges.curves for ratio in curve.ratios if ratio > 0] or [1.0]
+    low, high = max(SHOWN[0], 0.9 * min(ratios)), min(SHOWN[1], max(1.1 * max(ratios), 1.5))
+    kind = "preconditioned λ" if edges.preconditioned else "λ"
+    axes.set(xlabel="steps", ylabel=f"η {kind} / the delay's threshold", ylim=(low, high))
+    log_axis(axes, "y", low, high)
+    axes.figure.draw_without_rendering()  # type: ignore[union-attr]
+    label_ends(axes, ends, colours)
+
+
+def _ends(axes: Axes, edges: Edges) -> None:
+    """Draws each point's median late in training, with the range of its seeds."""
+    found = [point for point in edges.points if point.ratio is not None]
+    delays = sorted({point.delay for point in edges.points})
+    axes.axhspan(1 - NEAR, 1 + NEAR, color=RULE)
+    axes.axhline(1, color=INK, linestyle="--", linewidth=1)
+    for point in found:
+        place, ratio = delays.index(point.delay), point.ratio or 0.0
+        spread = [[ratio - min(point.lowest or ratio, ratio)], [max(point.highest or ratio, ratio) - ratio]]
+        axes.errorbar([place], [ratio], yerr=spread, capsize=4, ecolor=FAINT, linestyle="none", **series(place))
+    axes.set_xticks(range(len(delays)), [str(delay) for delay in delays])
+    axes.set(xlabel="delay τ, steps", ylabel="median, last quarter of the steps")
+    axes.set_title(f"bars: range of the seeds; band: ± {100 * NEAR:g} %", fontsize="small")

@@ -1,0 +1,73 @@
+"""The page of trainings that were followed to their edge of stability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple
+from typing import Any
+
+from tautune.analysis.edge_figure import edge_figure
+from tautune.analysis.edges import Edges, conclude
+from tautune.analysis.pages.page import Chart, Page, Section, Table
+from tautune.analysis.reports.parts.commands import edge_again
+from tautune.analysis.reports.parts.provenance import provenance_section, total_duration
+from tautune.records.edge_folder import EdgeFolder
+from tautune.records.storage import Folder
+
+Json = dict[str, Any]
+COLUMNS = ("delay τ", "optimizer", "η", "ηλ / threshold", "lowest seed", "highest seed", "drift", "seeds", "diverged")
+
+
+def page(folder: Folder, run: Json) -> Page:
+    """Returns the report of the trainings in a folder, also of those that are still going on."""
+    edges = _edges(folder, run)
+    if edges is None:
+        name = run["configuration"].get("study")
+        verdict = "Nothing has been seen of a training yet."
+        return Page(title=f"Edge of {name}", verdict=verdict, notes=list(_notes(run)), sections=[provenance_section(run)])
+    table = Table(columns=COLUMNS, rows=[astuple(point) for point in edges.points])
+    chart = Chart(
+        name="edge",
+        title="ηλ over the delay's threshold, while training sharpens",
+        says="Below 1 a minimum of this sharpness is stable, above it is not. The band is 3 % around it.",
+        figure=edge_figure(edges),
+        table=table,
+    )
+    again = Section(title="The command", commands=[edge_again(run["configuration"], edges)])
+    return Page(
+        title=f"{edges.study}: the edge of stability of {edges.optimizer}",
+        verdict=verdict_of(edges),
+        facts=_facts(edges, run),
+        notes=list(_notes(run)),
+        sections=[Section(title="Where training settles", charts=[chart], table=table), again, provenance_section(run)],
+    )
+
+
+def verdict_of(edges: Edges) -> str:
+    """Returns what is settled at, at each delay."""
+    settled = [f"{p.ratio:.3g} at τ = {p.delay}" for p in edges.points if p.ratio is not None]
+    if not settled:
+        return "No training has come to its last quarter without diverging."
+    return f"Late in training ηλ is {', '.join(settled)} times the delay's threshold."
+
+
+def _edges(folder: Folder, run: Json) -> Edges | None:
+    kept, samples = run["configuration"], EdgeFolder(folder, {}).samples()
+    if not samples or "sharpness" not in kept:
+        return None
+    names = ("study", "optimizer", "steps", "sharpness")
+    return conclude(samples, decay=kept.get("decay"), **{name: kept[name] for name in names}).at(folder)
+
+
+def _facts(edges: Edges, run: Json) -> dict[str, str]:
+    facts = {"trainings": f"{len(edges.curves):,}", "steps": f"{edges.steps:,}", "optimizer": edges.optimizer}
+    took = total_duration(run)
+    return facts | ({"time": took} if took else {})
+
+
+def _notes(run: Json) -> Iterator[str]:
+    if "finished" not in (run.get("runs") or [{}])[-1]:
+        yield (
+            "This run is not over: it is going on, or it was stopped. The page tells what there is until now; "
+            "the same command goes on with a run that was stopped."
+        )

@@ -1,0 +1,227 @@
+"""Probes trainings and watches them: how long it takes, how near it is to a sweep, and how early it warns.
+
+    python -m benchmarks.probe [--json]
+
+- digits: probe at the minimum that a sweep has measured at, and the thresholds of the two.
+- transformer: a causal language model of ten million parameters after two steps of AdamW.
+- overhead: a training with the monitor at every hundredth step, beside the same training without it.
+- warning: 40 trainings from the minimum of digits, at rates of 0.7 to 1.5 of the threshold, half of them above it; how
+  many steps before its loss has doubled a training that diverges is warned of, and how many that do not are too.
+"""
+
+import statistics
+import time
+import warnings
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+import tautune
+from benchmarks.record import keep
+from tautune.search_spaces import find
+from tautune.trainables.theory.problem import Problem
+
+Json = dict[str, Any]
+DELAYS = (0, 1, 2, 4, 8)
+RUNS = 40
+RATES = (0.7, 1.5)
+EVERY = 100
+MOST_STEPS = 6000
+KICK = 1e-3
+"""Distance from the minimum, relative to the weights' norm, at which each of the 40 trainings begins."""
+
+
+class LanguageModel(nn.Module):
+    """A causal transformer over 4,096 tokens; ten million parameters."""
+
+    def __init__(self, width: int = 320, layers: int = 6, tokens: int = 4096, window: int = 64) -> None:
+        super().__init__()
+        self.embedding, self.places = nn.Embedding(tokens, width), nn.Parameter(0.02 * torch.randn(window, width))
+        layer = nn.TransformerEncoderLayer(width, 5, 4 * width, activation="gelu", batch_first=True, norm_first=True)
+        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.out = nn.Linear(width, tokens)
+        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(window))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        seen = self.layers(self.embedding(ids) + self.places, mask=self.mask, is_causal=True)
+        answers: Tensor = self.out(seen)
+        return answers
+
+
+def next_token(outputs: Tensor, targets: Tensor) -> Tensor:
+    return cross_entropy(outputs.flatten(0, 1), targets.flatten())
+
+
+def on_digits() -> tuple[Json, Problem]:
+    """Returns the probe at the minimum of digits beside a sweep's measurement, and the problem at that minimum."""
+    from tautune.trainables.threshold.in_process import measure_in_process
+
+    problem = find("digits").problem()
+    found = measure_in_process(problem, DELAYS)
+    measured = [record.threshold.learning_rate for record in found.records if record.threshold]
+    batches = list(zip(problem.inputs.split(256), problem.targets.split(256), strict=True))
+    optimizer = torch.optim.SGD(_groups(problem), 0.1)
+    begun = time.perf_counter()
+    probed = tautune.probe(problem.model, problem.loss, batches, optimizer=optimizer, delays=DELAYS)
+    seconds = time.perf_counter() - begun
+    rates = [row.max_stable_learning_rate for row in probed.rows]
+    errors = [rate / swept - 1 for rate, swept in zip(rates, measured, strict=True)]
+    return {
+        "seconds": seconds,
+        "products": probed.products,
+        "sharpness": probed.sharpness,
+        "largest_error": max(map(abs, errors)),
+        "errors": dict(zip(map(str, DELAYS), errors, strict=True)),
+    }, problem
+
+
+def _groups(problem: Problem) -> list[Json]:
+    """Returns the study's L2 as an optimizer's weight decay, which biases are spared."""
+    weights = [p for p in problem.parameters if p.ndim > 1]
+    biases = [p for p in problem.parameters if p.ndim == 1]
+    return [{"params": weights, "weight_decay": problem.l2}, {"params": biases}]
+
+
+def on_a_transformer() -> Json:
+    torch.manual_seed(0)
+    model = LanguageModel()
+    batches = [(ids[:, :-1], ids[:, 1:]) for ids in torch.randint(4096, (2, 4, 65))]
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-4)
+    for inputs, targets in batches:
+        optimizer.zero_grad()
+        next_token(model(inputs), targets).backward()
+        optimizer.step()
+    begun = time.perf_counter()
+    probed = tautune.probe(model, next_token, batches, optimizer=optimizer, tolerance=1e-2)
+    return {
+        "seconds": time.perf_counter() - begun,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "products": probed.products,
+        "residual": probed.residual,
+        "preconditioned_sharpness": probed.sharpness,
+        "margin": probed.margin,
+    }
+
+
+def overhead(steps: int = 2000, repetitions: int = 3) -> Json:
+    """Returns the processor's time of a training with the monitor over that of one without, taken in turn."""
+    taken: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(repetitions):
+        for watched in (False, True):
+            taken[watched].append(_watched_training(steps, watched=watched))
+    medians = {watched: statistics.median(seconds) for watched, seconds in taken.items()}
+    return {
+        "every": EVERY,
+        "steps": steps,
+        "share": medians[True] / medians[False] - 1,
+        "seconds": list(taken.values()),
+    }
+
+
+def _watched_training(steps: int, *, watched: bool) -> float:
+    torch.manual_seed(0)
+    problem = find("digits").problem().cast(torch.float32)
+    optimizer = torch.optim.Adam(problem.parameters, 1e-3)
+    order = problem.batches(256, seed=0)
+    first = next(problem.batches(256, seed=1))
+    batch = problem.inputs[first], problem.targets[first]
+    monitor = tautune.StabilityMonitor(problem.model, problem.loss, batch, optimizer, every=EVERY)
+    begun = time.process_time()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        problem.backward(next(order))
+        optimizer.step()
+        if watched:
+            monitor.step()
+    return time.process_time() - begun
+
+
+def warned(problem: Problem, sharpness: float) -> Json:
+    """Returns how early the 40 trainings are warned of; each takes delays and directions of its own in turn."""
+    start = problem.point
+    rows = []
+    for number in range(RUNS):
+        share = RATES[0] + (RATES[1] - RATES[0]) * _spread(number)
+        rows.append(_one(problem, start, sharpness, share, DELAYS[number % len(DELAYS)], seed=number))
+    above = [row for row in rows if row["diverged_at"] is not None]
+    below = [row for row in rows if row["diverged_at"] is None]
+    ahead = [row["diverged_at"] - row["warned_at"] for row in above if row["warned_at"] is not None]
+    return {
+        "runs": RUNS,
+        "diverged": len(above),
+        "warned_of_those": len(ahead),
+        "false_alarms": sum(row["warned_at"] is not None for row in below),
+        "steps_ahead": {"median": statistics.median(ahead), "least": min(ahead), "most": max(ahead)} if ahead else None,
+        "rows": rows,
+    }
+
+
+def _spread(number: int) -> float:
+    """Returns places in [0, 1], of which half of all lie above the threshold's, at 3/8."""
+    half = RUNS // 2
+    edge = (1 - RATES[0]) / (RATES[1] - RATES[0])
+    if number < half:
+        return edge * (number + 0.5) / half
+    return edge + (1 - edge) * (number - half + 0.5) / half
+
+
+def _one(problem: Problem, start: Tensor, sharpness: float, share: float, delay: int, *, seed: int) -> Json:
+    generator = torch.Generator().manual_seed(seed)
+    kick = torch.randn(len(start), generator=generator, dtype=start.dtype)
+    problem.move_to(start + KICK * start.norm() * kick / kick.norm())
+    rate = share * tautune.max_stable_learning_rate(sharpness, delay)
+    optimizer = tautune.GradientQueue(torch.optim.SGD(_groups(problem), rate), delay)
+    whole = (problem.inputs, problem.targets)
+    monitor = tautune.StabilityMonitor(problem.model, problem.loss, whole, optimizer, every=20)
+    first, warned_at, diverged_at = None, None, None
+    for step in range(1, MOST_STEPS + 1):
+        optimizer.zero_grad()
+        loss = problem.backward(penalty=False)  # which the optimizer adds as its weight decay
+        first = loss if first is None else first
+        if not loss < 2 * first:
+            diverged_at = step
+            break
+        optimizer.step()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            monitor.step()
+        if told and warned_at is None:
+            warned_at = step
+        if warned_at is None and step > 20 * EVERY and share < 1:
+            break  # it is calm, and stays so
+    return {"rate": share, "delay": delay, "warned_at": warned_at, "diverged_at": diverged_at}
+
+
+def main(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Probe, watch and warn."""
+    digits, problem = on_digits()
+    figures = {
+        "digits": digits,
+        "transformer": on_a_transformer(),
+        "overhead": overhead(),
+        "warning": warned(problem, digits["sharpness"]),
+    }
+    keep("probe", figures, as_json=as_json)
+    if as_json:
+        return
+    table = Table("what", "figure")
+    warning, language = figures["warning"], figures["transformer"]
+    table.add_row("digits: probe, s", f"{digits['seconds']:.2f}")
+    table.add_row("digits: largest difference from the sweep's thresholds", f"{100 * digits['largest_error']:.3f} %")
+    table.add_row(f"transformer of {language['parameters']:,} parameters: probe, s", f"{language['seconds']:.1f}")
+    table.add_row(
+        "monitor at every hundredth step: share of the training's time", f"{100 * figures['overhead']['share']:.1f} %"
+    )
+    table.add_row("warned of those that diverged", f"{warning['warned_of_those']} of {warning['diverged']}")
+    table.add_row("steps ahead", str(warning["steps_ahead"]))
+    table.add_row("false alarms", f"{warning['false_alarms']} of {warning['runs'] - warning['diverged']}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
