@@ -91,6 +91,16 @@ class Edges:
         """Returns whether λ is that of the preconditioned loss."""
         return self.decay is not None
 
+    @property
+    def trials(self) -> "pd.DataFrame":
+        """Returns a row for each look at each training, as in curves.csv. Raises ValueError if `path` is None."""
+        import pandas as pd
+
+        if self.path is None:
+            raise ValueError("trials are read from a folder, but these conclusions have none")
+        with (self.path / "curves.csv").open() as file:
+            return pd.read_csv(file)
+
     def to_frame(self) -> "pd.DataFrame":
         """Returns a row for each delay and learning rate."""
         import pandas as pd

@@ -64,8 +64,8 @@ def _sample(cells: list[str]) -> "Sample":
 
     τ, η, seed, step, loss, λ, threshold, diverged = cells
     gone = {"0": False, "1": True}[diverged]
-    seen = [None, None] if gone else [_number(λ), _number(threshold)]
-    return Sample(int(τ), _number(η), int(seed), int(step), _number(loss), *seen, gone)
+    sharpness, edge = (None, None) if gone else (_number(λ), _number(threshold))
+    return Sample(int(τ), _number(η), int(seed), int(step), _number(loss), sharpness, edge, gone)
 
 
 def _number(cell: str) -> float:

@@ -88,7 +88,8 @@ print([name for name in {HEAVY} if name in sys.modules])
         (
             "digits",
             "tune",
-            "study digits is for `tautune sweep` and `tautune grid` and `tautune probe` and `tautune edge`; for `tautune tune` there are ",
+            "study digits is for `tautune sweep` and `tautune grid` and `tautune probe` and `tautune edge`; for "
+            "`tautune tune` there are ",
         ),
         ("none.py", "tune", "there is no study file none.py"),
         ("tests", "sweep", "tests is a folder, not a study file"),
@@ -105,7 +106,8 @@ def test_registered_studies_are_found_first(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(search_spaces.REGISTERED, "mine", study)
     assert search_spaces.find("mine") is study
     with pytest.raises(
-        ValueError, match="mine is a StabilityStudy: use `tautune sweep` or `tautune grid` or `tautune probe` or `tautune edge`"
+        ValueError,
+        match="mine is a StabilityStudy: use `tautune sweep` or `tautune grid` or `tautune probe` or `tautune edge`",
     ):
         search_spaces.find_tuning("mine")
     assert isinstance(search_spaces.find("digits"), StabilityStudy)
