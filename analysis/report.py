@@ -5,6 +5,7 @@ from typing import Any
 from tautune.analysis.board import png_of, show_grid, show_pareto, show_thresholds
 from tautune.analysis.edge_board import show_edge
 from tautune.analysis.edges import Edges
+from tautune.analysis.figure_style import DOTS_PER_INCH
 from tautune.analysis.grids import GridSummary
 from tautune.analysis.pareto_figure import pareto_figure
 from tautune.analysis.regret import Regret
@@ -12,8 +13,6 @@ from tautune.analysis.thresholds import Thresholds
 from tautune.records.files import write_bytes, write_json
 from tautune.records.storage import Folder
 from tautune.trainables.goal import Goal
-
-DOTS_PER_INCH = 130
 
 
 def write_thresholds(thresholds: Thresholds, folder: Folder) -> None:

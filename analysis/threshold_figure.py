@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tautune.analysis.figure_style import BLUE, FAINT, QUIET, label_ends, log_axis, new_figure, series, split, styled
+from tautune.analysis.verdicts import within
 from tautune.trainables.threshold.update import predicted
 
 if TYPE_CHECKING:
@@ -84,11 +85,6 @@ def draw_error(axes: Axes, thresholds: Thresholds) -> None:
         **BAR,
     )
     axes.set(xlabel="2τ + 1 (τ: delay, steps)", ylabel="error, %", xlim=(0, None))
-
-
-def within(thresholds: Thresholds) -> str:
-    """Returns the largest error in percent: 0.0002 %."""
-    return f"{100 * max((abs(p.relative_error) for p in thresholds.points), default=0.0):.2g} %"
 
 
 def bar_of(thresholds: Thresholds) -> str:

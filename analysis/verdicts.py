@@ -1,8 +1,14 @@
 """What a sweep or a grid has found, in a few lines of Markdown: for those who see its pictures and not its terminal."""
 
-from tautune.analysis.grids import GridSummary
-from tautune.analysis.thresholds import Thresholds
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tautune.records.provenance import command_line
+
+if TYPE_CHECKING:
+    from tautune.analysis.grids import GridSummary
+    from tautune.analysis.thresholds import Thresholds
 
 
 def sweep_verdict(thresholds: Thresholds) -> str:
@@ -10,17 +16,31 @@ def sweep_verdict(thresholds: Thresholds) -> str:
     points = thresholds.points
     if not points:
         return f"**{plain(thresholds.study)}**: no threshold is known yet.{_made_by()}"
-    last, worst = points[-1], max(abs(point.relative_error) for point in points)
     rows = "".join(
         f"| {point.delay} | {point.measured:.5g} ± {point.uncertainty:.1g} | {point.predicted:.5g} "
         f"| {100 * point.relative_error:+.2g} % |\n"
         for point in points
     )
     return (
-        f"**{plain(thresholds.study)}**: at τ = {last.delay} keep η below **{last.measured:.3g}**; theory is right to "
-        f"{100 * worst:.2g} %.{_made_by()}\n\n"
+        f"**{plain(thresholds.study)}**: {keep_below(thresholds)}{_made_by()}\n\n"
         f"| delay τ | measured η | theory's η | error |\n|---|---|---|---|\n{rows}"
     )
+
+
+def keep_below(thresholds: Thresholds) -> str:
+    """Returns the sentence for somebody who is about to train: η at the longest delay, and what theory is worth.
+
+    Theory counts as right if it lies within a percent, or three uncertainties, at every delay.
+    """
+    last = max(thresholds.points, key=lambda point: point.delay)
+    trusted = all(abs(p.relative_error) <= max(0.01, 3 * p.uncertainty / p.predicted) for p in thresholds.points)
+    worth = "theory is right to" if trusted else "theory is off by up to"
+    return f"At τ = {last.delay} keep η below {last.measured:.3g}; {worth} {within(thresholds)}."
+
+
+def within(thresholds: Thresholds) -> str:
+    """Returns the largest error of theory in percent: 0.0002 %."""
+    return f"{100 * max((abs(p.relative_error) for p in thresholds.points), default=0.0):.2g} %"
 
 
 def grid_verdict(grid: GridSummary) -> str:

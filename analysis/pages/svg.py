@@ -86,7 +86,7 @@ def _short(number: re.Match[str]) -> str:
 
 def _styled_by_page(style: str) -> str:
     """Returns a style whose font and colours are the page's own: variables, which differ in light and dark."""
-    style = re.sub(r"(font: [^;]*?)'[^;]*", r"\1var(--sans)", style)
+    style = re.sub(r"((?:font|font-family): [^;']*)'[^;]*", r"\1var(--sans)", style)
     return re.sub("|".join(DARK), lambda colour: f"var({variable(colour[0])})", style)
 
 

@@ -24,7 +24,9 @@ def page(folder: Folder, run: Json) -> Page:
     if edges is None:
         name = run["configuration"].get("study")
         verdict = "Nothing has been seen of a training yet."
-        return Page(title=f"Edge of {name}", verdict=verdict, notes=list(_notes(run)), sections=[provenance_section(run)])
+        return Page(
+            title=f"Edge of {name}", verdict=verdict, notes=list(_notes(run)), sections=[provenance_section(run)]
+        )
     table = Table(columns=COLUMNS, rows=[astuple(point) for point in edges.points])
     chart = Chart(
         name="edge",

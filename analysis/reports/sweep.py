@@ -12,8 +12,9 @@ from tautune.analysis.reports.parts.asked import asked_table
 from tautune.analysis.reports.parts.commands import sweep_again
 from tautune.analysis.reports.parts.provenance import provenance_section, total_duration
 from tautune.analysis.sweep_conclusion import conclude
-from tautune.analysis.threshold_figure import title_of, within
+from tautune.analysis.threshold_figure import title_of
 from tautune.analysis.thresholds import Thresholds, ThresholdsJson
+from tautune.analysis.verdicts import keep_below
 from tautune.records.errors import InputError
 from tautune.records.files import read_json
 from tautune.records.storage import Folder, reading
@@ -38,22 +39,8 @@ def page(folder: Folder, run: Json) -> Page:
         verdict = "No threshold has been found yet."
         return Page(title=f"Stability of {name}", verdict=verdict, notes=notes, sections=sections)
     return Page(
-        title=title_of(found), verdict=verdict_of(found), facts=_facts(found, run), notes=notes, sections=sections
+        title=title_of(found), verdict=keep_below(found), facts=_facts(found, run), notes=notes, sections=sections
     )
-
-
-def verdict_of(found: Thresholds) -> str:
-    """Returns the sentence for somebody who is about to train: at the longest delay, η and what theory is worth."""
-    last = max(found.points, key=lambda point: point.delay)
-    return (
-        f"At τ = {last.delay} keep η below {last.measured:.3g}; "
-        f"{'theory is right to' if _trusted(found) else 'theory is off by up to'} {within(found)}."
-    )
-
-
-def _trusted(found: Thresholds) -> bool:
-    """Tells whether theory lies within three uncertainties, or a percent, at every delay."""
-    return all(abs(p.relative_error) <= max(0.01, 3 * p.uncertainty / p.predicted) for p in found.points)
 
 
 def _facts(found: Thresholds, run: Json) -> dict[str, str]:

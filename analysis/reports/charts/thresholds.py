@@ -27,9 +27,9 @@ from tautune.analysis.threshold_figure import (
     draw_inverse,
     escapes_by_point,
     theory,
-    within,
 )
 from tautune.analysis.thresholds import Thresholds
+from tautune.analysis.verdicts import within
 from tautune.trainables.threshold.record import MeasurementRecord
 
 

@@ -116,7 +116,7 @@ def test_what_is_damaged_is_left_out_and_named(tmp_path: Path) -> None:
     lines = table.read_text().splitlines(keepends=True)
     table.write_text("".join([*lines[:4], lines[4][: len(lines[4]) // 2] + "\n", *lines[5:]]))
     events = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(b"".join([*events[:2], b"0" + events[2][1:], *events[3:]]))
+    journal.write_bytes(b"".join([*events[:2], b"x" + events[2][1:], *events[3:]]))
     page = read_page(folder)
     assert [note.partition("run/")[2] for note in page.notes] == [
         "trials.jsonl: line 5 is damaged and is left out",
