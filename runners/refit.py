@@ -12,7 +12,7 @@ from ray import tune
 from tautune.cluster.session.fit import fit
 from tautune.cluster.session.session import RETRIES
 from tautune.records.errors import AGAIN, Interrupted, RunFailed, trial_failed
-from tautune.records.files import write_json
+from tautune.records.files import write_bytes, write_json
 from tautune.records.provenance import provenance
 from tautune.records.storage import Folder, ray_storage
 from tautune.records.tuning_folder import TuningFolder, read_best
@@ -21,6 +21,7 @@ from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.longer import epochs_of
 from tautune.runners.model_file import write_model
 from tautune.runners.ray_tuner import CHECKPOINTS, make_trainable
+from tautune.runners.tested import FILE, test_predictions
 from tautune.runners.trials import name_of
 from tautune.runners.tuning_data import load_data
 from tautune.runners.tuning_job import Tuning, tuning_of
@@ -161,6 +162,9 @@ def conclude_refit(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
     }
     write_model(folder.path / "model.pt", _model(plan, folder, state))
     write_json(folder.path / "test.json", test)
+    if of_task.standardize:
+        table = test_predictions(training, tested.validation())
+        write_bytes(folder.path / FILE, table.as_csv().encode())
     return test
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tautune._tune import draw, tuning_listener
 from tautune._tuning_result import Place, TuningResult
+from tautune.analysis.reported import report_at_end
 from tautune.cluster.session.session import IN_TUNING, ray_session
 from tautune.records.errors import InputError, user_input
 from tautune.records.storage import folder_at, run_folder
@@ -143,7 +144,9 @@ def refit(
             check_cluster(plan.tuning, held.path)
             listener.doing("starting to train")
             state = run_refit(plan, held, listener)
-        return conclude_refit(plan, held, state)
+        found = conclude_refit(plan, held, state)
+        listener.say(report_at_end(held.path))
+    return found
 
 
 def transfer(path: Place, delay: Any, *, keep: bool = False, output: str | Path | None = None) -> dict[str, Any]:
@@ -188,7 +191,9 @@ def _refit_loop(
     with ray_session():
         check_cluster(tuning, held.path)
         listener.doing(f"training as {tuning.study.name} does it")
-        return refit_loop(tuning, held)
+        found = refit_loop(tuning, held)
+    listener.say(report_at_end(held.path))
+    return found
 
 
 def predict(

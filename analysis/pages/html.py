@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tautune.analysis import figure_style
 from tautune.analysis.pages.svg import inline_svg, variable
@@ -34,12 +35,17 @@ def as_html(page: Page) -> str:
 @cache
 def _template() -> Any:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters |= {"svg": _svg, "cell": cell, "numeric": numeric_columns}
+    environment.filters |= {"svg": _svg, "cell": cell, "numeric": numeric_columns, "words": words}
     return environment.from_string(_file("page.html"))
 
 
 def _svg(chart: Chart) -> Markup:
     return Markup(inline_svg(chart))
+
+
+def words(text: str) -> Markup:
+    """Returns a sentence as HTML, with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _file(name: str) -> str:

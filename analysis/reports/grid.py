@@ -13,7 +13,7 @@ from tautune.analysis.grids import GridSummary, conclude
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.reports.parts.asked import asked_table
 from tautune.analysis.reports.parts.commands import grid_again
-from tautune.analysis.reports.parts.provenance import provenance_section, total_duration
+from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.records.errors import InputError
 from tautune.records.files import read_json
 from tautune.records.grid_folder import read_points

@@ -8,7 +8,7 @@ from typing import Any, cast
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.regret import Method, Regret, RegretJson
 from tautune.analysis.reports.parts.commands import simulate_again
-from tautune.analysis.reports.parts.provenance import provenance_section, total_duration
+from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.records.errors import InputError
 from tautune.records.files import read_json
 from tautune.records.storage import Folder

@@ -10,7 +10,7 @@ from tautune.analysis.reports.charts import thresholds as charts
 from tautune.analysis.reports.charts.compared import thresholds_of as charts_of_several
 from tautune.analysis.reports.parts.asked import asked_table
 from tautune.analysis.reports.parts.commands import sweep_again
-from tautune.analysis.reports.parts.provenance import provenance_section, total_duration
+from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.analysis.sweep_conclusion import conclude
 from tautune.analysis.threshold_figure import title_of
 from tautune.analysis.thresholds import Thresholds, ThresholdsJson

@@ -17,8 +17,9 @@ from tautune.analysis.reports.charts.space import importances, parallel_coordina
 from tautune.analysis.reports.charts.time_line import time_line
 from tautune.analysis.reports.parts.asked import asked_table
 from tautune.analysis.reports.parts.commands import train_again, tune_again
-from tautune.analysis.reports.parts.provenance import provenance_section, total_duration
 from tautune.analysis.reports.parts.tuned import BAD, Json, Tuned, keys, read_tuned
+from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
+from tautune.analysis.reports.sections.refitted import test_section
 from tautune.analysis.trial_names import POPULATION
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder
@@ -29,12 +30,13 @@ STATES = ("finished", "stopped", "diverged", "failed", "running", "interrupted")
 def page(folder: Folder, run: Json) -> Page:
     """Returns the report of the tuning in a folder, also of one that is still going on."""
     tuned = read_tuned(folder)
+    sections = [*_sections(tuned), provenance_section(run)]
     return Page(
         title=f"Tuning of {PurePath(str(tuned.configuration['study'])).name}",
         verdict=verdict(tuned),
         facts=_facts(tuned),
         notes=[*_notes(tuned), *tuned.history.damaged],
-        sections=[*_sections(tuned), provenance_section(run)],
+        sections=sections,
     )
 
 
@@ -80,6 +82,11 @@ def _goes_on(tuned: Tuned) -> bool:
 
 
 def _notes(tuned: Tuned) -> Iterator[str]:
+    if carried := tuned.run.get("transferred"):
+        yield (
+            f"This folder holds a configuration that `tautune transfer` carried from {carried.get('from')} to delay "
+            f"{carried.get('delay')}, with the learning rate {carried.get('learning_rate')}, and no trials of its own."
+        )
     if _goes_on(tuned):
         yield (
             "This run is not over: it is going on, or it was stopped. The page tells what there is until now; "
@@ -95,6 +102,7 @@ def _notes(tuned: Tuned) -> Iterator[str]:
 def _sections(tuned: Tuned) -> Iterator[Section]:
     if tuned.best:
         yield _reproduction(tuned)
+    yield from test_section(tuned)
     if tuned.good and tuned.history.reports:
         yield Section(title="How it went", charts=_drawn(tuned, best_so_far, learning_curves, _stops, _lineage))
     if tuned.good:

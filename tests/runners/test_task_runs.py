@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas
 import pytest
 import torch
 from ray import tune
@@ -26,6 +28,13 @@ LINES = TuningStudy(
 )
 
 
+def kept_error(folder: Path) -> float:
+    """Returns the mean absolute error of what test_predictions.csv holds."""
+    table = pandas.read_csv(folder / "test_predictions.csv")
+    true, predicted = (table[[name for name in table if name.startswith(kind)]] for kind in ("target", "prediction"))
+    return float(np.abs(true.to_numpy() - predicted.to_numpy()).mean())
+
+
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 def test_a_regression_is_tuned_refitted_and_predicts(tmp_path: Path) -> None:
@@ -45,6 +54,8 @@ def test_a_regression_is_tuned_refitted_and_predicts(tmp_path: Path) -> None:
     assert read_rows(folder, LINES.goal)[0]["validation_mae"] == float(good["validation_mae"])
     test = refit(folder, study=LINES)
     assert (test["training_examples"], test["test_examples"]) == (100, 20)
+    assert kept_error(folder) == pytest.approx(test["test_mae"], rel=1e-5)
+    assert '<figure id="predictions">' in (folder / "report.html").read_text()
     (tmp_path / "rows.csv").write_text("\n".join(",".join(map(str, row)) for row in INPUTS[100:].tolist()))
     table = predict(folder, [tmp_path / "rows.csv"])
     assert isinstance(table, Table)
@@ -68,6 +79,8 @@ def test_a_forecast_walks_forward_and_sees_what_came_before(tmp_path: Path) -> N
     run(study, "random", "none", folder, trials=1, folds=2, max_epochs=2)
     test = refit(folder, study=study)
     assert test["test_examples"] == 40
+    assert kept_error(folder) == pytest.approx(test["test_mae"], rel=1e-5)
+    assert '<figure id="forecasts">' in (folder / "report.html").read_text()
     (tmp_path / "series.csv").write_text("\n".join(map(str, WAVE.tolist())))
     table = predict(folder, [tmp_path / "series.csv"], study=study)
     assert isinstance(table, Table)

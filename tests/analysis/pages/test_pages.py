@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tautune.analysis.figure_style import BLUE, DARK, mark_trials, new_figure, styled
-from tautune.analysis.pages.html import as_html, cell, numeric_columns
+from tautune.analysis.pages.html import as_html, cell, numeric_columns, words
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.pages.svg import inline_svg, saved, variable
 from tautune.analysis.reported import write_figures
@@ -77,6 +77,10 @@ def test_a_page_needs_nothing_else() -> None:
 )
 def test_cells(value: object, text: str) -> None:
     assert cell(value) == text
+
+
+def test_commands_in_a_sentence_are_code_and_nothing_else_is_markup() -> None:
+    assert words("`tautune resume <b>` goes on & on") == "<code>tautune resume &lt;b&gt;</code> goes on &amp; on"
 
 
 def test_columns_of_numbers_alone_are_set_to_the_right() -> None:

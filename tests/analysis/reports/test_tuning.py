@@ -207,3 +207,13 @@ def test_tunings_are_compared_by_what_they_found_and_what_they_were_asked_for(tm
         InputError, match="of one metric: these compared their trials one by validation_accuracy, loss by"
     ):
         compared([one, made_tuning(tmp_path / "loss", goals=["validation_loss:min"])])
+
+
+def test_a_test_is_told_once_there_was_one(tmp_path: Path) -> None:
+    folder = made_tuning(tmp_path / "run")
+    (folder / "test.json").write_text(json.dumps({"test_accuracy": 0.97, "test_images": 360, "config": {"a": 1}}))
+    assert rows_of(read_page(folder), "The test") == [("test accuracy", 0.97), ("test images", 360)]
+    (folder / "test.json").write_text("{")
+    page = read_page(folder)
+    assert "test.json is damaged" in page.notes[0]
+    assert "The test" not in {section.title for section in page.sections}
