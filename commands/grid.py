@@ -68,6 +68,10 @@ def grid(
             points_per_trial=together,
             bfloat16_queue=bfloat16_queue,
         )
+    _carry_out(wanted, output, as_json)
+
+
+def _carry_out(wanted: Grid, output: str | None, as_json: bool) -> None:
     checked()
     display = GridDisplay(screen(stderr=as_json))
     with parameters(InputError):

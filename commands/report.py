@@ -36,7 +36,7 @@ def report(
     file, own = _file(output, path / "report.html"), _folder(figures)
     from tautune.analysis.reported import read_page
 
-    with working(f"drawing {file}"):
+    with working(f"reading {path}"):
         page = read_page(path)
     _write(page, file, own)
 
@@ -54,7 +54,7 @@ def compare(
     file, own = _file(output, Path(output)), _folder(figures)
     from tautune.analysis.reported import compared
 
-    with working(f"drawing {file}"):
+    with working("reading the runs"):
         page = compared(paths)
     _write(page, file, own)
 
@@ -81,7 +81,9 @@ def _write(page: "Page", file: Folder, figures: Folder | None) -> None:
     from tautune.analysis.reported import write_figures, write_page
 
     console = Console()
-    console.print(str(write_page(page, file)), soft_wrap=True, highlight=False, markup=False)
+    with working(f"drawing {file}"):
+        write_page(page, file)
+    console.print(str(file), soft_wrap=True, highlight=False, markup=False)
     if figures is not None:
         files = write_figures(page, figures)
         console.print(f"{figures}: {len(files)} figures", soft_wrap=True, highlight=False, markup=False)
