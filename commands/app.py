@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 from importlib import import_module, metadata
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -21,6 +22,7 @@ from tautune.commands.advice import advice_command
 from tautune.commands.board import board_command
 from tautune.commands.cluster import cluster_commands
 from tautune.commands.edge import edge_command
+from tautune.commands.fitted_table import print_whole
 from tautune.commands.grid import grid_command
 from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.prediction import prediction_command
@@ -76,7 +78,7 @@ def studies(
     table = Table("study", "for", "what it is")
     for name, entry in sorted(CATALOGUE.items()):
         table.add_row(name, ", ".join(entry.commands), entry.description)
-    Console().print(table)
+    print_whole(Console(), table)
 
 
 def main() -> None:
@@ -86,6 +88,7 @@ def main() -> None:
     """
     import_module("tautune.cluster.session.gc_threshold")
     set_environment()
+    _write_whatever_comes()
     atexit.register(_freeze)  # garbage collection at exit would double the run time
     command = typer.main.get_command(app)
     try:
@@ -110,6 +113,13 @@ def main() -> None:
         if error.errno != errno.ENAMETOOLONG:
             raise
         _end(f"{str(error.filename)[:40]}…: {error.strerror}; give a shorter one", 2)
+
+
+def _write_whatever_comes() -> None:
+    """Makes a question mark of τ and η where the terminal, or the pipe, has no letters for them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _freeze() -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from tautune.commands.fitted_table import print_whole
 from tautune.commands.help_texts import CLUSTER, examples
 from tautune.commands.screen import working
 from tautune.records.errors import InputError, user_input
@@ -94,7 +95,7 @@ def jobs(
         for record in records:
             print(json.dumps(record))
     else:
-        Console().print(jobs_table(records))
+        print_whole(Console(), jobs_table(records))
 
 
 @cluster_commands.command(rich_help_panel=CLUSTER)
@@ -165,7 +166,7 @@ def doctor(
     if as_json:
         print(found.as_json())
     else:
-        Console().print(verdicts_table(found.verdicts))
+        print_whole(Console(), verdicts_table(found.verdicts))
     raise typer.Exit(0 if all(verdict.ok for verdict in found.verdicts) else 1)
 
 

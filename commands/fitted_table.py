@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -89,10 +89,10 @@ def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
     return [column for column in columns if any(column is one for one in kept)]
 
 
-def print_whole(console: Console, shown: RenderableType) -> None:
-    """Prints a table; where there is no terminal, in its own width, so that nothing of it is cut or broken."""
+def print_whole(console: Console, table: Table) -> None:
+    """Prints a table; where there is no terminal, without lines around its cells, and none of it is cut or broken."""
     width = console.width
     if not console.is_terminal:
-        console.width = ENDLESS
-    console.print(shown)
+        console.width, table.box, table.title_justify, table.caption_justify = ENDLESS, None, "left", "left"
+    console.print(table)
     console.width = width

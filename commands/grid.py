@@ -9,7 +9,7 @@ from tautune._grid import carry_out
 from tautune.commands.checking import checked
 from tautune.commands.grid_display import GridDisplay
 from tautune.commands.help_texts import MEASURE, examples
-from tautune.commands.next_steps import print_next_steps
+from tautune.commands.next_steps import print_next_steps, typed
 from tautune.commands.options import (
     DEFAULT_DELAYS,
     Delays,
@@ -80,7 +80,8 @@ def _carry_out(wanted: Grid, output: str | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary.as_json()))
     else:
-        print_next_steps([("report", str(summary.path)), ("board", str(summary.path))], display.console)
+        assert summary.path is not None
+        print_next_steps([(command, typed(summary.path)) for command in ("report", "board")], display.console)
 
 
 def _parse_rates(text: str) -> tuple[float, ...] | int:

@@ -2,10 +2,19 @@
 
 import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
 
+from tautune.records.storage import Folder
+
 Command = tuple[str, ...]
+
+
+def typed(folder: Folder) -> str:
+    """Returns a folder as one would type it here."""
+    here = Path.cwd()
+    return str(folder.relative_to(here)) if isinstance(folder, Path) and folder.is_relative_to(here) else str(folder)
 
 
 def print_next_steps(commands: Iterable[Command], console: Console) -> None:

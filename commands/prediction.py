@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune import _tuned
+from tautune.commands.fitted_table import print_whole
 from tautune.commands.help_texts import RESULTS, examples
 from tautune.commands.screen import working
 from tautune.records.errors import InputError
@@ -72,4 +73,4 @@ def _show(predictions: "list[Prediction]") -> None:
     table = Table("file", "class", "probability")
     for prediction in predictions:
         table.add_row(prediction.file, prediction.label, f"{prediction.probability:.3f}")
-    Console().print(table)
+    print_whole(Console(), table)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
+from tautune.commands.fitted_table import print_whole
 from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import Device, StabilityStudyName, parameters, parse_delays
 from tautune.commands.screen import working
@@ -70,7 +71,7 @@ def _tell(found: "Probe", study: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found.as_json()))
         return
-    Console().print(_table(found, study))
+    print_whole(Console(), _table(found, study))
     for line in said(found):
         print(line)
 

@@ -72,6 +72,6 @@ def _show_importance(rows: list[dict[str, Any]], space: dict[str, Any], goal: Go
         print(json.dumps(found.as_json()))
         return
     console = Console()
-    console.print(importance_table(found, goal))
+    print_whole(console, importance_table(found, goal))
     for note in importance_notes(found):
         console.print(note, soft_wrap=True, highlight=False, markup=False)

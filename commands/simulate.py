@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tautune import _simulate
 from tautune.commands.checking import checked
+from tautune.commands.fitted_table import print_whole
 from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import parameters
 from tautune.commands.screen import working
@@ -92,7 +93,7 @@ def _print(regret: "Regret", console: Console) -> None:
         quartiles = f"{row['lower_quartile']:.3g} to {row['upper_quartile']:.3g}"
         halfway = f"{row['median_regret_halfway']:.3g}"
         table.add_row(str(method), f"{row['median_regret']:.3g}", quartiles, halfway, f"{row['trials']:.1f}")
-    console.print(table)
+    print_whole(console, table)
     if undecided := regret.undecided():
         others = ", ".join(map(str, undecided))
         console.print(

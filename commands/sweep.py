@@ -9,7 +9,7 @@ from tautune._sweep import carry_out
 from tautune.commands.checking import checked
 from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
 from tautune.commands.help_texts import MEASURE, examples
-from tautune.commands.next_steps import print_next_steps
+from tautune.commands.next_steps import print_next_steps, typed
 from tautune.commands.options import (
     DEFAULT_DELAYS,
     Budget,
@@ -98,7 +98,8 @@ def _carry_out(wanted: Sweep, output: str | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps(thresholds.as_json()))
     else:
-        print_next_steps([("report", str(thresholds.path)), ("board", str(thresholds.path))], display.console)
+        assert thresholds.path is not None
+        print_next_steps([(command, typed(thresholds.path)) for command in ("report", "board")], display.console)
 
 
 def _parse_guess(text: str) -> float | None:

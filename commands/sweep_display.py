@@ -12,7 +12,7 @@ from tautune.analysis.thresholds import Point, Thresholds
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
 from tautune.commands.pace import Pace, until
 from tautune.commands.screen import Screen
-from tautune.commands.signs import counted, sign
+from tautune.commands.signs import sign
 from tautune.runners.listeners import Records, SweepListener
 from tautune.trainables.theory.optimizer_names import convention
 from tautune.trainables.threshold.record import Key, MeasurementRecord
@@ -152,12 +152,11 @@ def _trainings(record: MeasurementRecord) -> int:
 
 
 def _state(records: list[MeasurementRecord]) -> tuple[str, str]:
-    """Returns the state of a delay, and what is known of its measurements."""
+    """Returns the state of a delay: the learning rates that were tried, and the departures above the threshold."""
     if not records:
         return "interrupted", "waiting"
     if all(record.done for record in records):
         return "finished", "done"
     tried = sum(len(record.samples) for record in records)
     watched = sum(len(record.departures) for record in records)
-    words = counted(tried, "learning rates") + " tried"
-    return "running", words + (f", {counted(watched, 'departures')} watched" if watched else "")
+    return "running", f"{tried} tried" + (f", {watched} watched" if watched else "")

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from tautune import _tuned
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, delays_from_options
+from tautune.commands.fitted_table import print_whole
 from tautune.commands.help_texts import RESULTS, examples
 from tautune.commands.theory import Json
 from tautune.records.errors import InputError
@@ -51,7 +52,7 @@ def transfer_command_(
     for name in ("optimizer", "learning_rate", "momentum", "remedy", "delay"):
         value = found[name]
         table.add_row(name.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value))
-    Console().print(table)
+    print_whole(Console(), table)
     for reason in found["why"]:
         print(f"- {reason}")
     print(f"train it, and test it once: tautune refit {found['path']}")

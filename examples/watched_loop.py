@@ -1,4 +1,6 @@
-"""Loops that are watched, a plain one and Lightning's: `python examples/watched_loop.py`, then `tautune board results/watched`.
+"""Watches two loops, a plain one and Lightning's; `tautune board results/watched` shows them.
+
+    python examples/watched_loop.py
 
 A classifier of scikit-learn's digits, whose gradients arrive four steps late, at a learning rate that is too large.
 """

@@ -3,11 +3,12 @@
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from tautune.cluster.session.signals import interrupt_waits
+from tautune.cluster.session.signals import heard_at_once, interrupt_waits
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +40,21 @@ def test_ctrl_c_waits_only_inside() -> None:
     with interrupt_waits():
         pass
     assert signal.getsignal(signal.SIGINT) is usual
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_heard_in_a_thread_whatever_handles_it(number: signal.Signals) -> None:
+    heard, threads = threading.Event(), threading.active_count()
+    usual = signal.signal(number, lambda *_: None)
+    other = signal.signal(signal.SIGUSR2, lambda *_: None)
+    try:
+        with heard_at_once(heard.set):
+            os.kill(os.getpid(), signal.SIGUSR2)  # which is none of its business
+            assert not heard.wait(0.05)
+            os.kill(os.getpid(), number)
+            assert heard.wait(10)
+    finally:
+        signal.signal(number, usual)
+        signal.signal(signal.SIGUSR2, other)
+    assert signal.set_wakeup_fd(-1) == -1
+    assert threading.active_count() == threads
