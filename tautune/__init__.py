@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from tautune._edge import edge as edge
     from tautune._grid import grid as grid
     from tautune._load import load as load
+    from tautune._pipeline import AsynchronousPipeline as AsynchronousPipeline
     from tautune._probe import probe as probe
     from tautune._simulate import simulate as simulate
     from tautune._sweep import sweep as sweep
     from tautune._thresholds import measure_thresholds as measure_thresholds
     from tautune._tune import tune as tune
     from tautune._tuned import transfer as transfer
+    from tautune.records.delay_trace import read_trace as read_trace
     from tautune.records.errors import InputError as InputError
     from tautune.records.errors import Interrupted as Interrupted
     from tautune.records.errors import RunFailed as RunFailed
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "AsynchronousTraining": "_asynchronous",
+    "AsynchronousPipeline": "_pipeline",
     "ArrivingGradients": "trainables.delay.arriving",
     "Workers": "trainables.asynchronous.settings",
     "edge": "_edge",
@@ -71,6 +74,7 @@ _MODULES = {
     "tune": "_tune",
     "transfer": "_tuned",
     "InputError": "records.errors",
+    "read_trace": "records.delay_trace",
     "Interrupted": "records.errors",
     "RunFailed": "records.errors",
     "normalized": "search_spaces.normalized",

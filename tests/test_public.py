@@ -16,6 +16,7 @@ import tautune
 NAMES = {
     "ArrivingGradients",
     "Workers",
+    "AsynchronousPipeline",
     "AsynchronousTraining",
     "Data",
     "DelayAdaptive",
@@ -54,6 +55,7 @@ NAMES = {
     "max_stable_learning_rate",
     "measure_thresholds",
     "pipeline_delays",
+    "read_trace",
     "probe",
     "simulate",
     "sweep",

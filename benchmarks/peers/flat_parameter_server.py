@@ -20,7 +20,6 @@ Make = Callable[[], nn.Module]
 Batch = Callable[[int], Any]
 
 
-@ray.remote(num_cpus=0)
 class Server:
     def __init__(self, make: Make, learning_rate: float) -> None:
         torch.set_num_threads(1)
@@ -38,7 +37,6 @@ class Server:
         self.learning_rate = learning_rate
 
 
-@ray.remote(num_cpus=0)
 class FlatWorker:
     def __init__(self, make: Make, batch: Batch, number: int) -> None:
         torch.set_num_threads(1)
@@ -57,8 +55,10 @@ class FlatWorker:
 class Training:
     def __init__(self, make: Make, batch: Batch, workers: int, learning_rate: float) -> None:
         self.learning_rate = learning_rate
-        self.server = Server.remote(make, learning_rate)  # type: ignore[attr-defined]
-        self.workers = [FlatWorker.remote(make, batch, 1000 * number) for number in range(workers)]  # type: ignore[attr-defined]
+        self.server = ray.remote(num_cpus=0)(Server).remote(make, learning_rate)
+        self.workers = [
+            ray.remote(num_cpus=0)(FlatWorker).remote(make, batch, 1000 * number) for number in range(workers)
+        ]
         self.x = self.server.weights.remote()
         self.gradients = {worker.gradient.remote(self.x): worker for worker in self.workers}
         self.last = dict.fromkeys(self.workers, 0)

@@ -22,7 +22,6 @@ def get_weights(model: nn.Module) -> dict[str, Any]:
     return {name: value.cpu() for name, value in model.state_dict().items()}
 
 
-@ray.remote(num_cpus=0)
 class ParameterServer:
     def __init__(self, make: Make, learning_rate: float) -> None:
         torch.set_num_threads(1)
@@ -41,7 +40,6 @@ class ParameterServer:
         return get_weights(self.model)
 
 
-@ray.remote(num_cpus=0)
 class DataWorker:
     def __init__(self, make: Make, batch: Batch, number: int) -> None:
         torch.set_num_threads(1)
@@ -58,8 +56,10 @@ class DataWorker:
 
 class Training:
     def __init__(self, make: Make, batch: Batch, workers: int, learning_rate: float) -> None:
-        self.server = ParameterServer.remote(make, learning_rate)  # type: ignore[attr-defined]
-        self.workers = [DataWorker.remote(make, batch, 1000 * number) for number in range(workers)]  # type: ignore[attr-defined]
+        self.server = ray.remote(num_cpus=0)(ParameterServer).remote(make, learning_rate)
+        self.workers = [
+            ray.remote(num_cpus=0)(DataWorker).remote(make, batch, 1000 * number) for number in range(workers)
+        ]
         weights = self.server.get_weights.remote()
         self.gradients = {worker.compute_gradients.remote(weights): worker for worker in self.workers}
 

@@ -1,7 +1,4 @@
-"""One stage of an asynchronous pipeline: a part of the model, to which its neighbours send.
-
-It gets activations from the one before, and gradients from the one behind.
-"""
+"""One stage of an asynchronous pipeline: a part of the model, whose neighbours send it activations and gradients."""
 
 import contextlib
 import os

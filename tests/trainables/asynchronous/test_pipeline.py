@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import parameters_to_vector
 
+import tautune
 from tautune.trainables.asynchronous.cutting import cut
 from tautune.trainables.asynchronous.stage import Stage
 from tautune.trainables.delay.pipeline import pipeline_delays
@@ -111,3 +112,15 @@ def test_parts_may_be_given_as_they_are() -> None:
     assert cut(model, [model[:2], model[2:]])[1] is not None
     with pytest.raises(ValueError, match="do not have the parameters that the model has"):
         cut(model, [model[:2], model[4:]])
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_stages_are_ray_actors_that_give_the_model_its_weights() -> None:
+    model, twin = deep(), deep()
+    piped(twin, 2, stashing=True)
+    with tautune.AsynchronousPipeline(model, cross_entropy, batch, momentum, stages=2, cpus_per_stage=0) as pipeline:
+        losses = pipeline.run(STEPS)
+        assert pipeline.ages == [[min(t, 1) for t in range(STEPS)], [0] * STEPS]
+    assert torch.equal(parameters_to_vector(model.parameters()), parameters_to_vector(twin.parameters()))
+    assert losses[-1] < losses[0]
