@@ -41,6 +41,8 @@ def conclude(
     for delay, measurements in by_delay.items():
         seeds = {m.settings.seed for m in measurements}
         missing = any(d == delay and seed not in seeds for d, seed in wanted)
+        if update and update.workers:
+            update = measurements[0].settings.update or update  # which has the ages that were recorded
         if not missing and all(_bracketed(m) for m in measurements):
             point = _point(delay, predicted(sharpness, delay, momentum, update), measurements)
             bound = None if noise is None else mean_square(sharpness, delay, momentum, update, noise)

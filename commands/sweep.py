@@ -28,6 +28,14 @@ from tautune.commands.options import (
 )
 from tautune.commands.screen import screen
 from tautune.commands.sweep_display import SweepDisplay
+from tautune.commands.worker_options import (
+    Slowdown,
+    WorkerCount,
+    WorkerCpus,
+    WorkerGpus,
+    WorkerMode,
+    workers_from_options,
+)
 from tautune.records.errors import InputError
 from tautune.records.storage import output_folder
 from tautune.runners.sweep import Sweep
@@ -56,6 +64,11 @@ def sweep(
     delays_from: DelaysFrom = None,
     delay_shares: DelayShares = None,
     stages: StageDelays = None,
+    workers: WorkerCount = None,
+    mode: WorkerMode = None,
+    slowdown: Slowdown = None,
+    cpus_per_worker: WorkerCpus = None,
+    gpus_per_worker: WorkerGpus = None,
     resolution: Resolution = 0.005,
     mini_batch: MiniBatch = None,
     seeds: Orders = None,
@@ -70,8 +83,11 @@ def sweep(
     """Measure the largest stable learning rate of STUDY at every delay, and compare it with theory."""
     fixed, guess = parse_delays(delays or DEFAULT_DELAYS), _parse_guess(first_guess)
     late = varying_delays(delays, delays_from, delay_shares, stages)
+    them = workers_from_options(workers, mode, slowdown, cpus_per_worker, gpus_per_worker)
+    if them and delays is not None:
+        raise InputError("--delays are fixed ones; leave them out beside --workers, whose gradients have their own")
     with parameters():
-        kind, update = asked(optimizer, momentum, shifted, remedy, *late)
+        kind, update = asked(optimizer, momentum, shifted, remedy, *late, them)
         wanted = Sweep(
             study=study,
             delays=fixed,

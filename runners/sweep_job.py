@@ -26,6 +26,7 @@ from tautune.runners.own_code import OwnCode
 from tautune.runners.sweep import IN_WORKERS, has_failed
 from tautune.runners.sweep_board import SweepBoard
 from tautune.runners.sweep_plan import SweepPlan
+from tautune.runners.with_workers import placed, room_of
 from tautune.trainables.theory.problem import ProblemParts
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Key, MeasurementRecord
@@ -136,6 +137,11 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
     if not settings:
         return
     assert plan.minimum is not None
+    room: Any = plan.resources
+    if plan.update and plan.update.workers:
+        workers = placed(plan.update.workers, plan.resources)
+        settings = [replace(one, update=replace(plan.update, workers=workers)) for one in settings]
+        room = room_of(workers, plan.resources)
     if known := len(plan.sweep.keys) - len(settings):
         listener.say(f"{known} of {len(plan.sweep.keys)} measurements are in {folder.path} already")
     listener.begun(plan.sweep.keys)
@@ -151,7 +157,7 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
     measurements = [{"delay": s.delay, "seed": s.seed} for s in settings]  # short, since Tune displays it
     slots = ray.cluster_resources().get("CPU", 1) / plan.resources["CPU"]
     tuner = tune.Tuner(
-        tune.with_resources(trainable, plan.resources),
+        tune.with_resources(trainable, room),
         param_space={"measurement": tune.grid_search(measurements)},
         # Where all trials fit at once, the first actors to start must not take over the trials of other hosts.
         tune_config=tune.TuneConfig(reuse_actors=len(settings) > slots, trial_dirname_creator=_dirname),

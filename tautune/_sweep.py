@@ -20,6 +20,7 @@ from tautune.trainables.threshold.update import asked
 if TYPE_CHECKING:
     from tautune.analysis.thresholds import Thresholds
     from tautune.search_spaces.stability_study import StabilityStudy
+    from tautune.trainables.asynchronous.settings import Workers
 
 IMPORTS = ("torch", "pandas", "scipy.optimize", "scipy.sparse.linalg")
 """Slowest imports of a sweep, which can be loaded while Ray starts."""
@@ -35,6 +36,7 @@ def sweep(
     remedy: str | None = None,
     delays_from: LateDelays | None = None,
     stages: Sequence[int] = (),
+    workers: Workers | None = None,
     resolution: float = 0.005,
     mini_batch: int | None = None,
     seeds: int | None = None,
@@ -61,6 +63,8 @@ def sweep(
         delays_from: delays that are drawn anew at each step, in place of `delays`: those of a recorded run, as a
             sequence or as the path of a CSV file with a column `delay`, a mapping {d: probability} or a `RandomDelay`.
         stages: delay of each stage of a pipeline, in place of `delays`, from the model's first children to its last.
+        workers: real ones, in place of `delays`: their gradients are as late as they are, and theory has the ages that
+            were recorded.
         resolution: relative width of each threshold's bracket.
         mini_batch: examples per step; None means the full batch.
         seeds: number of measurements at each delay, each with its own order of the mini-batches and its own
@@ -85,7 +89,8 @@ def sweep(
         Interrupted: the run was stopped; the measurements so far are kept.
     """
     with user_input():
-        kind, update = asked(optimizer, momentum, shifted, remedy, late_delays(delays_from), as_integers(stages))
+        late = late_delays(delays_from)
+        kind, update = asked(optimizer, momentum, shifted, remedy, late, as_integers(stages), workers)
         fixed = fixed_delays(delays, instead=update is not None and update.longest is not None)
         wanted = Sweep(
             study=str(study) if isinstance(study, Path) else study,

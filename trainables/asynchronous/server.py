@@ -180,6 +180,15 @@ class ParameterServer:
         self.arriving.worker = first.worker
         self.optimizer.step()
 
+    def restart(self, optimizer: Optimizer) -> None:
+        """Begins anew at the present weights: what workers still compute is put away when it comes."""
+        self.optimizer = optimizer if isinstance(optimizer, Remedy) else _arriving(optimizer)
+        self.arriving = _inside(self.optimizer)
+        self._free += [arrived.flat for arrived in self.waiting]
+        self.out, self.waiting = {}, []
+        self.returned.clear()
+        self.next_batch = self.dropped = 0
+
     @torch.no_grad()
     def settle(self) -> None:
         """Gives the model the mean of its workers' running estimates; of whole numbers, the largest."""

@@ -39,6 +39,12 @@ class Workers:
             if not 1 <= factor < float("inf"):
                 raise ValueError(f"a slowdown must be a finite factor of at least 1, not {factor!r}")
 
+    def __str__(self) -> str:
+        """Returns a description such as "4 workers, round-robin, slowed down by 1, 1, 1, 4"."""
+        slow = f", slowed down by {', '.join(f'{factor:g}' for factor in self.slowdown)}" if self.slowdown else ""
+        mode = f", {self.mode}" if self.mode != "as-they-come" else ""
+        return f"{self.count} worker{'s' if self.count > 1 else ''}{mode}{slow}"
+
     def as_json(self) -> dict[str, Any]:
         """Returns the settings as plain values."""
         return asdict(self) | {"slowdown": list(self.slowdown)}

@@ -1,6 +1,7 @@
 """Measures the stability threshold at one delay, and then how soon training leaves the minimum above it."""
 
 import math
+from dataclasses import replace
 
 import torch
 
@@ -9,6 +10,7 @@ from tautune.trainables.threshold.delayed_training import FLAT, DelayedTraining,
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Departure, MeasurementRecord, Settings
 from tautune.trainables.threshold.search import Sample, ThresholdSearch
+from tautune.trainables.threshold.with_workers import RealWorkers, TrainingWithRealWorkers
 
 __all__ = ["Departure", "Measurement", "MeasurementRecord", "Settings"]
 
@@ -39,6 +41,7 @@ class Measurement:
         self.gradient_evaluations = 0.0
         """Cost of the threshold, in passes over the full batch."""
         norm, unit = float(minimum.point.norm()), math.sqrt(len(minimum.point))
+        self.workers: RealWorkers | None = None
         self.size = norm if norm > VANISHED * unit else unit
 
     @property
@@ -57,7 +60,7 @@ class Measurement:
     def record(self) -> MeasurementRecord:
         """Returns everything measured so far."""
         return MeasurementRecord(
-            settings=self.settings,
+            settings=self._met(),
             samples=tuple(self.search.samples),
             departures=tuple(self.departures),
             gradient_evaluations=self.gradient_evaluations,
@@ -70,6 +73,20 @@ class Measurement:
         self.search.samples = list(record.samples)
         self.departures = list(record.departures)
         self.gradient_evaluations = record.gradient_evaluations
+
+    def _met(self) -> Settings:
+        """Returns the settings; where workers train, with the shares of the ages that their gradients had."""
+        update, ages = self.settings.update, self.workers.ages if self.workers else None
+        if not update or not ages:
+            return self.settings
+        shares = tuple((age, ages[age] / ages.total()) for age in sorted(ages))
+        return replace(self.settings, update=replace(update, drawn=shares))
+
+    def close(self) -> None:
+        """Ends the workers, if there are any."""
+        if self.workers:
+            self.workers.close()
+            self.workers = None
 
     @property
     def _factors(self) -> tuple[float, ...]:
@@ -101,6 +118,12 @@ class Measurement:
         self.departures.append(Departure(learning_rate, budget if steps is None else steps, steps is not None))
 
     def _training(self, learning_rate: float, *, distance: float, anchored: bool) -> DelayedTraining:
+        if self.settings.update and self.settings.update.workers:
+            if self.workers is None:
+                self.workers = RealWorkers(self.problem, self.minimum, self.settings, anchored=anchored)
+            return TrainingWithRealWorkers(
+                self.workers, self.minimum, self.settings, learning_rate, distance=distance * self.size
+            )
         return DelayedTraining(
             self.problem,
             self.minimum,

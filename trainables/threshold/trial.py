@@ -90,11 +90,17 @@ class DelayTrial(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Reuses the actor with its data and network; every measurement first sets the network's parameters."""
+        self.cleanup()
         key = new_config["measurement"]["delay"], new_config["measurement"]["seed"]
         self.measurement = Measurement(self.problem, self.minimum, self.settings[key])
         if record := self.begun.get(key):
             self.measurement.load(record)
         return True
+
+    def cleanup(self) -> None:
+        """Ends the workers, if there are any."""
+        if hasattr(self, "measurement"):
+            self.measurement.close()
 
     @ends_with_what_it_raises
     def step(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+from tautune.trainables.asynchronous.settings import Workers
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.delays import Delays
 from tautune.trainables.theory.loop import TrainingLoop
@@ -39,7 +40,12 @@ class Update:
     shares: tuple[float, ...] = ()
     """Share of the sharpest eigenvector in each stage, Σ u_j² over its parameters; equal until it is known."""
 
+    workers: Workers | None = None
+    """Real workers, whose gradients are as late as they are; `drawn` are then the ages that were recorded."""
+
     def __post_init__(self) -> None:
+        if self.workers and (self.stages or self.remedy):
+            raise ValueError("workers go without stages and remedies in a sweep")
         if (self.remedy or "").startswith("compensate"):
             raise ValueError(
                 "remedy compensate cannot be measured: with the curvature of DC-ASGD, g gᵀ, it vanishes at a minimum. "
@@ -64,11 +70,13 @@ class Update:
     @property
     def varies(self) -> bool:
         """Returns whether the delay changes from step to step."""
-        return len(self.drawn) > 1
+        return len(self.drawn) > 1 or bool(self.workers and self.workers.count > 1)
 
     @property
     def longest(self) -> int | None:
         """Returns the longest of the delays in steps; None where the delay is fixed, and is a sweep's own."""
+        if self.workers:
+            return self.workers.count - 1
         steps = [delay for delay, _ in self.drawn] or list(self.stages)
         return max(steps, default=None)
 
@@ -96,6 +104,8 @@ class Update:
         fields: Json = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
         if "drawn" in fields:
             fields["drawn"] = tuple((int(d), float(p)) for d, p in fields["drawn"])
+        if "workers" in fields:
+            fields["workers"] = Workers.from_json(fields["workers"])
         return cls(**fields)
 
     @property
@@ -106,6 +116,8 @@ class Update:
     def __str__(self) -> str:
         """Returns a description such as "nesterov 0.9, predict:4, delays 0 to 8, 4 on average"."""
         parts = [f"{self.optimizer} {self.m:g}" if self.m else self.optimizer, self.remedy]
+        if self.workers:
+            parts.append(str(self.workers))
         if self.stages:
             parts.append("stages " + ", ".join(map(str, self.stages)))
         elif self.drawn:
@@ -142,6 +154,7 @@ def asked(
     remedy: str | None,
     late: Delays | None,
     stages: Sequence[int],
+    workers: Workers | None = None,
 ) -> tuple[Momentum, Update | None]:
     """Returns the paper's momentum, and the update if something else is asked for, which has the momentum then.
 
@@ -149,15 +162,20 @@ def asked(
         optimizer: its name; None is the paper's SGD, whose momentum is dampened and may be shifted.
         late: delays that are drawn anew at each step; None where the delay is fixed.
         stages: delay of each stage; empty where the delay is the same for all parameters.
+        workers: real ones, whose gradients are as late as they are.
 
     Raises:
         ValueError: a value is out of its bounds, or they do not go together.
     """
-    if optimizer is None and remedy is None and late is None and not stages:
+    if optimizer is None and remedy is None and late is None and not stages and workers is None:
         return Momentum(momentum or 0.0, shifted), None
     if optimizer is not None and shifted:
         raise ValueError("shifted must be left out where there is an optimizer: give optimizer shifted-momentum")
+    if workers and late:
+        raise ValueError("delays must be left out where there are workers, which have their own")
     drawn = tuple(zip(late.steps, late.shares, strict=True)) if late else ()
     optimizer = optimizer or papers_optimizer(momentum, shifted)
-    update = Update(optimizer=optimizer, momentum=momentum, remedy=remedy, drawn=drawn, stages=tuple(stages))
+    update = Update(
+        optimizer=optimizer, momentum=momentum, remedy=remedy, drawn=drawn, stages=tuple(stages), workers=workers
+    )
     return NO_MOMENTUM, update
