@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
 
 from tautune.trainables.asynchronous.batches import seed_batch
 from tautune.trainables.asynchronous.group import Group
@@ -11,12 +12,15 @@ from tautune.trainables.asynchronous.modes import parse_mode
 from tautune.trainables.asynchronous.server import ParameterServer, Row
 from tautune.trainables.asynchronous.settings import Workers
 from tautune.trainables.asynchronous.worker import Computed
+from tautune.trainables.delay.arriving import ArrivingGradients
+from tautune.trainables.delay.remedies.weight_prediction import WeightPrediction
 from tautune.trainables.delay.shifted_momentum import ShiftedMomentumSGD
 from tautune.trainables.supervised.gradient import Objective
 from tautune.trainables.supervised.passes import Passes
 from tautune.trainables.supervised.schedules import factor
 from tautune.trainables.supervised.supervised_training import SupervisedTraining
 from tautune.trainables.supervised.training import DIVERGED_LOSS, Epoch, conclude
+from tautune.trainables.theory.remedies import Prediction, parse_remedy
 
 Make = Callable[[str], SupervisedTraining]
 """Makes a training on a device: in each worker's process the same one, of which only the gradients are used."""
@@ -74,11 +78,7 @@ class TrainingWithWorkers:
             raise ValueError(
                 f"delay must be 0 with workers, whose gradients are late by themselves, not {config.delay}"
             )
-        queue: Any = self.inner.optimizer
-        optimizer: Any = queue.optimizer
-        if isinstance(optimizer, ShiftedMomentumSGD):
-            for group in optimizer.param_groups:
-                group["shift"] = workers.count - 1
+        optimizer = _at_a_server(self.inner, workers.count - 1)
         self.server = ParameterServer(self.inner.model, optimizer, parse_mode(workers.mode), workers.count)
         self.inner.optimizer = self.server.optimizer
         self.passes = Passes(self.inner)
@@ -148,3 +148,22 @@ class TrainingWithWorkers:
         for group in self._group:
             group.close()
         self._group.clear()
+
+
+def _at_a_server(training: SupervisedTraining, late: int) -> Optimizer:
+    """Returns a training's optimizer without its queue, with a velocity for each worker, and with its remedy.
+
+    Args:
+        late: N - 1, the steps by which workers of equal speed are late.
+    """
+    queue: Any = training.optimizer
+    optimizer: Optimizer = queue.optimizer
+    if isinstance(optimizer, ShiftedMomentumSGD):
+        for group in optimizer.param_groups:
+            group["shift"] = late
+    if training.config.remedy == "none":
+        return optimizer
+    prediction = parse_remedy(training.config.remedy)
+    assert isinstance(prediction, Prediction)
+    horizon = late if prediction.horizon is None else prediction.horizon
+    return WeightPrediction(ArrivingGradients(optimizer), horizon)

@@ -1,0 +1,105 @@
+"""Tunings whose trials are parameter servers: their records, and what is left when a worker or the server is killed."""
+
+import csv
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import nn
+
+import tautune
+from tautune.records.delay_trace import read_delays
+from tautune.records.errors import InputError
+from tautune.runners.delays_log import DelaysLog
+from tautune.runners.with_workers import placed, room_of
+from tautune.trainables.asynchronous.settings import Workers
+from tests.runners.tunings import SMALL, STEPS, rows_of, run
+
+TWO = Workers(count=2, cpus=0.01)
+
+
+class Mortal(nn.Module):
+    """Ends its process once in mid-training, which is a worker's, and once while validating, which the server does."""
+
+    def __init__(self, marks: Path) -> None:
+        super().__init__()
+        self.marks, self.seen = marks, {True: 0, False: 0}
+
+    def forward(self, inputs: Any) -> Any:
+        self.seen[self.training] += 1
+        mark = self.marks / ("worker" if self.training else "server")
+        if self.seen[self.training] == (20 if self.training else 2) and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), 9)
+        return inputs.flatten(1)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_killed_worker_and_a_killed_server_cost_no_trial_and_no_update_is_made_twice(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+
+    def model(shape: tuple[int, ...], classes: int) -> nn.Module:
+        return nn.Sequential(Mortal(marks), nn.Linear(64, classes))
+
+    space = {"learning_rate": 0.01, "optimizer": "sgd"}
+    study = replace(SMALL, model=model, space=space)
+    run(study, "random", "none", tmp_path / "out", trials=1, workers=TWO)
+    assert {mark.name for mark in marks.iterdir()} == {"worker", "server"}
+    [row] = rows_of(tmp_path / "out")
+    assert (row["state"], row["epochs_trained"]) == ("finished", "3")
+    [file] = (tmp_path / "out/trials").glob("*/delays.csv")
+    table = list(csv.DictReader(file.open()))
+    assert [int(line["step"]) for line in table] == list(range(3 * STEPS))
+    assert len({line["gradient"] for line in table}) == len(table)
+    assert len(read_delays(file)) == 3 * STEPS
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_trial_takes_room_for_its_server_and_its_workers() -> None:
+    workers = placed(Workers(count=4), {"CPU": 1, "GPU": 0})
+    assert workers.cpus is not None
+    assert 0 < workers.cpus <= 1
+    room = room_of(workers, {"CPU": 1, "GPU": 0})
+    assert [bundle["CPU"] for bundle in room.bundles] == [1, *[workers.cpus] * 4]
+    with pytest.raises(InputError, match=r"99 workers of 1 CPU each need 99 CPU, and the cluster has .* missing; take"):
+        placed(Workers(count=99, cpus=1), {"CPU": 1, "GPU": 0})
+    with pytest.raises(InputError, match=r"2 workers of 0.5 GPU each need 1 GPU, and the cluster has 0 for them"):
+        placed(Workers(count=2, cpus=0.1, gpus=0.5), {"CPU": 1, "GPU": 0})
+
+
+class Trial:
+    """What a logger sees of Ray Tune's trial."""
+
+    def __init__(self, folder: Path) -> None:
+        self.local_path = str(folder)
+
+    def init_local_path(self) -> None:
+        """Does nothing: the folder is there."""
+
+
+def test_updates_that_are_made_again_take_the_place_of_the_earlier_ones(tmp_path: Path) -> None:
+    log, trial = DelaysLog(), Trial(tmp_path)
+    for first, age in ((0, 1), (3, 1), (3, 2), (6, 2)):
+        log.log_trial_result(1, trial, {"delays": [(step, 0, age, step, step) for step in range(first, first + 3)]})
+    assert read_delays(tmp_path / "delays.csv") == [1] * 3 + [2] * 6
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"folds": 3}, "folds must be left out with workers"),
+        ({"fixed": {"delay": 4}}, "workers must be left out where delay is a hyperparameter"),
+        ({"scheduler": "pbt", "search": "random"}, "scheduler pbt changes what workers are in the midst of"),
+    ],
+)
+def test_what_is_not_done_with_workers_is_told_before_anything_is_written(
+    options: Any, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=words):
+        tautune.tune("digits_mlp", workers=TWO, output=tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
