@@ -3,7 +3,7 @@
     python -m benchmarks.asynchronous [--json]
 
 All take turns in one Ray, with the same model, batches, learning rate and number of workers; a turn is a few hundred
-updates, and the ratio is that of the medians over the turns. What is started is started before it is timed.
+updates of processes that have started and made some, and the ratio is that of the medians over the turns.
 """
 
 import pickle
@@ -60,12 +60,16 @@ class Ours:
         model = make()
         optimizer = torch.optim.SGD(model.parameters(), rate)
         self.training = AsynchronousTraining(model, loss, batch, optimizer, workers=workers, cpus_per_worker=0.0)
-        self.parameters = sum(p.numel() for p in model.parameters())
 
     def run(self, updates: int) -> float:
         begun = time.perf_counter()
         self.training.run(updates)
         return time.perf_counter() - begun
+
+    def bytes_moved(self) -> float:
+        """Returns those of an update."""
+        serving, server = self.training._group.serving, self.training._group.server
+        return (serving.bytes_sent + serving.bytes_received) / server.version
 
     def close(self) -> None:
         self.training.close()
@@ -82,29 +86,27 @@ def measure(name: str) -> dict[str, Any]:
     """Returns the seconds of each program's turns, with the bytes that a step moves."""
     network, shape, settings, updates = MODELS[name]
     make, batch = partial(made, network, shape, settings), partial(batch_of, shape)
-    trainings = {title: program(make, batch, WORKERS, RATE) for title, program in PROGRAMS.items()}
-    for training in trainings.values():
-        training.run(20)
-    seconds: dict[str, list[float]] = {title: [] for title in trainings}
+    seconds: dict[str, list[float]] = {title: [] for title in PROGRAMS}
+    moved = 0.0
     for _ in range(TURNS):
-        for title, training in trainings.items():
+        for title, program in PROGRAMS.items():
+            training = program(make, batch, WORKERS, RATE)
+            training.run(20)
             seconds[title].append(training.run(updates))
-    ours = trainings["tautune"]
-    serving = ours.training._group.serving
-    moved = (serving.bytes_sent + serving.bytes_received) / ours.training._group.server.version
-    for training in trainings.values():
-        training.close()
+            moved = training.bytes_moved() if isinstance(training, Ours) else moved
+            training.close()
     medians = {title: statistics.median(times) / updates for title, times in seconds.items()}
     model = make()
+    parameters = sum(p.numel() for p in model.parameters())
     weights = ray_parameter_server.get_weights(model)
     gradients = [p.detach().numpy() for p in model.parameters()]
     return {
         "model": name,
-        "parameters": ours.parameters,
+        "parameters": parameters,
         "updates_per_second": {title: 1 / median for title, median in medians.items()},
         "ratios": {title: median / medians["tautune"] for title, median in medians.items() if title != "tautune"},
         "bytes_per_update": moved,
-        "least_bytes_per_update": 8 * ours.parameters,
+        "least_bytes_per_update": 8 * parameters,
         "bytes_per_update_of_rays_documentation": len(pickle.dumps(weights)) + len(pickle.dumps(gradients)),
         "seconds": seconds,
     }

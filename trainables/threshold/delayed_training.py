@@ -20,6 +20,8 @@ LIMITS = {torch.float64: (1e3, 1e-3), torch.float32: (30.0, 0.1)}
 quadratic, and closer in rounding errors show."""
 STEPS_OF_VARYING_DELAYS = 6_000
 """Largest number of steps over which the growth under delays that are drawn is averaged."""
+STEPS_OF_WORKERS = 2_000
+"""The same where real workers train, whose steps take longer: the growth is known to some 0.002 a step then."""
 FLAT = 1e-6
 """Largest gradient norm at the minimum, relative to its start, that does not disturb a measurement: the default
 tolerance."""
@@ -120,8 +122,7 @@ def measure_growth(training: DelayedTraining, *, tolerance: float = 1e-5) -> Gro
     limits = {"leave": leave, "settle": settle}
     if settings.varies:
         epochs = 20 * math.ceil(len(training.problem) / settings.mini_batch) if settings.mini_batch else 0
-        steps = max(200 * lag, epochs, STEPS_OF_VARYING_DELAYS if settings.update and settings.update.varies else 0)
-        training.advance(steps, **limits)
+        training.advance(max(200 * lag, epochs, _steps_of(settings)), **limits)
         rate = envelope_rate(np.array(training.norm)) if len(training.norm) >= 8 else math.nan
         return _finite_growth(training, [rate], **limits)
     most = round(1000 * lag / (1 - settings.m))
@@ -135,6 +136,13 @@ def measure_growth(training: DelayedTraining, *, tolerance: float = 1e-5) -> Gro
         if agreed or length >= most or training.ended(**limits):
             return _finite_growth(training, rates, **limits)
         length += max(2, length // 3)
+
+
+def _steps_of(settings: Settings) -> int:
+    """Returns the steps over which the growth is averaged where delays vary; 0 where they do not."""
+    if not settings.update or not settings.update.varies:
+        return 0
+    return STEPS_OF_WORKERS if settings.update.workers else STEPS_OF_VARYING_DELAYS
 
 
 def _finite_growth(training: DelayedTraining, rates: list[float], *, leave: float, settle: float) -> Growth:
