@@ -9,6 +9,8 @@ from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from tautune.analysis.reported import HasReport
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -70,7 +72,7 @@ class EdgePoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edges:
+class Edges(HasReport):
     """The conclusions."""
 
     study: str

@@ -95,7 +95,7 @@ def shown(command: list[str], names: int) -> Json:
     found: Json = {}
     try:
         assert process.stdout
-        address = next(found[0] for line in process.stdout if (found := ADDRESS.search(line)))
+        address = next(match[0] for line in process.stdout if (match := ADDRESS.search(line)))
         found = {"seconds_to_the_address": round(time.perf_counter() - begun, 1)}
         while time.perf_counter() - begun < PATIENCE_SECONDS:
             runs = _json(f"{address}data/runs") or []

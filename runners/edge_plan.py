@@ -44,7 +44,7 @@ class EdgePlan:
     @property
     def configuration(self) -> Json:
         """Returns what two runs in one folder must have in common. Delays, learning rates and seeds may differ."""
-        own = {"study": self.study.name, "content": self.content, "precision": str(PRECISION)}
+        own: Json = {"study": self.study.name, "content": self.content, "precision": str(PRECISION)}
         own |= {"sharpness": self.sharpness}
         return self.edge.configuration() | own
 

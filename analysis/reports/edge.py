@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import astuple
 from typing import Any
 
-from tautune.analysis.reports.parts.provenance import provenance_section, total_duration
-
 from tautune.analysis.edge_figure import edge_figure
 from tautune.analysis.edges import Edges, conclude
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.reports.parts.commands import edge_again
+from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.records.edge_folder import EdgeFolder
 from tautune.records.storage import Folder
 
