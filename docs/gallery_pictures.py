@@ -1,167 +1,229 @@
-"""Draws the picture of each example into docs/gallery/, from runs that are made where a folder has none yet.
+"""Draws the picture of each example into docs/gallery/, with the example's own network, data and loop, without Ray.
 
-    python -m docs.gallery_pictures FOLDER [NAME …]
+    python -m docs.gallery_pictures [NAME …]
 
-FOLDER keeps the runs. The runs take some ten minutes on two cores; a picture is drawn in a second.
+A picture shows one or a few trainings of an example, which take seconds; a tuning of it has more of them.
 """
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
 import tautune
-from examples import forecasting, optimizers_quadratic, streaming
-from tautune._tuned import predict, refit, resume
+from examples import optimizers_quadratic, own_minimum, streaming
 from tautune.analysis.figure_style import BLUE, FAINT, MAP, ORANGE, VERMILLION, new_figure, series, styled
-from tautune.analysis.reports.charts import progress, space
-from tautune.analysis.reports.parts.tuned import read_tuned
-from tautune.cluster.session.session import IN_TUNING, ray_session
-from tautune.runners.tables import Table
+from tautune.runners.slope import Slopes
+from tautune.runners.tuning_checks import Options
+from tautune.runners.tuning_data import load_data, make_splits
+from tautune.runners.tuning_job import make_tuning
+from tautune.search_spaces import find_tuning
+from tautune.search_spaces.task_data import AnyData
+from tautune.trainables.supervised.hypergradient import hypergradient
+from tautune.trainables.supervised.sources import source_of_test
+from tautune.trainables.supervised.supervised_training import SupervisedTraining
+from tautune.trainables.supervised.training import outputs_of
 
-ROOT = Path(__file__).parents[1]
+EXAMPLES = Path(__file__).parents[1] / "examples"
 PICTURES = Path(__file__).parent / "gallery"
 DOTS_PER_INCH = 110
 """A page of ten pictures is to load quickly."""
+DELAYS = (0, 4, 16)
+REPORTS = 9
+"""How many reports of a loop are drawn."""
 
 
-def run(name: str, folder: Path, **options: Any) -> Path:
-    """Returns the folder of an example's run, which is made if it is not there or was stopped."""
-    place, example = folder / name, str(ROOT / f"examples/{name}.py")
-    if name == "own_minimum":
-        tautune.sweep(example, output=place, **options)
-    elif not (place / "run.json").exists():
-        tautune.tune(example, output=place, **options)
-    else:
-        resume(place)
-    return place
+def training_of(name: str, config: dict[str, Any]) -> tuple[SupervisedTraining, AnyData]:
+    """Returns a training of an example as a trial has it, before it begins, and the example's data."""
+    tuning = make_tuning(str(EXAMPLES / f"{name}.py"), Options())
+    data = load_data(tuning.study, None)  # type: ignore[arg-type]
+    whole = tuning.study.hyperparameters(config)
+    return Slopes(tuning, data, make_splits(tuning, data)).training(whole), data
 
 
-def refitted(name: str, folder: Path) -> Path:
-    """Returns the folder of an example's run, with the best configuration trained on all that is not for the test."""
-    place = run(name, folder)
-    if not (place / "model.pt").exists():
-        refit(place)
-    return place
+def trained(name: str, config: dict[str, Any], epochs: int = 9) -> tuple[Tensor, Tensor, AnyData]:
+    """Returns what a training of an example says of the test part, in the targets' scale, and what is there."""
+    training, data = training_of(name, config)
+    for _ in range(epochs):
+        training.train_epoch()
+    test = source_of_test(data, window=config.get("window")).validation()
+    pairs = list(outputs_of(training.model, test, training.normalize))
+    outputs, targets = (torch.cat(part) for part in zip(*pairs, strict=True))
+    return training.scale.undone(training.task.shaped(outputs, targets)), targets, data
 
 
-def told(place: Path, file: Path, name: str) -> list[dict[str, Any]]:
-    """Returns the rows that an example's model says of a file."""
-    table = predict(place, [file], study=ROOT / f"examples/{name}.py")
-    assert isinstance(table, Table)
-    return table.as_dicts()
-
-
-def own_minimum(folder: Path) -> Figure:
+def own_minimum_picture() -> Figure:
     """Draws theory's line and the thresholds of a convolutional network."""
-    place = run("own_minimum", folder, delays=[0, 2, 8], departures=False)
-    return tautune.load(place).plot()
+    study = own_minimum.STUDY
+    images, digits = own_minimum.data()
+    torch.manual_seed(0)
+    model = own_minimum.model().double()
+    return tautune.measure_thresholds(model, study.loss, images.double(), digits, delays=[0, 2, 8], l2=0.01).plot()
 
 
-def optimizers(_: Path) -> Figure:
+def optimizers() -> Figure:
     """Draws the way of a method over the quadratic, with gradients in time and one step late."""
     figure = new_figure(8.0, 3.2)
+    panels = figure.subplots(1, 2, sharey=True)
     x1, x2 = np.meshgrid(np.linspace(-5.5, 2.5, 200), np.linspace(-3, 3, 200))
-    for axes, method in zip(figure.subplots(1, 2, sharey=True), ("GD η=0.4", "momentum β=0.5 η=0.6"), strict=True):
+    for axes, method in zip(panels, ("GD η=0.4", "momentum β=0.5 η=0.6"), strict=True):
         axes.contour(x1, x2, 0.1 * x1**2 + 2 * x2**2, levels=12, colors=FAINT, linewidths=0.7)
         for delay in (0, 1):
             way = np.array([optimizers_quadratic.descend(method, delay=delay, steps=n) for n in range(12)])
-            axes.plot(*way.T, **series(delay), markersize=4, label=f"τ = {delay}")
+            axes.plot(*way.T, **series(delay), label=f"τ = {delay}")
         axes.set(title=method, xlabel="x₁", xlim=(-5.5, 2.5), ylim=(-3, 3))
-    figure.axes[0].set_ylabel("x₂")
-    axes.legend(loc="upper right")
+    panels[0].set_ylabel("x₂")
+    panels[1].legend(loc="upper right")
     return figure
 
 
-def forecast(folder: Path) -> Figure:
-    """Draws what the refitted GRU says about the steps behind a window of the test part."""
-    place = refitted("forecasting", folder)
-    steps = forecasting.data().test[:, 0].double()
+def optimizers_late() -> Figure:
+    """Draws how three optimizers train the residual network, four steps late and in time."""
+    figure = new_figure(8.0, 3.2)
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, delay in zip(panels, (0, 4), strict=True):
+        for place, optimizer in enumerate(("adam", "nesterov", "shifted-momentum")):
+            own = {"optimizer": optimizer, "learning_rate": 0.003 if optimizer == "adam" else 0.05, "momentum": 0.9}
+            rest = {"delay": delay, "batch_size": 32, "width": 32, "blocks": 2, "l2": 1e-4}
+            training, _ = training_of("breast_cancer", own | rest)
+            axes.plot(range(1, 16), [training.train_epoch().loss for _ in range(15)], **series(place), label=optimizer)
+        axes.set(title=f"τ = {delay}", xlabel="epoch", yscale="log")
+    panels[0].set_ylabel("training loss")
+    panels[1].legend()
+    return figure
+
+
+def parts_of_scipy() -> Figure:
+    """Draws which part of SciPy the docstrings of the test are told to be of."""
+    outputs, targets, data = trained("text", {"learning_rate": 0.02, "width": 32, "dropout": 0.2})
+    names = getattr(data, "class_names")  # noqa: B009 - of a Data
+    told = np.zeros((len(names), len(names)))
+    np.add.at(told, (targets.numpy(), outputs.argmax(1).numpy()), 1)
+    figure = new_figure(5.2, 4.2)
+    axes = figure.subplots()
+    drawn = axes.imshow(told / told.sum(axis=1, keepdims=True), cmap=MAP, vmin=0, vmax=1)
+    axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names, xlabel="told", ylabel="true")
+    axes.set_xticklabels(names, rotation=45, ha="right")
+    axes.grid(visible=False)
+    figure.colorbar(drawn, label="share of the true part")
+    return figure
+
+
+def forecast() -> Figure:
+    """Draws what the GRU says about the steps behind some windows of the test part."""
+    config = {"delay": 4, "learning_rate": 0.01, "window": 30, "units": 32}
+    outputs, _, data = trained("forecasting", config)
+    steps = data.held_out[:, 0].numpy()  # type: ignore[union-attr,call-overload]
     figure = new_figure(8.0, 3.2)
     axes = figure.subplots()
     axes.plot(steps[:300], color=FAINT, label="the series")
-    for begin in range(40, 280, 40):
-        seen = folder / "window.npy"
-        np.save(seen, steps[begin - 40 : begin].numpy())
-        values = [row["x"] for row in told(place, seen, "forecasting")]
-        axes.plot(
-            range(begin, begin + len(values)), values, color=VERMILLION, label="forecast" if begin == 40 else None
-        )
-    axes.set(xlabel="seconds of the test part", ylabel="x", title="Ten steps ahead, of a chaotic series")
+    for begin in range(0, 290, 20):
+        said = outputs[begin].reshape(-1).numpy()
+        axes.plot(range(begin, begin + len(said)), said, color=VERMILLION, label=None if begin else "forecasts")
+    axes.set(xlabel="seconds of the test part", ylabel="x", title="Ten steps ahead")
     axes.legend(loc="lower right")
     return figure
 
 
-def pendulums(folder: Path) -> Figure:
-    """Draws pictures of the test part, with the true angle and that which the refitted network reads."""
-    place = refitted("streaming", folder)
-    examples = [streaming.Pendulums(20_000, 400)[i] for i in range(6)]
-    pictures = folder / "pictures.npy"
-    np.save(pictures, torch.stack([picture for picture, _ in examples]).numpy())
-    read = [row["angle"] for row in told(place, pictures, "streaming")]
+def pendulums() -> Figure:
+    """Draws pictures of the test part, with the true angle and that which the network reads."""
+    outputs, _, _ = trained("streaming", {"delay": 2, "learning_rate": 0.003, "channels": 8}, epochs=4)
     figure = new_figure(8.0, 1.9)
-    for axes, (picture, angle), seen in zip(figure.subplots(1, 6), examples, read, strict=True):
+    for number, axes in enumerate(figure.subplots(1, 6)):
+        picture, angle = streaming.Pendulums(20_000, 400)[number]
+        read = outputs[number].item()
         axes.imshow(picture[0], cmap="gray", origin="lower", extent=(-1, 1, -1, 1))
-        for value, color in ((angle.item(), BLUE), (seen, ORANGE)):
+        for value, color in ((angle.item(), BLUE), (read, ORANGE)):
             axes.plot([0, np.sin(value)], [0, np.cos(value)], color=color)
-        axes.set(title=f"{angle:.2f}, read {seen:.2f}", xticks=[], yticks=[])
+        axes.set(title=f"{angle:.2f}, read {read:.2f}", xticks=[], yticks=[], xlim=(-1, 1), ylim=(-1, 1))
         axes.title.set_fontsize(8)
     return figure
 
 
-def hypergradients(folder: Path) -> Figure:
-    """Draws where the starts of the search by gradients went, over two of the hyperparameters."""
-    rows = tautune.load(run("hypergradients", folder, trials=24)).trials.sort_values("number")
-    figure = new_figure(8.0, 3.4)
+def slopes() -> Figure:
+    """Draws the validation loss over the learning rate, with the slope that a hypergradient says it has."""
+    rates = np.geomspace(0.01, 1.0, 9)
+    found = []
+    for η in rates:
+        training, _ = training_of(
+            "hypergradients", {"learning_rate": float(η), "momentum": 0.8, "l2_1": 1e-4, "l2_2": 1e-4}
+        )
+        found.append(hypergradient(training, {"learning_rate": float(η)}))
+    figure = new_figure(8.0, 3.2)
     axes = figure.subplots()
-    across = dict(x=rows["config/learning_rate"], y=rows["config/momentum"])
-    drawn = axes.scatter(**across, c=rows["validation_loss"].rank(), cmap=f"{MAP}_r", s=40)
-    for number, x, y in zip(rows["number"], across["x"], across["y"], strict=True):
-        axes.annotate(str(number), (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
-    axes.set(xscale="log", xlabel="learning rate", ylabel="momentum", title="Trials by their number")
-    figure.colorbar(drawn, label="rank of the validation loss")
+    axes.plot(rates, [each.loss for each in found], **series(0), linewidth=0.7)
+    for η, each in zip(rates, found, strict=True):
+        near = η * np.array([0.85, 1.18])
+        axes.plot(near, each.loss + each.gradient["learning_rate"] * (near - η), color=VERMILLION, linewidth=2.5)
+    axes.set(xscale="log", xlabel="learning rate", ylabel="validation loss after 60 steps")
     return figure
 
 
-def chart_of(name: str, chart: Callable[[Any], Any]) -> Callable[[Path], Figure]:
-    """Returns a function that draws one of a report's figures."""
+class Ended(Exception):
+    """A loop has reported what was asked for."""
 
-    def drawn(folder: Path) -> Figure:
-        figure: Figure = chart(read_tuned(run(name, folder))).figure
+
+def reports_of(name: str, config: dict[str, Any]) -> list[float]:
+    """Returns the metric of the first reports of an example's loop, which is called as Ray Tune would call it."""
+    study: Any = find_tuning(str(EXAMPLES / f"{name}.py"))
+    found: list[float] = []
+
+    def take(metrics: dict[str, float], checkpoint: Any = None) -> None:
+        found.append(metrics[study.metric])
+        if len(found) == REPORTS:
+            raise Ended
+
+    with patch("ray.tune.report", take), patch("ray.tune.get_checkpoint", lambda: None), contextlib.suppress(Ended):
+        study.train(config)
+    return found
+
+
+def late(name: str, **config: Any) -> Callable[[], Figure]:
+    """Returns a function that draws how a loop trains at several delays, with the same learning rate."""
+
+    def drawn() -> Figure:
+        study: Any = find_tuning(str(EXAMPLES / f"{name}.py"))
+        figure = new_figure(8.0, 3.0)
+        axes = figure.subplots()
+        for place, delay in enumerate(DELAYS):
+            reports = reports_of(name, config | {"delay": delay})
+            axes.plot(range(1, len(reports) + 1), reports, **series(place), label=f"τ = {delay}")
+        axes.set(xlabel="epoch", ylabel=f"validation {study.metric}")
+        axes.legend()
         return figure
 
     return drawn
 
 
-DRAWN: dict[str, Callable[[Path], Figure]] = {
-    "own_minimum": own_minimum,
+DRAWN: dict[str, Callable[[], Figure]] = {
+    "own_minimum": own_minimum_picture,
     "optimizers_quadratic": optimizers,
-    "breast_cancer": chart_of("breast_cancer", space.parallel_coordinates),
-    "text": chart_of("text", space.slices),
+    "breast_cancer": optimizers_late,
+    "text": parts_of_scipy,
     "forecasting": forecast,
     "streaming": pendulums,
-    "hypergradients": hypergradients,
-    "own_loop": chart_of("own_loop", progress.learning_curves),
-    "lightning_loop": chart_of("lightning_loop", progress.best_so_far),
-    "huggingface_loop": chart_of("huggingface_loop", progress.learning_curves),
+    "hypergradients": slopes,
+    "own_loop": late("own_loop", learning_rate=0.03, width=16),
+    "lightning_loop": late("lightning_loop", learning_rate=0.02, width=32),
+    "huggingface_loop": late("huggingface_loop", learning_rate=0.003, width=16),
 }
 """The examples with what draws their pictures."""
 
 
 @styled
-def draw(folder: Path, names: list[str]) -> None:
+def draw(names: list[str]) -> None:
     """Draws the pictures of these examples."""
-    folder.mkdir(parents=True, exist_ok=True)
     PICTURES.mkdir(exist_ok=True)
     for name in names:
-        print(name, flush=True)
-        DRAWN[name](folder.resolve()).savefig(PICTURES / f"{name}.png", dpi=DOTS_PER_INCH)
+        DRAWN[name]().savefig(PICTURES / f"{name}.png", dpi=DOTS_PER_INCH)
 
 
 if __name__ == "__main__":
-    with ray_session(in_workers=IN_TUNING):  # one for all runs
-        draw(Path(sys.argv[1]), sys.argv[2:] or list(DRAWN))
+    draw(sys.argv[1:] or list(DRAWN))
