@@ -1,8 +1,11 @@
 """Shows trainings at their edge of stability in TensorBoard: each is a name of its own, with the same tags."""
 
 from tautune.analysis.edges import Edges
+from tautune.analysis.trial_names import value_text
 from tautune.records.event_files import open_events
 from tautune.records.storage import Folder
+
+TAGS = ("1 over steps/edge ratio", "2 seen over steps/sharpness", "2 seen over steps/loss")
 
 
 def show_edge(edges: Edges, folder: Folder, picture: bytes) -> None:
@@ -12,13 +15,12 @@ def show_edge(edges: Edges, folder: Folder, picture: bytes) -> None:
 
     events = open_events(folder)
     for curve in edges.curves:
-        name = f"delay={curve.delay},learning_rate={curve.learning_rate:g},seed={curve.seed}"
+        name = f"τ={curve.delay:02d} η={value_text(curve.learning_rate)} seed={curve.seed}"
         seen = zip(curve.steps, curve.ratios, curve.sharpness, curve.losses, strict=True)
-        if not curve.steps:
-            continue
-        tags = ("stability/edge_ratio", "stability/sharpness", "loss")
-        events.replace(name, [event(scalars(dict(zip(tags, values, strict=True))), step) for step, *values in seen])
+        if curve.steps:
+            numbers = [(dict(zip(TAGS, values, strict=True)), step) for step, *values in seen]
+            events.replace(name, [event(scalars(own), step) for own, step in numbers])
     ratios = [(point.delay, point.ratio) for point in edges.points if point.ratio is not None]
-    settled = [event(scalars({"stability/settled over τ": ratio}), delay) for delay, ratio in ratios]
+    settled = [event(scalars({"3 over τ/settled edge ratio": ratio}), delay) for delay, ratio in ratios]
     events.replace("settled", [*settled, event([shown("pictures/edge", picture)])])
     events.close()

@@ -63,7 +63,7 @@ class TuningBoard:
         """By number: a trial of an earlier version keeps the name that it had."""
         self.told: dict[str, int] = {}
         """How many reports of a trial there were, those of earlier processes included."""
-        self.best: Json | None = None
+        self.best: tuple[float, ...] | None = None
         self.at_best = (goal.metric, *goal.ties, *(name for name, _ in goal.others), *self._training())
 
     def _training(self) -> tuple[str, ...]:
@@ -119,9 +119,9 @@ class TuningBoard:
         name = self.names.get(numbered(row["number"]))
         if name:
             self.events.append(name, [event([session_end(success=row["state"] not in BAD)])])
-        best = trials.best()
-        if best and best is not self.best:
-            self.best = best
+        rank, good = self.goal.rank(row), row["state"] not in BAD and self.goal.is_feasible(row)
+        if good and (self.best is None or rank < self.best):  # to look for the best of all is dear, with thousands
+            self.best = rank
             self.events.append(STUDY, [event([self._verdict(trials)], step=trials.ended)])
 
     def close(self, trials: Trials) -> None:

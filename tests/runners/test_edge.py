@@ -12,6 +12,7 @@ from torch.nn.functional import mse_loss
 
 import tautune
 from tautune.records.edge_folder import EdgeFolder
+from tautune.records.event_files import BOARD
 from tautune.runners.edge import Edge
 from tautune.runners.edge_job import bounds
 from tautune.trainables.edge.runs import Run
@@ -43,8 +44,10 @@ def test_a_run_is_kept_continued_and_drawn(tmp_path: Path) -> None:
     assert [run["trainings"] for run in runs] == [2, 3]
     assert all("finished" in run for run in runs)
     assert (folder / "edge.png").stat().st_size > 10_000
-    events = EventAccumulator(str(folder / "summary")).Reload()
-    assert "edge_ratio/delay=2/learning_rate=0.002/seed=1" in events.Tags()["scalars"]
+    curve = next(curve for curve in more.curves if (curve.delay, curve.seed) == (2, 1))
+    events = EventAccumulator(str(folder / BOARD / "τ=02 η=2e-3 seed=1")).Reload().Scalars("1 over steps/edge ratio")
+    assert [event.step for event in events] == list(curve.steps)
+    assert [event.value for event in events] == pytest.approx(curve.ratios)
     assert tautune.load(folder).points == more.points  # type: ignore[union-attr]
 
 
