@@ -17,7 +17,7 @@ BIN := .venv/bin
 PARALLEL := --numprocesses 2 --dist loadgroup
 export RAY_AUTH_MODE := token
 
-.PHONY: demo docs test test-processes test-cluster test-faults test-wheel test-browser test-lowest lint check bench accuracy classifiers tasks board lock audit clean
+.PHONY: demo docs test test-processes test-cluster test-faults test-wheel test-browser test-lowest lint check bench accuracy studies classifiers tasks board lock audit clean
 
 demo: .venv/installed
 	$(BIN)/tautune sweep digits --output results/demo
@@ -58,6 +58,13 @@ docs: .venv/installed
 # `classifiers` does.
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
+
+# Trains what docs/outcomes.md and docs/transfer.md show: about half an hour on an idle core. Needs Fashion-MNIST.
+studies: .venv/installed
+	$(BIN)/python -m benchmarks.outcomes
+	$(BIN)/python -m benchmarks.transfer
+	cp benchmarks/results/outcomes/outcomes.png docs/
+	$(BIN)/python -m docs.outcome_tables
 
 # Measures the tables of relative errors in docs/threshold.md and docs/theory.md: a quarter of an hour on two cores.
 ACCURACY := benchmarks/results
