@@ -44,9 +44,8 @@ class EdgePlan:
     @property
     def configuration(self) -> Json:
         """Returns what two runs in one folder must have in common. Delays, learning rates and seeds may differ."""
-        own: Json = {"study": self.study.name, "content": self.content, "precision": str(PRECISION)}
-        own |= {"sharpness": self.sharpness}
-        return self.edge.configuration() | own
+        own = {"study": self.study.name, "content": self.content, "precision": str(PRECISION)}
+        return self.edge.configuration() | own | {"sharpness": self.sharpness}
 
     @property
     def runs(self) -> list[Run]:

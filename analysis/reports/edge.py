@@ -22,11 +22,8 @@ def page(folder: Folder, run: Json) -> Page:
     """Returns the report of the trainings in a folder, also of those that are still going on."""
     edges = _edges(folder, run)
     if edges is None:
-        name = run["configuration"].get("study")
-        verdict = "Nothing has been seen of a training yet."
-        return Page(
-            title=f"Edge of {name}", verdict=verdict, notes=list(_notes(run)), sections=[provenance_section(run)]
-        )
+        title, verdict = f"Edge of {run['configuration'].get('study')}", "Nothing has been seen of a training yet."
+        return Page(title=title, verdict=verdict, notes=list(_notes(run)), sections=[provenance_section(run)])
     table = Table(columns=COLUMNS, rows=[astuple(point) for point in edges.points])
     chart = Chart(
         name="edge",
