@@ -35,12 +35,15 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def check_weights(model: nn.Module) -> None:
-    """Raises ValueError if a weight or a buffer is not finite."""
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if tensor.is_complex():
+    """Raises ValueError if a weight is not finite, or a buffer has a NaN: masks have infinities."""
+    for name, weight in model.named_parameters():
+        if weight.is_complex():
             raise ValueError(f"the model has complex numbers in {name}; they must be real")
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise ValueError(f"{int((~tensor.isfinite()).sum())} of the values in the model's {name} are not finite")
+        if not bool(weight.isfinite().all()):
+            raise ValueError(f"{int((~weight.isfinite()).sum())} of the values in the model's {name} are not finite")
+    for name, buffer in model.named_buffers():
+        if buffer.is_floating_point() and bool(buffer.isnan().any()):
+            raise ValueError(f"{int(buffer.isnan().sum())} of the values in the model's {name} are not numbers")
 
 
 def check_loss(loss: BatchLoss) -> None:

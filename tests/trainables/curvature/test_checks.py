@@ -117,6 +117,16 @@ def test_faults_are_told_in_one_line(call: Callable[[], object], words: str) -> 
         MODEL.requires_grad_(requires_grad=True)
 
 
+def test_masks_may_have_infinities_and_no_buffer_a_nan() -> None:
+    model, batches = network("transformer")
+    expected = curvature_of(model, cross_entropy, batches).sharpness
+    model.register_buffer("mask", torch.full((2,), -torch.inf))
+    assert curvature_of(model, cross_entropy, batches).sharpness == expected
+    model.register_buffer("statistics", torch.tensor([torch.nan, 1.0]))
+    with pytest.raises(ValueError, match="1 of the values in the model's statistics are not numbers"):
+        curvature_of(model, cross_entropy, batches)
+
+
 def test_batches_that_change_from_pass_to_pass_are_told() -> None:
     class Augmented:
         def __iter__(self) -> Any:
