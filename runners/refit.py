@@ -21,7 +21,7 @@ from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.longer import epochs_of
 from tautune.runners.model_file import write_model
 from tautune.runners.ray_tuner import CHECKPOINTS, make_trainable
-from tautune.runners.tested import FILE, test_predictions
+from tautune.runners.tested import FILE, predictions_of_test
 from tautune.runners.trials import name_of
 from tautune.runners.tuning_data import load_data
 from tautune.runners.tuning_job import Tuning, tuning_of
@@ -163,7 +163,7 @@ def conclude_refit(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
     write_model(folder.path / "model.pt", _model(plan, folder, state))
     write_json(folder.path / "test.json", test)
     if of_task.standardize:
-        table = test_predictions(training, tested.validation())
+        table = predictions_of_test(training, tested.validation())
         write_bytes(folder.path / FILE, table.as_csv().encode())
     return test
 

@@ -15,7 +15,7 @@ MOST_ROWS, MOST_NUMBERS = 5000, 64
 """Examples, and numbers of an example, that are kept at most: it is looked at, and not computed with."""
 
 
-def test_predictions(training: SupervisedTraining, examples: Iterable[Images]) -> Table:
+def predictions_of_test(training: SupervisedTraining, examples: Iterable[Images]) -> Table:
     """Returns the first test examples with their targets and what is predicted of them, in the data's own units.
 
     The columns are target_1, prediction_1 and so on: of a forecast for each step ahead, with several channels
