@@ -20,7 +20,7 @@ from tautune.analysis.figure_style import (
     styled,
 )
 from tautune.analysis.pages.page import Chart, Table
-from tautune.analysis.reports.parts.tuned import Json, Tuned, keys
+from tautune.analysis.reports.parts.tuned import Json, Tuned, inside, keys
 
 Step = tuple[int, float, str]
 """Epochs that were spent, the metric, and whose it is."""
@@ -85,28 +85,29 @@ def learning_curves(tuned: Tuned) -> Chart:
         row["trial"]: [(r.epoch, r.value) for r in tuned.curves[row["trial"]] if not r.bad] or [(1, row[goal.metric])]
         for row in drawn
     }
-    low, high, is_log = tuned.limits
+    low, high, is_log = tuned.curve_limits
     figure = new_figure()
     axes = figure.subplots()
     if is_log:
         log_axis(axes, "y", low, high)
+    axes.set_ylim(low, high)
     lines = LineCollection([points[key] for key in keys(others)], colors=FAINT, linewidths=0.8, alpha=0.8)
     mark_trials(axes.add_collection(lines, autolim=False), keys(others))
     for row in reversed(best):
         _draw_best(axes, tuned, row, points[row["trial"]])
     stopped = [row for row in others if row["state"] == "stopped"]
-    places = [(x, tuned.shown(y)) for x, y in (points[row["trial"]][-1] for row in stopped)]
+    places = [(x, inside(y, low, high)) for x, y in (points[row["trial"]][-1] for row in stopped)]
     crosses = axes.scatter(*split(places), marker="x", color=QUIET, s=16, linewidths=1, zorder=2)
     mark_trials(crosses, keys(stopped))
     longest = max(x for own in points.values() for x, _ in own)
-    axes.set(ylim=(low, high), xlim=(1 - longest / 60, max(longest, 2)))
+    axes.set_xlim(1 - longest / 60, max(longest, 2))
     axes.set(xlabel=goal.unit.removesuffix("s"), ylabel=goal.words)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.draw_without_rendering()
     ends = [(row, points[row["trial"]][-1]) for row in best]
     label_ends(
         axes,
-        [(x, tuned.shown(y), tuned.names[row["trial"]].split()[0]) for row, (x, y) in ends],
+        [(x, inside(y, low, high), tuned.names[row["trial"]].split()[0]) for row, (x, y) in ends],
         [tuned.style(row)[0] for row in best],
     )
     return Chart(
@@ -123,7 +124,7 @@ def _draw_best(axes: Axes, tuned: Tuned, row: Json, points: Sequence[tuple[float
     colour, marker = tuned.style(row)
     line = LineCollection([points], colors=colour, linewidths=1.8, zorder=3)
     mark_trials(axes.add_collection(line, autolim=False), keys([row]))
-    place = (row["epochs"], tuned.shown(row[tuned.goal.metric]))
+    place = (row["epochs"], inside(row[tuned.goal.metric], *axes.get_ylim()))
     at_best = axes.scatter(*place, color=colour, marker=marker, s=34, zorder=4, clip_on=False)
     mark_trials(at_best, keys([row]))
 
@@ -133,7 +134,7 @@ def _curves_in_words(tuned: Tuned, stopped: bool) -> str:
     crosses = f" A cross is where {scheduler} stopped a trial." if stopped else ""
     return (
         f"The best {len(tuned.best)} trials are coloured, with a point at the best epoch of each and its number at the "
-        f"end.{crosses}{tuned.beyond}{tuned.thinned}"
+        f"end.{crosses}{tuned.beyond_of(*tuned.curve_limits[:2])}{tuned.thinned}"
     )
 
 

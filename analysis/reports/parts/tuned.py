@@ -111,6 +111,16 @@ class Tuned:
             return low / 1.15, high * 1.15, True
         return *focused(values, self.goal.mode), False
 
+    @cached_property
+    def curve_limits(self) -> tuple[float, float, bool]:
+        """Returns the ends of an axis for learning curves, which begin below what trials are at their best."""
+        low, high, is_log = self.limits
+        reports = np.array([report.value for own in self.curves.values() for report in own if not report.bad])
+        if is_log or not len(reports):
+            return self.limits
+        lower, upper = focused(reports, self.goal.mode)
+        return min(low, lower), max(high, upper), False
+
     def shown(self, value: float) -> float:
         """Returns where a value of the metric is drawn: near the axis's end, if it is beyond."""
         low, high, _ = self.limits
@@ -119,7 +129,10 @@ class Tuned:
     @property
     def beyond(self) -> str:
         """Returns a sentence about trials that are worse than an axis tells, or nothing."""
-        low, high, _ = self.limits
+        return self.beyond_of(*self.limits[:2])
+
+    def beyond_of(self, low: float, high: float) -> str:
+        """Returns the same sentence for an axis with these ends."""
         number = sum(not low <= row[self.goal.metric] <= high for row in self.drawn)
         many = "One trial is" if number == 1 else f"{number} trials are"
         return f" {many} too bad for the axis, and drawn at its end." if number else ""
