@@ -33,7 +33,9 @@ def keep_below(thresholds: Thresholds) -> str:
     Theory counts as right if it lies within a percent, or three uncertainties, at every delay.
     """
     last = max(thresholds.points, key=lambda point: point.delay)
-    trusted = all(abs(p.relative_error) <= max(0.01, 3 * p.uncertainty / p.predicted) for p in thresholds.points)
+    trusted = all(
+        round(abs(p.relative_error), 4) <= max(0.01, 3 * p.uncertainty / p.predicted) for p in thresholds.points
+    )
     worth = "theory is right to" if trusted else "theory is off by up to"
     return f"At τ = {last.delay} keep η below {last.measured:.3g}; {worth} {within(thresholds)}."
 

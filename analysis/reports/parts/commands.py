@@ -37,7 +37,8 @@ def tune_again(configuration: Json) -> str:
     kept = dict(configuration)
     if kept.get("search") == "grid":
         kept["trials"] = None  # a grid has as many as it has
-    words = [*_options(kept, tuple(OPTIONS)), *_aims(kept), *_set(kept.get("set") or {})]
+    words = [*_options(kept, tuple(OPTIONS)), *_workers(kept.get("workers") or {}), *_aims(kept)]
+    words += _set(kept.get("set") or {})
     words += [word for point in kept.get("points") or () for word in ("--point", json.dumps(point))]
     return _command("tune", configuration["study"], words)
 
@@ -45,18 +46,45 @@ def tune_again(configuration: Json) -> str:
 def train_again(configuration: Json, config: Json) -> str:
     """Returns the command that trains one configuration as the tuning did, to its full length."""
     words = ["--search", "random", "--scheduler", "none", "--trials", "1", *_options(configuration, OF_ONE)]
-    words += [*_aims(configuration), *_set(configuration.get("set") or {}), "--point", json.dumps(config)]
+    words += [*_workers(configuration.get("workers") or {}), *_aims(configuration)]
+    words += [*_set(configuration.get("set") or {}), "--point", json.dumps(config)]
     return _command("tune", configuration["study"], [*words, "--output", "results/again"])
 
 
 def sweep_again(run: Json) -> str:
     """Returns the command of a sweep."""
-    kept, update = run["configuration"], run["configuration"].get("update")
-    words = ["--delays", ",".join(map(str, run.get("delays") or []))] if not update else []
-    words += _plain(kept, {"momentum": 0.0, "mini_batch": None, "resolution": 0.005, "tolerance": 1e-6})
+    kept, update = run["configuration"], run["configuration"].get("update") or {}
+    own_delays = any(update.get(name) for name in ("drawn", "stages", "workers"))
+    words = [] if own_delays else ["--delays", ",".join(map(str, run.get("delays") or []))]
+    words += _plain({**kept, **update}, {"optimizer": None, "momentum": 0.0, "remedy": None})
     words += ["--shifted"] if kept.get("shifted") else []
+    words += _lateness(update)
+    words += _plain(kept, {"mini_batch": None, "resolution": 0.005, "tolerance": 1e-6})
     words += ["--seeds", str(run["seeds"])] if (run.get("seeds") or 1) > 1 else []
     return _command("sweep", str(kept.get("study")), words)
+
+
+def _lateness(update: Json) -> list[str]:
+    """Returns how gradients are late, where it is not one of several fixed delays."""
+    if workers := update.get("workers"):
+        return _workers(workers)
+    if stages := update.get("stages"):
+        return ["--stages", ",".join(map(str, stages))]
+    drawn = ",".join(f"{delay}:{share:.6g}" for delay, share in update.get("drawn") or ())
+    return ["--delay-shares", drawn] if drawn else []
+
+
+def _workers(kept: Json) -> list[str]:
+    """Returns the options of real workers."""
+    given = {
+        "workers": kept.get("count"),
+        "mode": kept.get("mode"),
+        "cpus_per_worker": kept.get("cpus"),
+        "gpus_per_worker": kept.get("gpus"),
+    }
+    words = _plain(given, {"workers": None, "mode": "as-they-come", "cpus_per_worker": None, "gpus_per_worker": 0.0})
+    slow = ",".join(f"{factor:g}" for factor in kept.get("slowdown") or ())
+    return [*words, *(["--slowdown", slow] if slow else [])]
 
 
 def grid_again(configuration: Json, grid: GridSummary, seeds: int) -> str:

@@ -8,7 +8,10 @@ import pytest
 
 from tautune.analysis.pages.html import as_html
 from tautune.analysis.reported import compared, read_page
+from tautune.analysis.reports.parts.commands import sweep_again
 from tautune.records.errors import InputError
+from tautune.trainables.asynchronous.settings import Workers
+from tautune.trainables.threshold.update import Update
 from tests.analysis.test_thresholds import SHARPNESS, concluded, record
 from tests.docs.test_commands import refusal
 
@@ -98,6 +101,25 @@ def test_the_command_is_accepted(tmp_path: Path, changes: dict[str, Any]) -> Non
     (section,) = (section for section in page.sections if section.commands)
     assert [refusal(command) for command in section.commands] == [None]
     assert "--delays 0,1,8" in section.commands[0]
+
+
+@pytest.mark.parametrize(
+    ("update", "words"),
+    [
+        (
+            Update(optimizer="nesterov", momentum=0.9, remedy="predict:4"),
+            "--delays 0,1,8 --optimizer nesterov --momentum 0.9 --remedy predict:4",
+        ),
+        (Update(stages=(3, 1, 0)), "--optimizer sgd --stages 3,1,0"),
+        (Update(drawn=((0, 0.25), (8, 0.75))), "--optimizer sgd --delay-shares 0:0.25,8:0.75"),
+        (Update(workers=Workers(count=4, slowdown=(1, 1, 1, 2))), "--optimizer sgd --workers 4 --slowdown 1,1,1,2"),
+    ],
+)
+def test_the_command_has_the_optimizer_and_how_gradients_are_late(update: Update, words: str) -> None:
+    kept = {"study": "digits", "update": json.loads(json.dumps(update.as_json())), "momentum": 0.0, "mini_batch": None}
+    command = sweep_again({"configuration": kept, "delays": DELAYS, "seeds": 1})
+    assert command == f"tautune sweep digits {words}"
+    assert refusal(command) is None
 
 
 def test_sweeps_are_compared(tmp_path: Path) -> None:

@@ -162,7 +162,9 @@ def test_names_of_any_kind_are_text(tmp_path: Path) -> None:
 
 
 def test_commands_are_accepted_and_name_every_option_that_was_given(tmp_path: Path) -> None:
+    workers = {"count": 2, "mode": "synchronous", "cpus": None, "gpus": 0.0, "slowdown": []}
     changes: dict[str, Any] = {
+        "workers": workers,
         "seed": 3,
         "folds": 5,
         "time_budget": 60.0,
@@ -181,6 +183,7 @@ def test_commands_are_accepted_and_name_every_option_that_was_given(tmp_path: Pa
         "--set delay=8",
         "--set 'schedule=\"cosine\"'",
         "--goal validation_loss:min",
+        "--workers 2 --mode synchronous",
     ):
         assert option in best
         assert option in whole
