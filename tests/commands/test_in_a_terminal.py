@@ -1,0 +1,107 @@
+"""The command in a pseudo-terminal, as a user has it: the first word, Ctrl-C at three moments, and what is left."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyte
+import pytest
+
+pytestmark = pytest.mark.process
+
+SECONDS = 90.0
+"""Seconds in which a frame has to come on a busy machine."""
+SWEEP = ("sweep", "quadratic", "--delays", ",".join(map(str, range(40))), "--no-departures")
+
+
+class Run:
+    """`tautune` in a pseudo-terminal, whose frames are read as they come."""
+
+    def __init__(self, *arguments: str, folder: Path, columns: int = 80, lines: int = 24) -> None:
+        self.screen = pyte.HistoryScreen(columns, lines, history=1000)
+        self.stream = pyte.ByteStream(self.screen)
+        command = [sys.executable, "-m", "tautune", *arguments]
+        environment = os.environ | {"TERM": "xterm-256color", "TAUTUNE_CACHE": str(folder / "cache")}
+        self.process, self.terminal = pty.fork()
+        if not self.process:
+            os.execve(sys.executable, command, environment)
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.code: int | None = None
+
+    @property
+    def text(self) -> str:
+        """Returns what is on the screen, and what has left it at its top."""
+        past = ("".join(line[column].data for column in sorted(line)) for line in self.screen.history.top)
+        return "\n".join(line.rstrip() for line in (*past, *self.screen.display))
+
+    def until(self, true: Callable[[str], object]) -> None:
+        """Reads until the screen is so."""
+        end = time.monotonic() + SECONDS
+        while not true(self.text):
+            assert self.code is None, self.text
+            assert time.monotonic() < end, self.text
+            self._read()
+
+    def ended(self) -> str:
+        """Waits for the end, and returns what is left on the screen."""
+        end = time.monotonic() + SECONDS
+        while self.code is None:
+            assert time.monotonic() < end, self.text
+            self._read()
+        os.close(self.terminal)
+        return re.sub(r"\n+", "\n", self.text).strip()
+
+    def ctrl_c(self) -> None:
+        os.write(self.terminal, b"\x03")
+
+    def _read(self) -> None:
+        """Takes in what has come; Ray's processes may hold the terminal for longer than the command."""
+        ended, status = os.waitpid(self.process, os.WNOHANG)
+        while select.select([self.terminal], [], [], 0.05)[0]:
+            try:
+                self.stream.feed(os.read(self.terminal, 65536))
+            except OSError:  # nobody holds it any more
+                break
+        if ended:
+            self.code = os.waitstatus_to_exitcode(status)
+
+
+def test_what_is_refused_has_one_line_and_nothing_moves_on(tmp_path: Path) -> None:
+    run = Run("tune", "digits", folder=tmp_path, columns=300)
+    run.until(lambda text: "0:00 starting" in text)
+    assert run.ended().splitlines()[0].startswith("tautune: study digits is for `tautune sweep` and `tautune grid`")
+    assert run.code == 2
+    assert not run.screen.cursor.hidden
+
+
+def test_ctrl_c_while_modules_are_imported(tmp_path: Path) -> None:
+    run = Run(*SWEEP, "--output", str(tmp_path / "out"), folder=tmp_path)
+    run.until(lambda text: "0:00 starting" in text)
+    run.ctrl_c()
+    assert run.ended().splitlines()[-1] == "tautune: stopped"
+    assert run.code == 130
+    assert not run.screen.cursor.hidden
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_ctrl_c_in_the_middle_leaves_what_was_measured_and_a_command_to_copy(columns: int, tmp_path: Path) -> None:
+    run = Run(*SWEEP, "--output", str(tmp_path / "out"), folder=tmp_path, columns=columns)
+    run.until(lambda text: re.search(r"\d+ of 40 measured", text))
+    assert sum(bool(line.strip()) for line in run.screen.display) <= 24
+    run.ctrl_c()
+    run.until(lambda text: "stopping; what is finished" in text)
+    left = run.ended()
+    assert run.code == 130
+    assert "stopping" not in left  # nor anything else that moved
+    assert " running" not in left
+    command = f"  tautune {' '.join(SWEEP)} --output {tmp_path / 'out'}"
+    assert left.replace("\n", "").endswith(f"To go on:{command}")  # broken by the terminal alone, which copies it whole
+    assert not run.screen.cursor.hidden
