@@ -122,7 +122,7 @@ def forecast() -> Figure:
     """Draws what the GRU says about the steps behind some windows of the test part."""
     config = {"delay": 4, "learning_rate": 0.01, "window": 30, "units": 32}
     outputs, targets, data = trained("forecasting", config, epochs=27)
-    steps = data.held_out[:, 0].numpy()  # type: ignore[union-attr,call-overload]
+    steps = data.held_out[:, 0].numpy()  # type: ignore[union-attr,index]
     figure = new_figure(8.0, 3.2)
     axes = figure.subplots()
     axes.plot(steps[:300], color=FAINT, label="the series")
