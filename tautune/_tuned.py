@@ -175,7 +175,8 @@ def transfer(path: Place, delay: Any, *, keep: bool = False, output: str | Path 
         delays = as_delays(delay)
     found = plan_transfer(folder, delays, keep=keep)
     late = f"delay-{delays.maximum}" if delays.is_fixed else f"delays-{delays.steps[0]}-{delays.maximum}"
-    place = folder_at(str(output)) if output else folder.with_name(f"{folder.name}-{late}")
+    named = folder if folder.name else folder.resolve()  # "." has no name
+    place = folder_at(str(output)) if output else named.with_name(f"{named.name}-{late}")
     write_transfer(found, place)
     return found.as_json() | {"path": str(place)}
 

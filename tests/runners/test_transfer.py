@@ -84,3 +84,8 @@ def test_the_transferred_folder_is_refitted_with_its_delay_and_its_remedy(tmp_pa
     test = refit(found["path"], study=SMALL)
     assert test["config"] == found["config"]
     assert (test["test_images"], test["epochs"]) == (360, 2)
+
+
+def test_the_folder_in_which_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tuned(tmp_path / "a", {"learning_rate": 0.01, "optimizer": "adamw"}))
+    assert tautune.transfer(".", 1)["path"] == str(tmp_path / "a-delay-1")
