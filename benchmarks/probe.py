@@ -1,17 +1,19 @@
 """Probes trainings and watches them: how long it takes, how near it is to a sweep, and how early it warns.
 
-    python -m benchmarks.probe [--json]
+    python -m benchmarks.probe [--json] [digits] [transformer] [overhead] [warning]
 
 - digits: probe at the minimum that a sweep has measured at, and the thresholds of the two.
 - transformer: a causal language model of ten million parameters after two steps of AdamW.
 - overhead: a training with the monitor at every hundredth step, beside the same training without it.
-- warning: 40 trainings from the minimum of digits, at rates of 0.7 to 1.5 of the threshold, half of them above it; how
-  many steps before its loss has doubled a training that diverges is warned of, and how many that do not are too.
+- warning: 40 trainings from the minimum of 300 digits, at rates of 0.7 to 1.5 of the threshold, half of them above it;
+  how many steps before its loss has doubled a training that diverges is warned of, and of how many that do not.
 """
 
+import json
 import statistics
 import time
 import warnings
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import torch
@@ -22,9 +24,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import tautune
-from benchmarks.record import keep
+from benchmarks.record import RESULTS, keep
 from tautune.search_spaces import find
 from tautune.trainables.theory.problem import Problem
+from tautune.trainables.threshold.descent import Descent
+from tautune.trainables.threshold.in_process import measure_in_process
 
 Json = dict[str, Any]
 DELAYS = (0, 1, 2, 4, 8)
@@ -32,6 +36,10 @@ RUNS = 40
 RATES = (0.7, 1.5)
 EVERY = 100
 MOST_STEPS = 6000
+FEW = 300
+"""Examples of the trainings that are warned of."""
+CALM = 1000
+"""Steps after which a training below its threshold, of which nobody was warned, is taken for calm."""
 KICK = 1e-3
 """Distance from the minimum, relative to the weights' norm, at which each of the 40 trainings begins."""
 
@@ -71,10 +79,8 @@ def next_token(outputs: Tensor, targets: Tensor) -> Tensor:
     return cross_entropy(outputs.flatten(0, 1), targets.flatten())
 
 
-def on_digits() -> tuple[Json, Problem]:
-    """Returns the probe at the minimum of digits beside a sweep's measurement, and the problem at that minimum."""
-    from tautune.trainables.threshold.in_process import measure_in_process
-
+def on_digits() -> Json:
+    """Returns the probe at the minimum of digits beside a sweep's measurement there."""
     problem = find("digits").problem()
     found = measure_in_process(problem, DELAYS)
     measured = [record.threshold.learning_rate for record in found.records if record.threshold]
@@ -91,7 +97,7 @@ def on_digits() -> tuple[Json, Problem]:
         "sharpness": probed.sharpness,
         "largest_error": max(map(abs, errors)),
         "errors": dict(zip(map(str, DELAYS), errors, strict=True)),
-    }, problem
+    }
 
 
 def _groups(problem: Problem) -> list[Json]:
@@ -155,13 +161,19 @@ def _watched_training(steps: int, *, watched: bool) -> float:
     return time.process_time() - begun
 
 
-def warned(problem: Problem, sharpness: float) -> Json:
+def warned() -> Json:
     """Returns how early the 40 trainings are warned of; each takes delays and directions of its own in turn."""
-    start = problem.point
+    problem = find("digits").problem()
+    problem.inputs, problem.targets = problem.inputs[:FEW], problem.targets[:FEW]
+    descent = Descent(problem)
+    while not descent.advance():
+        pass
+    minimum = descent.minimum()
     rows = []
     for number in range(RUNS):
         share = RATES[0] + (RATES[1] - RATES[0]) * _spread(number)
-        rows.append(_one(problem, start, sharpness, share, DELAYS[number % len(DELAYS)], seed=number))
+        delay = DELAYS[number % len(DELAYS)]
+        rows.append(_one(problem, minimum.point, minimum.sharpness, share, delay, seed=number))
     above = [row for row in rows if row["diverged_at"] is not None]
     below = [row for row in rows if row["diverged_at"] is None]
     ahead = [row["diverged_at"] - row["warned_at"] for row in above if row["warned_at"] is not None]
@@ -206,38 +218,47 @@ def _one(problem: Problem, start: Tensor, sharpness: float, share: float, delay:
             monitor.step()
         if told and warned_at is None:
             warned_at = step
-        if warned_at is None and step > 20 * EVERY and share < 1:
-            break  # it is calm, and stays so
+        if warned_at is None and step >= CALM and share < 1:
+            break
     return {"rate": share, "delay": delay, "warned_at": warned_at, "diverged_at": diverged_at}
 
 
-def main(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Probe, watch and warn."""
-    digits, problem = on_digits()
-    figures = {
-        "digits": digits,
-        "transformer": on_a_transformer(),
-        "overhead": overhead(),
-        "warning": warned(problem, digits["sharpness"]),
-    }
-    keep("probe", figures, as_json=as_json)
+PARTS = {"digits": on_digits, "transformer": on_a_transformer, "overhead": overhead, "warning": warned}
+
+
+def main(
+    parts: Annotated[list[str] | None, typer.Argument(help="Which; all if none is named.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Probe, watch and warn; what is not named keeps its figures of last time."""
+    file = RESULTS / "probe.json"
+    before = json.loads(file.read_text()) if file.exists() else {}
+    figures = {name: before[name] for name in PARTS if name in before}
+    for name in parts or PARTS:
+        figures[name] = PARTS[name]()
+        keep("probe", figures, as_json=False)
     if as_json:
+        print(json.dumps(figures))
         return
     table = Table("what", "figure")
-    warning, language = figures["warning"], figures["transformer"]
-    table.add_row("digits: probe, processor's s", f"{digits['processor_seconds']:.2f}")
-    table.add_row("digits: largest difference from the sweep's thresholds", f"{100 * digits['largest_error']:.3f} %")
-    table.add_row(
-        f"transformer of {language['parameters']:,} parameters: probe, processor's s",
-        f"{language['processor_seconds']:.1f}",
-    )
-    table.add_row(
-        "monitor at every hundredth step: share of the training's time", f"{100 * figures['overhead']['share']:.1f} %"
-    )
-    table.add_row("warned of those that diverged", f"{warning['warned_of_those']} of {warning['diverged']}")
-    table.add_row("steps ahead", str(warning["steps_ahead"]))
-    table.add_row("false alarms", f"{warning['false_alarms']} of {warning['runs'] - warning['diverged']}")
+    for what, figure in _told(figures):
+        table.add_row(what, figure)
     Console().print(table)
+
+
+def _told(figures: Json) -> Iterator[tuple[str, str]]:
+    if digits := figures.get("digits"):
+        yield "digits: probe, processor's s", f"{digits['processor_seconds']:.2f}"
+        yield "digits: largest difference from the sweep's thresholds", f"{100 * digits['largest_error']:.2g} %"
+    if language := figures.get("transformer"):
+        size, seconds = language["parameters"], language["processor_seconds"]
+        yield f"transformer of {size:,} parameters: probe, processor's s", f"{seconds:.1f}"
+    if watched := figures.get("overhead"):
+        yield f"the monitor at every {watched['every']} steps", f"{100 * watched['share']:+.1f} % of a training's time"
+    if warning := figures.get("warning"):
+        yield "warned of those that diverged", f"{warning['warned_of_those']} of {warning['diverged']}"
+        yield "steps ahead", str(warning["steps_ahead"])
+        yield "false alarms", f"{warning['false_alarms']} of {warning['runs'] - warning['diverged']}"
 
 
 if __name__ == "__main__":

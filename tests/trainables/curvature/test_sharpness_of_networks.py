@@ -1,5 +1,7 @@
 """The sharpness of a user's network against an independent library's Hessian."""
 
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -58,6 +60,24 @@ def test_nothing_of_the_users_is_changed() -> None:
     assert torch.equal(torch.get_rng_state(), random)
     assert torch.equal(weight.grad, torch.ones_like(weight))
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_one_batch_is_in_memory_at_a_time() -> None:
+    model, batches = network("mlp")
+
+    class Read:
+        """Batches that are made when they are read, of which those before must be gone."""
+
+        def __iter__(self) -> Iterator[Any]:
+            before: list[weakref.ref[torch.Tensor]] = []
+            for inputs, targets in batches:
+                made = inputs.clone()
+                assert sum(one() is not None for one in before) <= 1  # whoever iterates still holds the last one
+                before.append(weakref.ref(made))
+                yield made, targets
+                del made
+
+    assert curvature_of(model, cross_entropy, Read()).sharpness == curvature_of(model, cross_entropy, batches).sharpness
 
 
 def test_noise_is_the_variance_between_batches() -> None:
