@@ -24,7 +24,7 @@ def example() -> Any:
 def test_an_own_loop_warns_before_its_loss_explodes(tmp_path: Path) -> None:
     with pytest.warns(tautune.StabilityWarning, match="times the largest stable one at delay 4"):
         monitor = example().train(0.8, tmp_path)
-    assert [seen.step for seen in monitor.history] == list(range(5, 33, 5))
+    assert [seen.step for seen in monitor.history] == [1, *range(5, 33, 5)]
     events = EventAccumulator(str(tmp_path)).Reload()
     ratios = [event.value for event in events.Scalars("stability/edge_ratio")]
     assert ratios == pytest.approx([seen.edge_ratio for seen in monitor.history])
@@ -35,6 +35,6 @@ def test_an_own_loop_warns_before_its_loss_explodes(tmp_path: Path) -> None:
 def test_lightnings_loop_is_watched_by_a_callback(tmp_path: Path) -> None:
     pytest.importorskip("pytorch_lightning")
     monitor = example().train_with_lightning(0.1, tmp_path, epochs=2)
-    assert [seen.step for seen in monitor.history] == [5, 10, 15]
+    assert [seen.step for seen in monitor.history] == [1, 5, 10, 15]
     written = next(tmp_path.rglob("events.out.tfevents*"))
-    assert len(EventAccumulator(str(written)).Reload().Scalars("stability/edge_ratio")) == 3
+    assert len(EventAccumulator(str(written)).Reload().Scalars("stability/edge_ratio")) == 4

@@ -1,4 +1,4 @@
-"""Watches a training: every so many steps, how far its learning rate is from its delay's edge of stability."""
+"""Watches a training: at its first step and every so many, how far it is from its delay's edge of stability."""
 
 import math
 import warnings
@@ -114,13 +114,13 @@ class StabilityMonitor:
         self._above = False
 
     def step(self) -> Watched | None:
-        """Counts a step; returns what is seen at every so manyth one, and None in between.
+        """Counts a step; returns what is seen at the first and at every so manyth one, and None in between.
 
         There is nothing to see while an optimizer that divides by its state has none, as before a queue's first update,
         where a learning rate is 0 or curvature nowhere positive, and once weights are not finite.
         """
         self.time += 1
-        return self.look() if self.time % self.every == 0 else None
+        return self.look() if self.time == 1 or self.time % self.every == 0 else None
 
     def look(self) -> Watched | None:
         """Returns what is seen now, writes it down and warns; None where there is nothing to see."""

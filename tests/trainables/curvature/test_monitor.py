@@ -45,13 +45,13 @@ def test_it_sees_theorys_ratio_and_writes_scalars() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(model, optimizer, monitor, 25)
-    assert [seen.step for seen in monitor.history] == [10, 20]
+    assert [seen.step for seen in monitor.history] == [1, 10, 20]
     for seen in monitor.history:
         assert seen.sharpness == pytest.approx(2, rel=1e-6)
         assert seen.edge_ratio == pytest.approx(0.1 * 2 / threshold, rel=1e-6)
         assert seen.max_stable_learning_rate == pytest.approx(threshold / 2, rel=1e-6)
     names = {"edge_ratio", "sharpness", "threshold", "max_stable_learning_rate"}
-    assert {(name, step) for name, _, step in written} == {(f"stability/{n}", s) for n in names for s in (10, 20)}
+    assert {(name, step) for name, _, step in written} == {(f"stability/{n}", s) for n in names for s in (1, 10, 20)}
 
 
 def test_it_warns_once_when_the_edge_is_passed_and_again_after_a_return() -> None:
