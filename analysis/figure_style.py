@@ -16,6 +16,7 @@ import matplotlib
 from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import offset_copy
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -145,7 +146,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str]], colours: Se
     box = axes.get_window_extent()
     places = [axes.transData.transform((x, y)) * scale for x, y, _ in ends]
     heights = _apart([float(y) for _, y in places], box.y0 * scale, box.y1 * scale)
-    right = max((float(x) for x, _ in places), default=0.0)
+    right = max((x for x, _, _ in ends), default=0.0)
     for i, (x, y, text) in enumerate(ends):
         moved = heights[i] - places[i][1]
         line = {
@@ -158,11 +159,11 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str]], colours: Se
         axes.annotate(
             text,
             (x, y),
-            xytext=(right - places[i][0] + 14, moved),
-            textcoords="offset points",
+            xytext=(right, y),  # not from the line's end: the panel grows narrower when the labels are laid out
+            textcoords=offset_copy(axes.transData, axes.get_figure(root=True), x=14, y=moved, units="points"),
             va="center",
             annotation_clip=False,
-            arrowprops=line if abs(moved) > 2 or right - places[i][0] > 2 else None,
+            arrowprops=line if abs(moved) > 2 or x < right else None,
         )
 
 

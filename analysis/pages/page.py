@@ -19,6 +19,8 @@ class Table:
     trials: Sequence[str] | None = None
     """The key of each row's trial, where rows are trials."""
     sortable: bool = False
+    on_paper: int | None = None
+    """How many of the columns are printed, from the first one on; None for all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)

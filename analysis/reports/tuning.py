@@ -182,7 +182,7 @@ def trials_table(tuned: Tuned) -> Table:
     columns = (
         "trial",
         "state",
-        *scores,
+        *(name.replace("_", " ") for name in scores),
         f"best {goal.unit.removesuffix('s')}",
         f"{goal.unit} trained",
         "seconds",
@@ -194,7 +194,9 @@ def trials_table(tuned: Tuned) -> Table:
         counts = [row["epochs"], row["epochs_trained"], row.get("seconds"), row.get("host")]
         own = [row["config"].get(name) for name in varying]
         rows.append([tuned.names[row["trial"]], row["state"], *shown, *counts, *own])
-    return Table(columns=(*columns, *varying), rows=rows, trials=keys(tuned.rows), sortable=True)
+    on_paper = len(columns) if varying else None
+    trials = keys(tuned.rows)
+    return Table(columns=(*columns, *varying), rows=rows, trials=trials, sortable=True, on_paper=on_paper)
 
 
 def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:

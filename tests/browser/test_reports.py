@@ -123,8 +123,11 @@ def test_a_command_is_copied(pages: dict[str, Path], open_page: Open) -> None:
 
 
 def test_print_has_the_colours_of_paper_and_no_buttons(pages: dict[str, Path], open_page: Open) -> None:
-    page = open_page(pages["tuned"].as_uri(), dark=True).page
+    paper = (720, 1000)
+    seen = open_page(pages["many"].as_uri(), size=paper, dark=True)
+    page = seen.page
     page.emulate_media(media="print")
+    assert seen.width <= paper[0]
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 27, 26)"
     expect(page.locator(".command button").first).to_be_hidden()
     assert page.evaluate("getComputedStyle(document.querySelector('.scroll')).overflow") == "visible"
