@@ -8,7 +8,7 @@ from tautune.commands import screen
 
 WORKING = (
     *("sweep", "grid", "tune", "resume", "extend", "refit", "predict"),
-    *("simulate", "probe", "report", "compare", "doctor"),
+    *("simulate", "edge", "probe", "report", "compare", "doctor"),
 )
 """The commands that take longer than their user's first doubt."""
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from tautune.analysis.edges import EdgePoint, Edges
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
 from tautune.commands.pace import Pace, until
-from tautune.commands.screen import Screen
+from tautune.commands.screen import OnScreen, Screen
 from tautune.runners.listeners import EdgeListener
 
 if TYPE_CHECKING:
@@ -20,25 +20,13 @@ RANKS = {"η": 0, "ηλ / threshold": 0, "of the seeds": 1, "still changing": 2,
 """The columns of the table with their ranks: those of the highest are left out first on a narrow screen."""
 
 
-class EdgeDisplay(EdgeListener):
+class EdgeDisplay(OnScreen, EdgeListener):
     """Prints what is reported."""
 
     def __init__(self, screen: Screen) -> None:
-        self.screen, self.console = screen, screen.console
+        super().__init__(screen)
         self.pace = Pace()
         self.steps = self.rest = self._done = self._tenths = 0
-
-    def __exit__(self, *_: object) -> None:
-        self.screen.end()
-
-    def say(self, text: str) -> None:
-        """Prints one line."""
-        self.screen.say(text)
-
-    def doing(self, text: str) -> None:
-        """Shows what is done now."""
-        self.screen.begin()
-        self.screen.doing(text)
 
     def begun(self, trainings: int, steps: int) -> None:
         """Takes in how many steps are to be made."""

@@ -8,7 +8,7 @@ from rich.table import Table
 from tautune.analysis.grids import DelayRow, GridSummary
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
 from tautune.commands.pace import Pace, until
-from tautune.commands.screen import Screen
+from tautune.commands.screen import OnScreen, Screen
 from tautune.runners.listeners import GridListener
 
 RANKS = {
@@ -22,26 +22,14 @@ RANKS = {
 """The columns of a grid's table with their ranks: those of the highest are left out first on a narrow screen."""
 
 
-class GridDisplay(GridListener):
+class GridDisplay(OnScreen, GridListener):
     """Prints what a grid reports."""
 
     def __init__(self, screen: Screen) -> None:
-        self.screen, self.console = screen, screen.console
+        super().__init__(screen)
         self.pace = Pace()
         self.points = self._tenths = self._done = 0
         self._known = ""
-
-    def __exit__(self, *_: object) -> None:
-        self.screen.end()
-
-    def say(self, text: str) -> None:
-        """Prints one line."""
-        self.screen.say(text)
-
-    def doing(self, text: str) -> None:
-        """Shows what is done now."""
-        self.screen.begin()
-        self.screen.doing(text)
 
     def begun(self, points: int) -> None:
         """Takes in how many points are to be trained."""

@@ -87,6 +87,25 @@ class Screen:
         yield words
 
 
+class OnScreen:
+    """What every display of a run has in common, before its listener among the base classes."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen, self.console = screen, screen.console
+
+    def __exit__(self, *_: object) -> None:
+        self.screen.end()
+
+    def say(self, text: str) -> None:
+        """Prints one line."""
+        self.screen.say(text)
+
+    def doing(self, text: str) -> None:
+        """Shows what is done now."""
+        self.screen.begin()
+        self.screen.doing(text)
+
+
 def clock(seconds: float) -> str:
     """Returns a time as a clock shows it: 0:07, 12:30, 1:02:03."""
     minutes, rest = divmod(int(seconds), 60)

@@ -50,6 +50,8 @@ Remedy = Annotated[str | None, typer.Option(help="predict:T, weight prediction o
 Output = Annotated[
     str | None, typer.Option(help="Folder for the results, or s3://…, gs://….", show_default="results/STUDY…")
 ]
+AS_TYPED = ("study", "resolution", "mini_batch", "seeds", "device", "departures", "tolerance", "budget")
+"""The options that a Sweep takes as they are."""
 sweep_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -81,6 +83,7 @@ def sweep(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Measure the largest stable learning rate of STUDY at every delay, and compare it with theory."""
+    given = locals()
     fixed, guess = parse_delays(delays or DEFAULT_DELAYS), _parse_guess(first_guess)
     late = varying_delays(delays, delays_from, delay_shares, stages)
     them = workers_from_options(workers, mode, slowdown, cpus_per_worker, gpus_per_worker)
@@ -89,18 +92,7 @@ def sweep(
     with parameters():
         kind, update = asked(optimizer, momentum, shifted, remedy, *late, them)
         wanted = Sweep(
-            study=study,
-            delays=fixed,
-            momentum=kind,
-            update=update,
-            resolution=resolution,
-            mini_batch=mini_batch,
-            seeds=seeds,
-            device=device,
-            first_guess=guess,
-            departures=departures,
-            tolerance=tolerance,
-            budget=budget,
+            delays=fixed, momentum=kind, update=update, first_guess=guess, **{name: given[name] for name in AS_TYPED}
         )
     _carry_out(wanted, output, as_json)
 

@@ -11,34 +11,22 @@ from rich.text import Text
 from tautune.analysis.thresholds import Point, Thresholds
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
 from tautune.commands.pace import Pace, until
-from tautune.commands.screen import Screen
+from tautune.commands.screen import OnScreen, Screen
 from tautune.commands.signs import sign
 from tautune.runners.listeners import Records, SweepListener
 from tautune.trainables.theory.optimizer_names import convention
 from tautune.trainables.threshold.record import Key, MeasurementRecord
 
 
-class SweepDisplay(SweepListener):
+class SweepDisplay(OnScreen, SweepListener):
     """Prints what a sweep reports."""
 
     def __init__(self, screen: Screen) -> None:
-        self.screen, self.console = screen, screen.console
+        super().__init__(screen)
         self.pace = Pace()
         self._keys: Sequence[Key] = ()
         self._known: tuple[Thresholds, list[int], Records] | None = None
         self._announced: set[int] = set()
-
-    def __exit__(self, *_: object) -> None:
-        self.screen.end()
-
-    def say(self, text: str) -> None:
-        """Prints one line."""
-        self.screen.say(text)
-
-    def doing(self, text: str) -> None:
-        """Shows what is done now."""
-        self.screen.begin()
-        self.screen.doing(text)
 
     def begun(self, keys: Sequence[Key]) -> None:
         """Takes in what is to be measured."""

@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from tautune.analysis.trial_names import trial_name
 from tautune.commands.fitted_table import headings_height, print_whole
 from tautune.commands.pace import Pace, until
-from tautune.commands.screen import Screen, clock
+from tautune.commands.screen import OnScreen, Screen, clock
 from tautune.commands.signs import counted, sparkline, states_line
 from tautune.commands.sweep_display import show_hosts
 from tautune.commands.tuning_tables import as_score, shared_words, trials_table
@@ -19,26 +19,16 @@ SHOWN = 5
 """Configurations in the table at the end: what fits on any screen beside the lines below it."""
 
 
-class TuningDisplay(TuningListener):
+class TuningDisplay(OnScreen, TuningListener):
     """Prints on the screen's console; what is there at the end of the run stays."""
 
     def __init__(self, screen: Screen) -> None:
-        super().__init__(started=screen.started)
-        self.screen, self.console = screen, screen.console
+        OnScreen.__init__(self, screen)
+        TuningListener.__init__(self, started=screen.started)
         self.pace, self.varying, self._bests = Pace(), list[str](), list[float]()
         self._trials: Trials | None = None
         self._running = 0
         self._budget_ends: float | None = None
-
-    def __exit__(self, *_: object) -> None:
-        self.screen.end()
-
-    def say(self, text: str) -> None:
-        self.screen.say(text)
-
-    def doing(self, text: str) -> None:
-        self.screen.begin()
-        self.screen.doing(text)
 
     def run_began(self, trials: Trials, varying: Sequence[str]) -> None:
         self._trials, self.varying = trials, list(varying)

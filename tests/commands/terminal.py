@@ -1,6 +1,7 @@
 """A terminal that remembers what it shows: pyte reads what Rich writes, so that a test sees frames as a user would."""
 
 import io
+import threading
 import time
 from typing import Any
 
@@ -21,9 +22,11 @@ class Terminal(io.StringIO):
         self.emulated = pyte.HistoryScreen(columns, lines, history=1000)
         self.emulated.set_mode(pyte.modes.LNM)  # the kernel's terminal makes a carriage return of each new line
         self.stream = pyte.Stream(self.emulated)
+        self.whole = threading.Lock()  # Rich's own thread draws as well, and half a frame is none
 
     def write(self, text: str) -> int:
-        self.stream.feed(text)
+        with self.whole:
+            self.stream.feed(text)
         return super().write(text)
 
     def isatty(self) -> bool:
@@ -36,7 +39,8 @@ class Terminal(io.StringIO):
     @property
     def frame(self) -> list[str]:
         """Returns the lines that are on the screen, without the blank ones at its end."""
-        return "\n".join(line.rstrip() for line in self.emulated.display).rstrip().split("\n")
+        with self.whole:
+            return "\n".join(line.rstrip() for line in self.emulated.display).rstrip().split("\n")
 
     @property
     def scrolled(self) -> int:

@@ -49,7 +49,7 @@ def test_the_options_of_a_tuning_stand_in_groups(monkeypatch: pytest.MonkeyPatch
     [
         ("tautune swe", ["sweep"]),
         ("tautune tune digits", ["digits_mlp"]),
-        ("tautune grid di", ["digits"]),
+        ("tautune grid qua", ["quadratic"]),
         ("tautune tune digits_mlp --search opt", ["optuna-tpe"]),
         ("tautune tune digits_mlp --scheduler pb", ["pbt", "pb2"]),
     ],
