@@ -7,6 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from tautune.records.storage import Folder
+from tautune.records.tuning_folder import read_tuning
+from tautune.trainables.goal import goal_in
 
 Command = tuple[str, ...]
 
@@ -15,6 +17,15 @@ def typed(folder: Folder) -> str:
     """Returns a folder as one would type it here."""
     here = Path.cwd()
     return str(folder.relative_to(here)) if isinstance(folder, Path) and folder.is_relative_to(here) else str(folder)
+
+
+def after_tuning(folder: Folder) -> list[Command]:
+    """Returns what can be done with a tuning, of which nothing is refused."""
+    configuration, place = read_tuning(folder)["configuration"], typed(folder)
+    steps = [] if goal_in(configuration).is_of_a_loop else [("refit", place)]  # a loop need not say how
+    if configuration["search"] != "grid":  # which has tried all that there is
+        steps.append(("extend", place, "--trials", "10"))
+    return [*steps, ("results", place), ("report", place), ("board", place)]
 
 
 def print_next_steps(commands: Iterable[Command], console: Console) -> None:

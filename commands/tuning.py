@@ -9,7 +9,7 @@ from tautune import _tune, _tuned
 from tautune._tuning_result import TuningResult
 from tautune.commands.checking import checked, is_only_checked
 from tautune.commands.help_texts import MEASURE, examples
-from tautune.commands.next_steps import print_next_steps, typed
+from tautune.commands.next_steps import after_tuning, print_next_steps
 from tautune.commands.options import parameters
 from tautune.commands.screen import screen
 from tautune.commands.tuning_display import TuningDisplay
@@ -123,9 +123,7 @@ def _tell(result: TuningResult, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result.as_json()))
         return
-    place = typed(result.path)
-    steps = [("refit", place), ("results", place, "--importance"), ("extend", place, "--trials", "10")]
-    print_next_steps([*steps, ("report", place), ("board", place)], screen().console)
+    print_next_steps(after_tuning(result.path), screen().console)
 
 
 @tuning_commands.command(rich_help_panel=MEASURE, epilog=examples("resume"))

@@ -19,6 +19,10 @@ SHOWN = 5
 """Configurations in the table at the end: what fits on any screen beside the lines below it."""
 
 
+RANK_SHARE = 20
+"""Pause between two rankings as a multiple of the time that one takes: of thousands of trials, none a frame."""
+
+
 class TuningDisplay(OnScreen, TuningListener):
     """Prints on the screen's console; what is there at the end of the run stays."""
 
@@ -27,7 +31,8 @@ class TuningDisplay(OnScreen, TuningListener):
         TuningListener.__init__(self, started=screen.started)
         self.pace, self.varying, self._bests = Pace(), list[str](), list[float]()
         self._trials: Trials | None = None
-        self._running = 0
+        self._running, self._rank_again = 0, 0.0
+        self._ranked: list[Json] = []
         self._budget_ends: float | None = None
 
     def run_began(self, trials: Trials, varying: Sequence[str]) -> None:
@@ -116,9 +121,17 @@ class TuningDisplay(OnScreen, TuningListener):
         """Returns the best trials and those that run, as many as there is room for."""
         trials = self._trials
         assert trials
-        rows = trials.ranked()
+        begun = time.monotonic()
+        if begun >= self._rank_again:
+            self._ranked = trials.ranked()
+            self._rank_again = time.monotonic() + RANK_SHARE * (time.monotonic() - begun)
+        rows = self._ranked
         best = rows[0] if rows and rows[0]["state"] not in BAD and trials.goal.is_feasible(rows[0]) else None
         room_for_rows = max(1, room - headings_height(trials.goal.words, *dict(trials.goal.others)))
-        first = sorted(rows, key=lambda row: (row is not best, row["state"] != "running"))[:room_for_rows]
-        kept = [row for row in rows if any(row is one for one in first)]
+        running = [row for row in rows if row["state"] == "running" and row is not best]
+        first = [*([best] if best else []), *running][:room_for_rows]
+        chosen = {id(row) for row in first}
+        others = [row for row in rows[: room_for_rows + len(first)] if id(row) not in chosen]
+        chosen |= {id(row) for row in others[: room_for_rows - len(first)]}
+        kept = [row for row in rows if id(row) in chosen]
         return trials_table(kept, trials.goal, self.varying, console, best=best, room=room)

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -132,15 +131,12 @@ def test_options_of_the_sweep_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_options_of_the_tuner_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from tautune import _tune
+    from tautune.commands import tuning
     from tautune.runners.tuning_job import make_tuning
 
     asked = []
-
-    def take(*arguments: Any) -> _tune.TuningResult:
-        asked.append(arguments)
-        return _tune.TuningResult(tmp_path)
-
-    monkeypatch.setattr(_tune, "carry_out", take)
+    monkeypatch.setattr(_tune, "carry_out", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(tuning, "_tell", lambda *_: None)
     options = "--search random --scheduler pbt --trials 7 --max-epochs 9 --concurrent 2 --time-budget 30"
     more = f"--cpus-per-trial 0.5 --gpus-per-trial 0.25 --seed 3 --data-dir {tmp_path}"
     more += " --split-seed 6 --set delay=8 --folds 5 --repeats 2 --examples 100 --output out"

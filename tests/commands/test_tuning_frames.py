@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tautune.commands.next_steps import after_tuning, print_next_steps
 from tautune.commands.screen import Screen
 from tautune.commands.tuning_display import TuningDisplay
 from tautune.runners.trials import Trials
@@ -137,3 +138,24 @@ def test_reports_of_a_loop_are_called_so(tmp_path: Path) -> None:
     assert ended
     display.trial_ended(trials, ended)
     assert "reward 3 at report 1 of 1" in pipe.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("more", "steps"),
+    [
+        ({"search": "hyperopt"}, ["refit", "extend", "results", "report", "board"]),
+        ({"search": "grid"}, ["refit", "results", "report", "board"]),
+        ({"search": "random", "metric": "reward", "mode": "max"}, ["extend", "results", "report", "board"]),
+    ],
+)
+def test_the_next_steps_are_those_that_can_be_taken(
+    more: dict[str, str], steps: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tautune.commands.next_steps.read_tuning", lambda folder: {"configuration": more})
+    monkeypatch.chdir(tmp_path)
+    screen, terminal = screen_of(20, 40)
+    print_next_steps(after_tuning(tmp_path / "a run"), screen.console)
+    text = terminal.getvalue().splitlines()
+    assert text[0] == "next:"
+    assert [line.split()[1] for line in text[1:]] == steps
+    assert text[-1] == "  tautune board 'a run'"  # unbroken on a screen of any width
