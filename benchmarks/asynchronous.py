@@ -30,7 +30,7 @@ from tautune import AsynchronousTraining  # noqa: E402
 from tautune.cluster.session.session import ray_session  # noqa: E402
 from tautune.trainables.supervised.models import build  # noqa: E402
 
-WORKERS, BATCH, RATE, TURNS = 4, 64, 0.01, 5
+WORKERS, BATCH, RATE, TURNS = 4, 64, 0.01, 3
 MODELS: dict[str, tuple[str, tuple[int, ...], dict[str, Any], int]] = {
     "digits MLP": ("mlp", (1, 8, 8), {"units": 32, "layers": 1}, 400),
     "Fashion-MNIST CNN": ("cnn", (1, 28, 28), {}, 80),

@@ -14,7 +14,6 @@ import ray
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 Make = Callable[[], nn.Module]
 Batch = Callable[[int], Any]
@@ -23,7 +22,7 @@ Batch = Callable[[int], Any]
 class Server:
     def __init__(self, make: Make, learning_rate: float) -> None:
         torch.set_num_threads(1)
-        self.x = parameters_to_vector(make().parameters()).detach().numpy()
+        self.x = torch.cat([p.detach().reshape(-1) for p in make().parameters()]).numpy()
         self.learning_rate = learning_rate
 
     def apply(self, gradient: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -43,12 +42,15 @@ class FlatWorker:
         self.model, self.batch, self.number = make(), batch, number
 
     def gradient(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        vector_to_parameters(torch.from_numpy(x.copy()), self.model.parameters())
+        with torch.no_grad():
+            pieces = torch.from_numpy(x.copy()).split([p.numel() for p in self.model.parameters()])
+            for p, piece in zip(self.model.parameters(), pieces, strict=True):
+                p.copy_(piece.view(p.shape))
         self.number += 1
         inputs, targets = self.batch(self.number)
         self.model.zero_grad()
         cross_entropy(self.model(inputs), targets).backward()
-        flat: np.ndarray[Any, Any] = parameters_to_vector([p.grad for p in self.model.parameters()]).numpy()  # type: ignore[misc]
+        flat: np.ndarray[Any, Any] = torch.cat([p.grad.reshape(-1) for p in self.model.parameters()]).numpy()  # type: ignore[union-attr]
         return flat
 
 

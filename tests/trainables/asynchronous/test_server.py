@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parameters_to_vector
 
+from tautune.trainables.asynchronous.flat import Flat
 from tautune.trainables.asynchronous.modes import parse_mode
 from tautune.trainables.asynchronous.replay import queue_delays
 from tautune.trainables.asynchronous.server import ParameterServer
@@ -235,3 +236,13 @@ def test_an_optimizer_with_a_delay_of_its_own_is_refused() -> None:
     remedy = StalenessAware(ArrivingGradients(torch.optim.SGD(model.parameters(), 0.1)))
     with pytest.raises(ValueError, match="a buffer averages those of several"):
         ParameterServer(model, remedy, parse_mode("buffered:2"), 4)
+
+
+def test_channels_that_come_last_stay_last() -> None:
+    model = nn.Conv2d(3, 4, 2).to(memory_format=torch.channels_last)
+    expected = [p.detach().clone() for p in model.parameters()]
+    flat = Flat(model.parameters())
+    flat.adopt(model.parameters())
+    assert model.weight.is_contiguous(memory_format=torch.channels_last)
+    assert all(torch.equal(p, before) for p, before in zip(model.parameters(), expected, strict=True))
+    assert model.weight.data_ptr() == flat.block.data_ptr()
