@@ -6,15 +6,27 @@ hyperparameters shows the last value of a number.
 """
 
 import re
+from collections import Counter
 from typing import Any
 
 from tautune.analysis.trial_names import numbered, trial_name, varying_in
 from tautune.records.event_files import open_events
 from tautune.records.kept_space import searched
 from tautune.records.storage import Folder
-from tautune.records.summaries import event, experiment, layout, lines, scalars, session_end, session_start, text
+from tautune.records.summaries import (
+    event,
+    experiment,
+    histogram,
+    layout,
+    lines,
+    scalars,
+    session_end,
+    session_start,
+    text,
+)
 from tautune.runners.trials import BAD, Trials, scores_in
 from tautune.runners.tuning_verdict import verdict
+from tautune.trainables.asynchronous.replay import DELAYS, WRITTEN
 from tautune.trainables.goal import Goal
 
 Json = dict[str, Any]
@@ -25,6 +37,7 @@ PROGRESS = "5 progress"
 OF_EPOCH = ("learning_rate", "epoch_seconds", "examples_per_second", "diverged")
 """What is shown of an epoch beside its scores and its counts."""
 MARK = f"{PROGRESS}/epochs_trained"
+AGES = f"{PROGRESS}/ages of the gradients, in updates"
 
 
 class Tags:
@@ -105,7 +118,8 @@ class TuningBoard:
         name = self.names[numbered(number)]
         self.told[name] = self.told.get(name, 0) + 1
         if self.told[name] > self.events.reports.get(name, 0):
-            self.events.append(name, [event(scalars(self._numbers(result, row)), result["epochs"])])
+            shown = [*scalars(self._numbers(result, row)), *_ages(result)]
+            self.events.append(name, [event(shown, result["epochs"])])
 
     def _numbers(self, result: Json, row: Json) -> dict[str, float]:
         now = scores_in(result, self.goal) | {name: result[name] for name in OF_EPOCH if name in result}
@@ -131,3 +145,9 @@ class TuningBoard:
 
     def _verdict(self, trials: Trials) -> Any:
         return text("verdict", verdict(self.configuration, trials))
+
+
+def _ages(result: Json) -> list[Any]:
+    """Returns how often each age was met among the gradients of workers that an epoch applied; nothing without any."""
+    rows, age = result.get(DELAYS, ()), WRITTEN.index("age")
+    return [histogram(AGES, Counter(row[age] for row in rows))] if rows else []

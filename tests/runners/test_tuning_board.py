@@ -8,6 +8,7 @@ import pytest
 from ray import tune
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from tensorboard.util import tensor_util
 
 from tautune.records.event_files import BOARD
 from tautune.records.journal import Event
@@ -137,3 +138,15 @@ def test_a_loop_shows_what_it_reports_by_its_names(tmp_path: Path) -> None:
     ]
     assert "4 reported/a 'b' <script>" in tags
     json.dumps(tags)
+
+
+def test_the_ages_of_workers_gradients_are_a_histogram(tmp_path: Path) -> None:
+    board, trials = replayed(tmp_path, [])
+    rows = [(step, 0, age, step, step) for step, age in enumerate((0, 1, 3, 3, 3))]
+    reported = result(0.5, 0.5, 1) | {"delays": rows}
+    board.reported(1, CONFIGS[0], reported, trials.report("a", 1, CONFIGS[0], reported))
+    board.close(trials)
+    events = EventAccumulator(str(tmp_path / BOARD / NAMES[0]), size_guidance={"tensors": 0}).Reload()
+    [shown] = events.Tensors("5 progress/ages of the gradients, in updates")
+    buckets = tensor_util.make_ndarray(shown.tensor_proto)
+    assert buckets.tolist() == [[-0.5, 0.5, 1], [0.5, 1.5, 1], [2.5, 3.5, 3]]
