@@ -50,8 +50,8 @@ Remedy = Annotated[str | None, typer.Option(help="predict:T, weight prediction o
 Output = Annotated[
     str | None, typer.Option(help="Folder for the results, or s3://…, gs://….", show_default="results/STUDY…")
 ]
-AS_TYPED = ("study", "resolution", "mini_batch", "seeds", "device", "departures", "tolerance", "budget")
-"""The options that a Sweep takes as they are."""
+AS_GIVEN = ("study", "resolution", "mini_batch", "seeds", "device", "departures", "tolerance", "budget")
+"""The options that a sweep has under the same name, and as they were given."""
 sweep_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -91,9 +91,8 @@ def sweep(
         raise InputError("--delays are fixed ones; leave them out beside --workers, whose gradients have their own")
     with parameters():
         kind, update = asked(optimizer, momentum, shifted, remedy, *late, them)
-        wanted = Sweep(
-            delays=fixed, momentum=kind, update=update, first_guess=guess, **{name: given[name] for name in AS_TYPED}
-        )
+        same = {name: given[name] for name in AS_GIVEN}
+        wanted = Sweep(delays=fixed, momentum=kind, update=update, first_guess=guess, **same)
     _carry_out(wanted, output, as_json)
 
 

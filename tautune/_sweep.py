@@ -15,7 +15,7 @@ from tautune.runners.early_ray import early_ray
 from tautune.runners.listeners import STARTING, SweepListener
 from tautune.runners.shared import as_integers
 from tautune.runners.sweep import IN_WORKERS, Sweep, fixed_delays, is_complete
-from tautune.trainables.threshold.update import asked
+from tautune.trainables.threshold.update import Update, asked
 
 if TYPE_CHECKING:
     from tautune.analysis.thresholds import Thresholds
@@ -89,12 +89,11 @@ def sweep(
         Interrupted: the run was stopped; the measurements so far are kept.
     """
     with user_input():
-        late = late_delays(delays_from)
-        kind, update = asked(optimizer, momentum, shifted, remedy, late, as_integers(stages), workers)
-        fixed = fixed_delays(delays, instead=update is not None and update.longest is not None)
+        late = late_delays(delays_from), as_integers(stages), workers
+        kind, update = asked(optimizer, momentum, shifted, remedy, *late)
         wanted = Sweep(
             study=str(study) if isinstance(study, Path) else study,
-            delays=tuple(as_integers(fixed)),
+            delays=tuple(as_integers(fixed_delays(delays, instead=_has_own(update)))),
             momentum=kind,
             update=update,
             resolution=resolution,
@@ -107,6 +106,11 @@ def sweep(
             budget=budget,
         )
     return carry_out(wanted, folder_at(str(output or f"results/{wanted.folder_name}")), _listener(progress))
+
+
+def _has_own(update: Update | None) -> bool:
+    """Returns whether an update has delays of its own."""
+    return update is not None and update.longest is not None
 
 
 def carry_out(sweep: Sweep, output: Folder, listener: SweepListener) -> Thresholds:
