@@ -40,6 +40,7 @@ CHOSEN = {
     "docs/cluster.md": {"3.11": "of Python", "100 MiB": "the limit of what Ray takes"},
     "docs/edge.md": {"1.5": "times the sharpness: a learning rate by default", "0.002": "a learning rate by default"},
     "docs/measure.md": {"3.11": "of Python", "0.9": "a momentum"},
+    "docs/outcomes.md": {"0.5": "the correlation that decides"},
     "docs/own_study.md": {"2,000": "iterations of a descent"},
     "docs/paper.md": {
         "8 %": "the paper's own resolution",
