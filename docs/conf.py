@@ -10,6 +10,7 @@ from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 from tautune.commands.app import app as tautune
+from tautune.search_spaces.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
 project = "tautune"
@@ -45,6 +46,13 @@ def commands(page: str) -> str:
     return page + typer.cli.get_docs_for_click(obj=command, ctx=typer.Context(command), name="tautune", indent=1)
 
 
+def studies(page: str) -> str:
+    """Returns the page with a table of the built-in studies, as the catalogue has them."""
+    lines = ["| study | for | what it is |", "|---|---|---|"]
+    lines += [f"| `{name}` | {', '.join(e.commands)} | {e.description} |" for name, e in sorted(CATALOGUE.items())]
+    return page + "\n".join(lines)
+
+
 def whole_file(page: str) -> str:
     """Returns the file at the top of the repository that a page names."""
     file = re.search(r"\]\(\.\./([A-Z]+\.md)\)", page)
@@ -55,6 +63,7 @@ def whole_file(page: str) -> str:
 MADE = {
     "index": navigation,
     "commands": commands,
+    "built_in": studies,
     "changelog": whole_file,
     "contributing": whole_file,
     "security": whole_file,
