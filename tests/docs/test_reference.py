@@ -9,10 +9,11 @@ import pytest
 
 import tautune
 from docs import conf
+from tautune.analysis.edges import EdgePoint, EdgesJson
 from tautune.analysis.grids import DelayRow
 from tautune.analysis.regret import RegretJson
 from tautune.analysis.thresholds import Escape, Point, ThresholdsJson
-from tautune.records import grid_folder
+from tautune.records import edge_folder, grid_folder
 from tautune.runners import trials
 from tautune.trainables.goal import COLUMNS, Goal
 from tests.docs.pages import PAGES, ROOT, text_of
@@ -37,6 +38,7 @@ def names_of(kind: type) -> list[str]:
     [
         ("A sweep", [*get_type_hints(ThresholdsJson), *names_of(Point), *names_of(Escape), "relative_error"]),
         ("A grid", [*grid_folder.HEADER, *names_of(DelayRow)]),
+        ("An edge", [*edge_folder.HEADER, *get_type_hints(EdgesJson), *names_of(EdgePoint)]),
         ("A tuning", [*COLUMNS, *trials.COUNTS, "validation_accuracy"]),
         ("A simulation", list(get_type_hints(RegretJson))),
     ],
