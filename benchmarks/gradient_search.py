@@ -1,6 +1,6 @@
 """Counts the gradients after which a search has the validation loss that is the best of 64 random configurations.
 
-    python -m benchmarks.gradient_search [--json] [--seeds 3]
+    python -m benchmarks.gradient_search [digits diabetes digits_layers] [--json] [--seeds 3]
 
 Short trainings of 60 steps with the full batch, of an MLP on scikit-learn's digits and on its diabetes data, are
 searched for the learning rate, the momentum and L2: by hypergradients, by HyperOpt's TPE and at random. `digits_layers`
@@ -11,6 +11,7 @@ which is not counted. The search's rules were settled on with the seeds from 3 o
 """
 
 import itertools
+import json
 import math
 import statistics
 from typing import Annotated, Any
@@ -23,7 +24,9 @@ from sklearn.datasets import load_diabetes
 from sklearn.model_selection import train_test_split
 
 from benchmarks.record import keep
+from benchmarks.runs import RUNS
 from tautune import Data, TuningStudy
+from tautune.records.files import write_json
 from tautune.runners.searches import make_search
 from tautune.runners.slope import Slopes, make_slope
 from tautune.runners.tuning_checks import Options
@@ -34,7 +37,7 @@ from tautune.trainables.supervised.hypergradient import PASSES, Hypergradient, h
 
 STEPS, RANDOM = 60, 64
 QUARTER = RANDOM // 4
-STUDIES = ("digits", "digits_layers", "diabetes")
+STUDIES = ("digits", "diabetes", "digits_layers")
 SEARCHES = ("random", "hyperopt", "gradient")
 GOAL = Goal("validation_loss", "min")
 Json = dict[str, Any]
@@ -139,12 +142,24 @@ def compared(name: str, seed: int) -> Json:
     }
 
 
+def remembered(name: str, seed: int) -> Json:
+    """Returns the same, and keeps it: what was done is not done again."""
+    file = RUNS / "gradient_search" / f"{name}-{seed}.json"
+    if not file.exists():
+        found = compared(name, seed)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, found)
+    known: Json = json.loads(file.read_text())
+    return known
+
+
 def summed_up(runs: list[Json]) -> Json:
     """Returns how many seeds reached the best of random search within a quarter, and the medians over all seeds."""
     found: Json = {}
     for search in SEARCHES:
         costs = [run["cost"][search] for run in runs]
         found[search] = {
+            "seeds": len(runs),
             "within_a_quarter": sum(cost is not None and cost <= QUARTER for cost in costs),
             "median_cost": statistics.median(math.inf if cost is None else cost for cost in costs),
             **{
@@ -160,12 +175,13 @@ def summed_up(runs: list[Json]) -> Json:
 
 
 def main(
+    names: Annotated[list[str] | None, typer.Argument(help=", ".join(STUDIES))] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds.")] = 3,
 ) -> None:
     """Count them."""
     torch.set_num_threads(1)
-    runs = {name: [compared(name, seed) for seed in range(seeds)] for name in STUDIES}
+    runs = {name: [remembered(name, seed) for seed in range(seeds)] for name in names or STUDIES}
     summary = {name: summed_up(found) for name, found in runs.items()}
     figures: Json = {"steps": STEPS, "random_configurations": RANDOM, "seeds": seeds, "summary": summary, "runs": runs}
     keep("gradient_search", figures, as_json=as_json)

@@ -31,7 +31,6 @@ def tuned() -> Iterator[str]:
     )
     yield from _population()
     yield from _all_networks()
-    yield from _tasks()
 
 
 def _population() -> Iterator[str]:
@@ -60,14 +59,13 @@ def _all_networks() -> Iterator[str]:
     )
 
 
-def _tasks() -> Iterator[str]:
-    sunspots = read("sunspots.json")
-    naive, linear = (sunspots["baseline"][name]["test"]["mae"] for name in ("seasonal_naive", "linear"))
-    yield f"the cycle before: {naive:.1f}; a linear autoregression: {linear:.1f}"
-    errors = [f"{run['test_mae']:.2f}" for run in sunspots["runs"]]
-    yield f"24 trials, 2 seeds: {listed(errors)}"
+def studies() -> Iterator[str]:
     text = read("python_bytes-one-pass/test.json")
-    yield f"one pass over {text['training_examples'] / 1e6:.1f} MB: {text['test_bits_per_byte']:.3f}, one seed"
+    yield f"has {text['test_bits_per_byte']:.3f} bits per byte on the test after one pass over its"
+    yield f"{text['training_examples'] / 1e6:.1f} MB"
+    grams = read("python_bytes-one-pass/ngrams.json")
+    four, five = (f"{grams[order]['test_bits_per_byte']:.3f}" for order in ("4", "5"))
+    yield f"better than Kneser-Ney 4-grams ({four}), and not better than 5-grams ({five})"
 
 
 def speed() -> Iterator[str]:

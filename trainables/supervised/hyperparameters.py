@@ -100,7 +100,8 @@ class TrainingConfig:
         _check("learning_rate", rate, 0 < rate <= LARGEST_RATE, f"above 0 and at most {LARGEST_RATE:g}")
         if isinstance(self.l2, list):  # as JSON has it
             object.__setattr__(self, "l2", tuple(self.l2))
-        for name, value in (("l1", self.l1), *(("l2", value) for value in values_of(self.l2))):
+        each = self.l2 if isinstance(self.l2, tuple) else (self.l2,)
+        for name, value in (("l1", self.l1), *(("l2", value) for value in each)):
             _check(name, value, 0 <= value < math.inf, "at least 0")
         for name in ("batch_size", "epochs", "patience"):
             value = getattr(self, name)
@@ -208,11 +209,6 @@ def check_per_layer(names: Collection[str]) -> None:
         if numbers != list(range(1, len(numbers) + 1)):
             missing = min(set(range(1, numbers[-1])) - set(numbers))
             raise ValueError(f"{whole}_{missing} is missing: there is {whole}_{numbers[-1]}, and layers count from 1")
-
-
-def values_of(value: float | tuple[float, ...]) -> tuple[float, ...]:
-    """Returns the values of a hyperparameter that may have one for each layer."""
-    return value if isinstance(value, tuple) else (value,)
 
 
 def names_of(model: str | Callable[..., Any]) -> tuple[str, ...]:
