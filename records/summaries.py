@@ -29,9 +29,9 @@ from tautune.records.kept_space import Searched
 Value = Summary.Value
 
 
-def event(values: Iterable[Any], step: int = 0) -> Any:
-    """Returns the event of some values at one step."""
-    return Event(wall_time=time.time(), step=step, summary=Summary(value=values))
+def event(values: Iterable[Any], step: int = 0, at: float | None = None) -> Any:
+    """Returns the event of some values at one step, and at a time in seconds since 1970, which is now without one."""
+    return Event(wall_time=time.time() if at is None else at, step=step, summary=Summary(value=values))
 
 
 def scalars(numbers: Mapping[str, float]) -> list[Any]:
@@ -76,7 +76,7 @@ def banded(category: str, charts: Mapping[str, tuple[str, str, str]]) -> Any:
         title=category,
         chart=[
             layout_pb2.Chart(title=title, margin=content(series=[content.Series(value=value, lower=low, upper=high)]))
-            for title, (value, low, high) in charts.items()
+            for title, (value, low, high) in reversed(charts.items())  # TensorBoard draws the last one first
         ],
     )
 

@@ -57,7 +57,7 @@ class Folding:
         known = self._hyperparameters[trial] = event.get("hyperparameters") or self._hyperparameters.get(trial, {})
         row = self.trials.report(trial, begin["number"], known, reported, begin["experiment"])
         if self.board:
-            self.board.reported(begin["number"], known, reported, row)
+            self.board.reported(begin["number"], known, reported, row, event.get("at"))
         self.last[trial] = seen_by_schedulers(reported)
 
     def _lengthen(self, trial: str, event: Event) -> None:

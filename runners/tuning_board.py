@@ -105,7 +105,7 @@ class TuningBoard:
             self.names[key] = name = trial_name(number, config, self.varying)
             self.events.append(name, [event([session_start(config, name)])])
 
-    def reported(self, number: int, config: Json, result: Json, row: Json) -> None:
+    def reported(self, number: int, config: Json, result: Json, row: Json, at: float | None = None) -> None:
         """Writes a report, unless it is there already.
 
         Args:
@@ -113,13 +113,14 @@ class TuningBoard:
             config: its hyperparameters.
             result: what it reported; of a report that is read from the journal, not all of it is known.
             row: that of the trial, which is its best epoch.
+            at: when it came, in seconds since 1970; None means now.
         """
         self.begun(number, config)
         name = self.names[numbered(number)]
         self.told[name] = self.told.get(name, 0) + 1
         if self.told[name] > self.events.reports.get(name, 0):
             shown = [*scalars(self._numbers(result, row)), *_ages(result)]
-            self.events.append(name, [event(shown, result["epochs"])])
+            self.events.append(name, [event(shown, result["epochs"], at)])
 
     def _numbers(self, result: Json, row: Json) -> dict[str, float]:
         now = scores_in(result, self.goal) | {name: result[name] for name in OF_EPOCH if name in result}

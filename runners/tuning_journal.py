@@ -53,6 +53,7 @@ class _Result(TypedDict):
     reported: Object
     config: NotRequired[Object]
     hyperparameters: NotRequired[Object]
+    at: NotRequired[float]
 
 
 class _End(TypedDict):

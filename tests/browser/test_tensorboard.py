@@ -20,14 +20,14 @@ from tests.browser.visit import Visit
 from tests.runners.test_trials import result
 
 pytestmark = pytest.mark.browser
-NASTY = "a 'b' \"c\" <script>throw Error('ran')</script>"
+NASTY = "a 'b' \"c\" <img src=x onerror=throw(1)>"
 SPACE = {"learning_rate": tune.loguniform(1e-4, 1), "optimizer": tune.choice(["adam", NASTY])}
 CONFIGURATION = {"study": NASTY, "space": {name: as_text(entry) for name, entry in SPACE.items()}}
 CONFIGS: list[dict[str, Any]] = [
     {"learning_rate": 0.045, "optimizer": "adam"},
     {"learning_rate": 0.1, "optimizer": NASTY},
 ]
-NAMES = ("01 adam η=4.5e-2", "02 script η=0.1")
+NAMES = ("01 adam η=4.5e-2", "02 a-b-c…row-1 η=0.1")
 PATIENCE = 30_000
 """Milliseconds that a page may take: the machine may be busy."""
 
