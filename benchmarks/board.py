@@ -139,7 +139,17 @@ def main(
             board = [sys.executable, "-m", "tautune", "board", str(folder), "--port", "0"]
             own["tautune board"] = shown(board, min(trials, 200) + 1)
             if plain:
-                logs = [sys.executable, "-m", "tensorboard.main", "--port", "0", "--logdir", f"{folder}/tensorboard"]
+                logs = [
+                    sys.executable,
+                    "-m",
+                    "tensorboard.main",
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    "0",
+                    "--logdir",
+                    f"{folder}/tensorboard",
+                ]
                 own["tensorboard alone"] = shown(logs, trials + 1)
             figures[name] = own
             print(json.dumps({name: own}), file=sys.stderr)

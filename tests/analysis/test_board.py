@@ -49,7 +49,7 @@ def test_measured_and_predicted_thresholds_are_in_one_chart_over_the_delay(tmp_p
     assert {"pictures/error", "pictures/escapes", "pictures/thresholds"} <= set(verdict.Tags()["tensors"])
     (words,) = verdict.Tensors("verdict")
     said = words.tensor_proto.string_val[0].decode()
-    assert said.startswith("**s**: At τ = 4 keep η below 0.14; theory is off by up to 1 %.")
+    assert said.startswith(f"**s**: At τ = 4 keep η below {thresholds.points[1].measured:.3g}; theory is right to 1 %.")
 
 
 def test_delays_that_are_drawn_are_a_histogram(tmp_path: Path) -> None:
