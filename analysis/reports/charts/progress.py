@@ -97,8 +97,7 @@ def learning_curves(tuned: Tuned) -> Chart:
         _draw_best(axes, tuned, row, points[row["trial"]])
     stopped = [row for row in others if row["state"] == "stopped"]
     places = [(x, inside(y, low, high)) for x, y in (points[row["trial"]][-1] for row in stopped)]
-    crosses = axes.scatter(*split(places), marker="x", color=QUIET, s=16, linewidths=1, zorder=2)
-    mark_trials(crosses, keys(stopped))
+    mark_trials(axes.scatter(*split(places), marker="x", color=QUIET, s=16, linewidths=1, zorder=2), keys(stopped))
     longest = max(x for own in points.values() for x, _ in own)
     axes.set_xlim(1 - longest / 60, max(longest, 2))
     axes.set(xlabel=goal.unit.removesuffix("s"), ylabel=goal.words)
