@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.record import keep
 from tautune.analysis.edges import Edges, conclude
-from tautune.analysis.report import DOTS_PER_INCH
+from tautune.analysis.figure_style import DOTS_PER_INCH
 from tautune.runners.edge import LOOKS, Edge
 from tautune.runners.edge_plan import EdgePlan
 from tautune.trainables.edge.following import Following, Sample

@@ -22,7 +22,7 @@ def typed(folder: Folder) -> str:
 def after_tuning(folder: Folder) -> list[Command]:
     """Returns what can be done with a tuning, of which nothing is refused."""
     configuration, place = read_tuning(folder)["configuration"], typed(folder)
-    steps = [] if goal_in(configuration).is_of_a_loop else [("refit", place)]  # a loop need not say how
+    steps: list[Command] = [] if goal_in(configuration).is_of_a_loop else [("refit", place)]  # a loop need not say how
     if configuration["search"] != "grid":  # which has tried all that there is
         steps.append(("extend", place, "--trials", "10"))
     return [*steps, ("results", place), ("report", place), ("board", place)]

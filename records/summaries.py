@@ -76,7 +76,7 @@ def banded(category: str, charts: Mapping[str, tuple[str, str, str]]) -> Any:
         title=category,
         chart=[
             layout_pb2.Chart(title=title, margin=content(series=[content.Series(value=value, lower=low, upper=high)]))
-            for title, (value, low, high) in reversed(charts.items())  # TensorBoard draws the last one first
+            for title, (value, low, high) in reversed([*charts.items()])  # TensorBoard draws the last one first
         ],
     )
 
