@@ -12,8 +12,8 @@ from rich.text import Text
 
 GAP = 2
 """Columns between two cells."""
-HEADING_WIDTH = 10
-"""Width of a heading above narrow cells; a longer one is written in several lines, between its words."""
+HEADING_WIDTH, LONGEST_WORD = 10, 16
+"""Width of a heading above narrow cells, which is written in several lines, and of a word in it that stays whole."""
 ENDLESS = 10_000
 """Width in columns of what is no terminal."""
 
@@ -33,7 +33,8 @@ class Column:
         """Returns the heading in lines."""
         own = max((_width(cell) for cell in self.cells), default=0)
         words = self.heading.replace("_", " ")
-        return textwrap.wrap(words, max(own, HEADING_WIDTH)) if len(words) > own else [self.heading]
+        longest = min(LONGEST_WORD, max(map(len, words.split()), default=0))
+        return textwrap.wrap(words, max(own, HEADING_WIDTH, longest)) if len(words) > own else [self.heading]
 
     @property
     def width(self) -> int:
@@ -87,6 +88,11 @@ def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
             break
         kept.append(column)
     return [column for column in columns if any(column is one for one in kept)]
+
+
+def print_words(console: Console, words: str | Text, *, style: str | None = None) -> None:
+    """Prints a sentence, which is broken between its words on a terminal and nowhere else."""
+    console.print(words, style=style, soft_wrap=not console.is_terminal, highlight=False, markup=False)
 
 
 def print_whole(console: Console, table: Table) -> None:

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from tautune.analysis.grids import DelayRow, GridSummary
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
+from tautune.commands.next_steps import typed
 from tautune.commands.pace import Pace, until
 from tautune.commands.screen import OnScreen, Screen
 from tautune.runners.listeners import GridListener
@@ -54,7 +55,8 @@ class GridDisplay(OnScreen, GridListener):
         """Prints where the results are and how long the command took."""
         self.screen.end()
         seconds = time.monotonic() - self.screen.started
-        self.say(f"{grid.path}: points.csv, grid.json, grid.png; {seconds:.1f} s, Ray's start included")
+        assert grid.path is not None
+        self.say(f"{typed(grid.path)}: points.csv, grid.json, grid.png; {seconds:.1f} s, Ray's start included")
 
     def _line(self) -> str:
         left = until(self.pace.seconds_left(self.points - self._done))

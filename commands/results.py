@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from tautune.analysis.trial_names import varying_in
-from tautune.commands.fitted_table import print_whole
+from tautune.commands.fitted_table import print_whole, print_words
 from tautune.commands.help_texts import RESULTS, examples
 from tautune.commands.signs import states_line
 from tautune.commands.tuning_tables import importance_notes, importance_table, shared_words, trials_table
@@ -60,8 +60,8 @@ def _show(rows: list[dict[str, Any]], configuration: dict[str, Any], goal: Goal,
     best = min(good, key=goal.rank, default=None)
     print_whole(console, trials_table(ranked[:top], goal, varying, console, best=best))
     if words := shared_words(rows, varying):
-        console.print(words, style="dim", highlight=False, markup=False)
-    console.print(states_line((row["state"] for row in rows), console), soft_wrap=True)
+        print_words(console, words, style="dim")
+    print_words(console, states_line((row["state"] for row in rows), console))
 
 
 def _show_importance(rows: list[dict[str, Any]], space: dict[str, Any], goal: Goal, *, as_json: bool) -> None:

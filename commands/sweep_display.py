@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tautune.analysis.thresholds import Point, Thresholds
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
+from tautune.commands.next_steps import typed
 from tautune.commands.pace import Pace, until
 from tautune.commands.screen import OnScreen, Screen
 from tautune.commands.signs import sign
@@ -68,7 +69,8 @@ class SweepDisplay(OnScreen, SweepListener):
         """Prints where the results are and how long the command took."""
         self.screen.end()
         seconds = time.monotonic() - self.screen.started
-        self.say(f"{thresholds.path}: thresholds.json, thresholds.png; {seconds:.1f} s, Ray's start included")
+        assert thresholds.path is not None
+        self.say(f"{typed(thresholds.path)}: thresholds.json, thresholds.png; {seconds:.1f} s, Ray's start included")
 
     def _line(self) -> str:
         assert self._known

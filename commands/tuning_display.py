@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console, RenderableType
 
 from tautune.analysis.trial_names import trial_name
-from tautune.commands.fitted_table import headings_height, print_whole
+from tautune.commands.fitted_table import headings_height, print_whole, print_words
 from tautune.commands.pace import Pace, until
 from tautune.commands.screen import OnScreen, Screen, clock
 from tautune.commands.signs import counted, sparkline, states_line
@@ -71,10 +71,10 @@ class TuningDisplay(OnScreen, TuningListener):
             table = trials_table(rows[:SHOWN], goal, self.varying, self.console, best=first, title=title)
             print_whole(self.console, table)
             if words := shared_words(rows, self.varying):
-                self.console.print(words, style="dim", highlight=False, markup=False)
+                print_words(self.console, words, style="dim")
             show_hosts((row.get("host") for row in rows), self.console)
         if rows:
-            self.console.print(states_line((row["state"] for row in rows), self.console), soft_wrap=True)
+            print_words(self.console, states_line((row["state"] for row in rows), self.console))
         if best:
             name = trial_name(name_of(best), best["config"], self.varying)
             at = f"{goal.unit.removesuffix('s')} {best['epochs']} of {best['epochs_trained']}"

@@ -17,7 +17,7 @@ import pytest
 
 pytestmark = pytest.mark.process
 
-SECONDS = 90.0
+SECONDS = 240.0
 """Seconds in which a frame has to come on a busy machine."""
 SWEEP = ("sweep", "quadratic", "--delays", ",".join(map(str, range(40))), "--no-departures")
 
@@ -91,6 +91,7 @@ def test_ctrl_c_while_modules_are_imported(tmp_path: Path) -> None:
     assert not run.screen.cursor.hidden
 
 
+@pytest.mark.timeout(400)  # on a busy machine Ray alone can take minutes
 @pytest.mark.parametrize("columns", [80, 40])
 def test_ctrl_c_in_the_middle_leaves_what_was_measured_and_a_command_to_copy(columns: int, tmp_path: Path) -> None:
     run = Run(*SWEEP, "--output", str(tmp_path / "out"), folder=tmp_path, columns=columns)
