@@ -32,8 +32,8 @@ from tautune.trainables.supervised.models import build  # noqa: E402
 
 WORKERS, BATCH, RATE, TURNS = 4, 64, 0.01, 3
 MODELS: dict[str, tuple[str, tuple[int, ...], dict[str, Any], int]] = {
-    "digits MLP": ("mlp", (1, 8, 8), {"units": 32, "layers": 1}, 400),
-    "Fashion-MNIST CNN": ("cnn", (1, 28, 28), {}, 80),
+    "digits MLP": ("mlp", (1, 8, 8), {"units": 32, "layers": 1}, 200),
+    "Fashion-MNIST CNN": ("cnn", (1, 28, 28), {}, 40),
 }
 """A network, the shape of its inputs, its hyperparameters, and the updates in a turn."""
 
@@ -86,15 +86,16 @@ def measure(name: str) -> dict[str, Any]:
     """Returns the seconds of each program's turns, with the bytes that a step moves."""
     network, shape, settings, updates = MODELS[name]
     make, batch = partial(made, network, shape, settings), partial(batch_of, shape)
-    seconds: dict[str, list[float]] = {title: [] for title in PROGRAMS}
-    moved = 0.0
+    trainings = {title: program(make, batch, WORKERS, RATE) for title, program in PROGRAMS.items()}
+    for training in trainings.values():
+        training.run(20)
+    seconds: dict[str, list[float]] = {title: [] for title in trainings}
     for _ in range(TURNS):
-        for title, program in PROGRAMS.items():
-            training = program(make, batch, WORKERS, RATE)
-            training.run(20)
+        for title, training in trainings.items():
             seconds[title].append(training.run(updates))
-            moved = training.bytes_moved() if isinstance(training, Ours) else moved
-            training.close()
+    moved = trainings["tautune"].bytes_moved()
+    for training in trainings.values():
+        training.close()
     medians = {title: statistics.median(times) / updates for title, times in seconds.items()}
     model = make()
     parameters = sum(p.numel() for p in model.parameters())
