@@ -128,3 +128,13 @@ def _simulated() -> Iterator[str]:
     yield f"at {percent(1 - max(each['share'] for each in worse), 0)} % of the times and more"
     first, last = (pick(each["from_to"][end] for each in worse) for end, pick in ((0, min), (1, max)))
     yield f"between {first:.0f} and {last:.0f} s"
+
+
+def asynchronous() -> Iterator[str]:
+    for row in read("asynchronous.json")["rows"]:
+        ours, rays, flat = (f"{speed:.0f}" for speed in row["updates_per_second"].values())
+        slower, than_flat = (f"{ratio:.1f} ×" for ratio in row["ratios"].values())
+        which = ", which is" if row["model"] == "digits MLP" else ","
+        moved = f"{row['bytes_per_update']:,.0f}, {row['least_bytes_per_update']:,}"
+        more = " slower" if row["model"] == "digits MLP" else ""
+        yield f"| {row['model']} | {ours} | {rays}{which} {slower}{more} | {flat}, {than_flat} | {moved} |"
