@@ -14,7 +14,7 @@ from tautune.trainables.asynchronous.modes import parse_mode
 from tautune.trainables.asynchronous.server import ParameterServer, Row
 from tautune.trainables.asynchronous.worker import Computed
 from tautune.trainables.theory.problem import Problem, ProblemParts, flatten
-from tautune.trainables.threshold.delayed_training import FLAT, DelayedTraining
+from tautune.trainables.threshold.delayed_training import DelayedTraining
 from tautune.trainables.threshold.late_optimizer import OPTIMIZERS
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Settings
@@ -28,7 +28,7 @@ class NearMinimum:
         self.anchored = anchored and settings.mini_batch is not None
         self.batches = NumberedBatches(_Endless(problem, settings))
         self.rest: list[Tensor] = []
-        if settings.mini_batch is None and minimum.gradient_norm > FLAT:
+        if settings.mini_batch is None:  # or what is left of the gradient there would be a floor to the distance
             self.rest = self._at_rest(None)
 
     def compute(self, batch: int) -> Computed:
