@@ -41,7 +41,8 @@ def test_an_example_is_tuned(example: str, fixed: dict[str, Any], metric: str, r
 def test_the_search_by_gradients_finds_a_training_that_learns(tmp_path: Path) -> None:
     """Without a look at the images a tenth would be right."""
     study = find_tuning(str(EXAMPLES / "hypergradients.py"))
-    result = tautune.tune(study, trials=2, output=tmp_path / "out")
+    start = {"learning_rate": 0.03, "momentum": 0.8, "l2_1": 1e-4, "l2_2": 1e-4}
+    result = tautune.tune(study, trials=2, points_to_evaluate=[start], output=tmp_path / "out")
     assert len(result.trials) == 2
     assert result.best["validation_accuracy"] > 0.3
 
