@@ -26,6 +26,7 @@ import typer
 from ray import tune
 
 from benchmarks.record import keep
+from tautune.records.board_view import MOST
 from tautune.records.storage import Folder, folder_at
 from tautune.runners.trials import Trials
 from tautune.runners.tuning_board import STUDY, TuningBoard
@@ -137,7 +138,7 @@ def main(
         for name, folder in places.items():
             own: Json = {"written": write(folder, trials, reports) | size(folder)}
             board = [sys.executable, "-m", "tautune", "board", str(folder), "--port", "0"]
-            own["tautune board"] = shown(board, min(trials, 200) + 1)
+            own["tautune board"] = shown(board, min(trials, MOST) + 1)
             if plain:
                 logs = [
                     sys.executable,

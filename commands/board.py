@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from tautune.commands.help_texts import RESULTS, examples
+from tautune.records.board_view import IN_ALL, MOST, BoardView
 from tautune.records.errors import InputError
 
 REFRESH_SECONDS, REFRESH_SHARE = 5.0, 20
@@ -34,7 +35,7 @@ def board(
         Path | None, typer.Option("--cluster", help="File of the cluster whose head holds the results.")
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0 picks a free one.")] = 6006,
-    most: Annotated[int, typer.Option(min=1, max=450, help="Trials of a run that are shown, the best ones.")] = 200,
+    most: Annotated[int, typer.Option(min=1, max=IN_ALL, help="Trials of a run that are shown, the best ones.")] = MOST,
 ) -> None:
     """Show results in TensorBoard, here or on a cluster's head."""
     if cluster is not None:
@@ -43,7 +44,6 @@ def board(
 
         show_board(read_cluster_file(cluster), folder, port=port, console=Console())
         return
-    from tautune.records.board_view import BoardView
     from tautune.records.storage import reading, results_folder
 
     results = results_folder(folder)

@@ -14,7 +14,7 @@ from typing import Any
 from tautune.records.event_files import BOARD, IN_NAME, checked
 from tautune.records.storage import Folder
 
-MOST = 200
+MOST = 100
 """Trials of a run that are shown: more curves than that cannot be told apart in a chart."""
 IN_ALL = 450
 """Names in all, of however many runs."""
