@@ -1,14 +1,18 @@
 """What the events of a tuning's journal come to: the table of its trials, and who of them has not ended."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tautune.records.journal import Event
 from tautune.records.storage import Folder
 from tautune.runners.trials import Trials
-from tautune.runners.tuning_board import TuningBoard
 from tautune.runners.tuning_journal import seen_by_schedulers
 from tautune.trainables.goal import Goal
+
+if TYPE_CHECKING:
+    from tautune.runners.tuning_board import (
+        TuningBoard,
+    )  # TensorBoard takes 0.2 s, which reading a folder does not need
 
 Json = dict[str, Any]
 
@@ -16,7 +20,7 @@ Json = dict[str, Any]
 class Folding:
     """Applies events to a table of trials, one after another."""
 
-    def __init__(self, trials: Trials, board: TuningBoard | None = None) -> None:
+    def __init__(self, trials: Trials, board: "TuningBoard | None" = None) -> None:
         """Begins with no event.
 
         Args:

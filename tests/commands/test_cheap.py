@@ -32,7 +32,7 @@ def probe(command, answer):
         app.main()
     except SystemExit as ended:
         code = ended.code
-    loaded = sorted({"torch", "ray"} & sys.modules.keys())
+    loaded = sorted({"torch", "ray", "tensorboard"} & sys.modules.keys())
     os.write(answer, json.dumps([code, loaded, children(), time.monotonic() - begun]).encode())
     os._exit(0)
 
