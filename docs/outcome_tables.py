@@ -14,12 +14,15 @@ from docs.tables import computed, table
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parent / "benchmarks/results"
 Json = dict[str, Any]
+POINT = 0.01
+"""How far an accuracy may be from the full search's."""
 VERDICTS = ("agrees", "contradicts", "undecided")
 
 
 def results(benchmark: str) -> dict[str, Json]:
-    """Returns what there is of a benchmark, by data set."""
-    return {file.stem: json.loads(file.read_text()) for file in sorted((RESULTS / benchmark).glob("*.json"))}
+    """Returns what there is of a benchmark, by data set, once all of it was trained."""
+    files = {file.stem: json.loads(file.read_text()) for file in sorted((RESULTS / benchmark).glob("*.json"))}
+    return {data: found for data, found in files.items() if found.get("finished")}
 
 
 def correlations() -> str:
@@ -94,6 +97,17 @@ def transfers() -> str:
     return table(["data", "optimizer", "τ", *WAYS], rows)
 
 
+def reached() -> str:
+    """Returns at which delays each way is within a point of the full search, as a mean of the seeds."""
+    rows = []
+    for data, found in results("transfer").items():
+        for optimizer in found["plan"]["optimizers"]:
+            own = [row for row in found["rows"] if row["optimizer"] == optimizer and row["delay"]]
+            near = {way: [str(row["delay"]) for row in own if behind(row, way)[0] >= -POINT] for way in WAYS[1:]}
+            rows.append([data, optimizer, *(", ".join(delays) or "none" for delays in near.values())])
+    return table(["data", "optimizer", *WAYS[1:]], rows)
+
+
 def epochs() -> str:
     """Returns the epochs that each way costs."""
     return table(
@@ -117,7 +131,7 @@ PAGES = {
         "contradictions": contradictions,
         "best rates": best_rates,
     },
-    FOLDER / "transfer.md": {"transfers": transfers, "epochs": epochs},
+    FOLDER / "transfer.md": {"transfers": transfers, "reached": reached, "epochs": epochs},
 }
 
 
