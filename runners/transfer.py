@@ -26,6 +26,8 @@ class Transfer:
     """The tuning's folder."""
     best: Json
     """What best.json has of the new configuration."""
+    changed: Json
+    """The hyperparameters that are others now."""
     learning_rate: float
     optimizer: str
     """As a training has it."""
@@ -76,20 +78,24 @@ def plan_transfer(folder: Folder, delays: Delays, *, keep: bool = False) -> Tran
         before = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
         found = transfer(*in_theory(before.optimizer, before.momentum), delays, keep=keep)
     optimizer, rate = in_training(found.optimizer, found.momentum), before.learning_rate * found.factor
-    late: Json = {"optimizer": optimizer, "learning_rate": rate, "momentum": found.momentum, "remedy": found.remedy}
+    late: Json = {"optimizer": optimizer, "momentum": found.momentum, "remedy": found.remedy}
     late["delay"] = delays.maximum if delays.is_fixed else shares_text(delays)
-    kept = {name: value for name, value in config.items() if name not in ("normalized_rate", "sharpness")}
+    if "normalized_rate" not in config:  # which stays what it is: that is its purpose
+        late["learning_rate"] = rate
     history = [
         entry | {"learning_rate": entry["learning_rate"] * found.factor, "momentum": found.momentum}
         for entry in best["history"]
     ]
     of_trial = {name: best[name] for name in ("trial", "number", "epochs") if name in best}
-    return Transfer(folder, of_trial | {"config": kept | late, "history": history}, rate, optimizer, found)
+    return Transfer(folder, of_trial | {"config": config | late, "history": history}, late, rate, optimizer, found)
 
 
 def write_transfer(transfer: Transfer, output: Folder) -> None:
     """Writes a folder that `tautune refit` takes. Raises InputError if it holds something already."""
     output = check_new(output)
     make_folder(output)
-    write_json(output / RUN_FILE, read_tuning(transfer.source) | {"transferred": transfer.as_json()})
+    run = read_tuning(transfer.source)
+    fixed = {name: run["configuration"][name] | transfer.changed for name in ("set", "space")}
+    run["configuration"] |= fixed | {"search": "random", "scheduler": "none"}  # there is nothing left to search
+    write_json(output / RUN_FILE, run | {"transferred": transfer.as_json()})
     write_json(output / "best.json", transfer.best)

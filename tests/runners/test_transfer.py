@@ -36,6 +36,10 @@ def test_sgd_goes_by_the_ratio_of_its_thresholds(tmp_path: Path) -> None:
     assert written["config"]["units"] == 32
     assert written["history"][0]["learning_rate"] == pytest.approx(found["learning_rate"])
     assert (written["epochs"], "validation_accuracy" in written) == (7, False)
+    ran = json.loads((tmp_path / "a-delay-8" / "run.json").read_text())["configuration"]
+    assert {name: ran["set"][name] for name in ("delay", "remedy", "optimizer")} == {
+        **{"delay": 8, "remedy": "none", "optimizer": "sgd"}
+    }  # a trial takes only what its space has
     with pytest.raises(InputError, match="holds a run"):
         tautune.transfer(folder, 8)
 
