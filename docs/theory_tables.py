@@ -56,6 +56,7 @@ def measured() -> str:
         "Nesterov": "nesterov-0.9",
         "spike compensation": "spike-compensation-0.9",
         "predict": "sgd-0.9-predict",
+        "Adam, held": "adam-0.9",
     }
     errors = {}
     for name, folder in folders.items():
