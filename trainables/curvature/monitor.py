@@ -11,7 +11,7 @@ from tautune.trainables.curvature.batch_loss import AnyLoss, BatchLoss
 from tautune.trainables.curvature.checks import check_loss, evaluating, second_derivatives, trained
 from tautune.trainables.curvature.lanczos import Eigenpairs, largest_eigenpairs, random_start
 from tautune.trainables.curvature.lateness import lateness, shares_of, unwrapped
-from tautune.trainables.curvature.preconditioner import Preconditioner, filter_now, is_ready, preconditioner
+from tautune.trainables.curvature.preconditioner import Preconditioner, divides, filter_now, is_ready, preconditioner
 from tautune.trainables.theory.delays import Delays, as_delays
 from tautune.trainables.theory.loop import TrainingLoop
 
@@ -116,11 +116,14 @@ class StabilityMonitor:
     def step(self) -> Watched | None:
         """Counts a step; returns what is seen at the first and at every so manyth one, and None in between.
 
+        The first one is left out where the optimizer divides by a state, which is as young as the training then.
+
         There is nothing to see while an optimizer that divides by its state has none, as before a queue's first update,
         where a learning rate is 0 or curvature nowhere positive, and once weights are not finite.
         """
         self.time += 1
-        return self.look() if self.time == 1 or self.time % self.every == 0 else None
+        first = self.time == 1 and not divides(lateness(self.optimizer).optimizer)
+        return self.look() if first or self.time % self.every == 0 else None
 
     def look(self) -> Watched | None:
         """Returns what is seen now, writes it down and warns; None where there is nothing to see."""

@@ -95,8 +95,13 @@ def is_ready(optimizer: Optimizer, parameters: Sequence[Tensor]) -> bool:
     return any(float(group["lr"]) > 0 for group in optimizer.param_groups) and _has_state(optimizer, parameters)
 
 
+def divides(optimizer: Optimizer) -> bool:
+    """Returns whether the optimizer divides by a state of its own."""
+    return type(optimizer).__name__ in DIVISORS
+
+
 def _has_state(optimizer: Optimizer, parameters: Sequence[Tensor]) -> bool:
-    return type(optimizer).__name__ not in DIVISORS or any(optimizer.state.get(p) for p in parameters)
+    return not divides(optimizer) or any(optimizer.state.get(p) for p in parameters)
 
 
 def filter_now(optimizer: Optimizer) -> Any:
