@@ -35,7 +35,7 @@ def probe() -> Iterator[str]:
         f"a transformer of {language['parameters']:,} parameters takes {language['processor_seconds']:.0f} s "
         f"({language['products']} products)"
     )
-    yield f"at every hundredth step it took {percent(watched['share'], 1)} % of a training's time"
+    yield f"A look at every hundredth step takes {percent(watched['share'], 1)} % of a training's time"
     ahead = warning["steps_ahead"]
     yield (
         f"{warning['warned_of_those']} of the {warning['diverged']} that diverged were warned of, "

@@ -5,14 +5,16 @@ import re
 import pytest
 
 from docs import theory_tables
-from tests.docs import measured, measured_benchmarks
+from tests.docs import measured, measured_benchmarks, measured_edges
 from tests.docs.pages import PAGES, text_of
 
 CLAIMS = {
     "README.md": measured.readme,
     "docs/asynchronous.md": measured_benchmarks.asynchronous,
     "docs/benchmarks.md": lambda: (*measured_benchmarks.tuned(), *measured_benchmarks.speed()),
+    "docs/edge.md": measured_edges.edge,
     "docs/paper.md": measured.paper,
+    "docs/probe.md": measured_edges.probe,
     "docs/remedies.md": measured.remedies,
     "docs/studies.md": measured_benchmarks.studies,
     "docs/theory.md": measured.theory,
@@ -40,7 +42,12 @@ CHOSEN = {
         "10,000": "images",
     },
     "docs/cluster.md": {"3.11": "of Python", "100 MiB": "the limit of what Ray takes"},
-    "docs/edge.md": {"1.5": "times the sharpness: a learning rate by default", "0.002": "a learning rate by default"},
+    "docs/edge.md": {
+        **dict.fromkeys(("1.5", "0.002"), "what the default learning rates follow from"),
+        **dict.fromkeys(("0.9", "0.99", "0.999", "0.9999"), "a momentum, and β₂"),
+        "1.05": "the ratio at which the last column is told",
+        "3 %": "the band around the edge",
+    },
     "docs/measure.md": {"3.11": "of Python", "0.9": "a momentum"},
     "docs/outcomes.md": {"0.5": "the correlation that decides"},
     "docs/own_study.md": {"2,000": "iterations of a descent"},
@@ -50,7 +57,10 @@ CHOSEN = {
         "3 ×": "of a grid of 3 × 3",
         **dict.fromkeys(("10,000", "60,000", "70,000"), "images of MNIST"),
     },
-    "docs/probe.md": {"1.05": "the ratio at which it warns"},
+    "docs/probe.md": {
+        "1.05": "the ratio at which it warns",
+        **dict.fromkeys(("0.7", "1.5"), "of the threshold: rates that were tried"),
+    },
     "docs/reliability.md": {
         **dict.fromkeys(("5e-324", "1e-30", "2,000", "3,000", "4,000", "10,000"), "of a test's inputs"),
         **dict.fromkeys(("25 s", "200 ms", "5 %"), "of a fault that is made"),
