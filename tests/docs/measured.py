@@ -75,6 +75,10 @@ def theory() -> Iterator[str]:
     yield f"in the mean square up to {square[0]:.3f}, {square[1]:.3f} and {square[2]:.4f}"
     measured = [f"{p['measured']:.3f} ± {p['uncertainty']:.3f}" for p in single.values()]
     yield f"was measured as {listed(measured)}"
+    drawn, loop = read("quadratic-delays-0-2/thresholds.json"), TrainingLoop(delay={0: 0.5, 2: 0.5})
+    [point], λ = drawn["points"], drawn["sharpness"]
+    yield f"up to aη = {loop.threshold:.3g} in the mean and {loop.mean_square_threshold(0):.3g} in the mean square"
+    yield f"and were measured at {λ * point['measured']:.1f} ± {λ * point['uncertainty']:.1f}"
     assert max(row["apart"] for row in read("theory.json")["rows"] if "apart" in row) < 1e-9
     yield "a companion matrix agrees to 1e-9"
 

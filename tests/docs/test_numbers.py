@@ -80,8 +80,6 @@ CHOSEN = {
         "0.1": "of an example",
         "0.9": "a momentum",
         "1e-15": "of a β₂",
-        "1.8": NOT_KEPT,
-        "0.2": NOT_KEPT,
     },
     "docs/transfer.md": {"0.5": "a momentum", "0.9": "a momentum"},
     "docs/threshold.md": {"8 %": "the paper's own resolution", "0.9": "a momentum"},
