@@ -137,7 +137,9 @@ def compared(name: str, seed: int) -> Json:
         "cost": {search: run.until(goal) for search, run in runs.items()},
         "best_after_a_quarter": {search: run.best_after(QUARTER) for search, run in runs.items()},
         "best_after_all": {search: run.best_after(RANDOM) for search, run in runs.items()},
-        "losses": {search: run.losses for search, run in runs.items()},
+        "losses": {
+            search: [loss if math.isfinite(loss) else None for loss in run.losses] for search, run in runs.items()
+        },
         "known": runs["gradient"].known,
     }
 
