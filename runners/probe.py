@@ -13,7 +13,7 @@ from tautune.runners.named_study import check_named_study
 from tautune.runners.shared import check, check_mini_batch, check_types
 from tautune.trainables.theory.delays import Delays
 from tautune.trainables.theory.momentum import check_momentum
-from tautune.trainables.theory.optimizer_names import default_momentum
+from tautune.trainables.theory.optimizer_names import PRECONDITIONED, default_momentum
 
 if TYPE_CHECKING:
     from tautune.analysis.probe import Probe
@@ -61,6 +61,8 @@ class StudyProbe:
         check_named_study(self.study, "probe", self.mini_batch)
         if self.checkpoint is not None and not self.checkpoint.is_file():
             raise ValueError(f"there is no checkpoint {self.checkpoint}")
+        if self.checkpoint is None and name in PRECONDITIONED:
+            raise ValueError(f"optimizer {name} divides by its state, which it has after a step: give a checkpoint")
 
     def carried_out(self) -> Probe:
         """Returns the conclusions. Raises InputError if study, checkpoint or model cannot be used."""

@@ -11,6 +11,7 @@ from tests.commands.bad_input import BAD, prepare
 DEAR = {
     "tune a_study.py": "a file of the user's is run to see what it holds",
     "predict broken x.png": "only torch can read a model",
+    "probe digits --checkpoint a_file": "only torch can read a checkpoint",
     "tune digits_mlp --examples 5": "the images have to be there to be divided",
     "tune digits_mlp --folds 500": "the images have to be there to be divided",
 }
