@@ -42,7 +42,7 @@ CONFIGS = st.fixed_dictionaries(
 def small_trial(config: dict[str, Any], folds: int, **changes: Any) -> SupervisedTrial:
     """A trial on 90 images, so that hundreds of trainings take seconds."""
     trial = make_trial(config, folds=folds, max_epochs=EPOCHS, **changes)
-    trial.splits = [(training[:60], validation[:30]) for training, validation in trial.splits]
+    trial.shared["splits"] = [(training[:60], validation[:30]) for training, validation in trial.shared["splits"]]
     return trial
 
 
