@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.spinner import Spinner
@@ -21,6 +22,8 @@ Rows = Callable[[Console, int], RenderableType]
 """Makes the rows for a console and a number of lines, of which it takes no more."""
 SPARE = 4
 """Columns at the right that stay empty: the terminal writes ^C there, which must not begin another line."""
+PART = " · "
+"""Stands between the parts of the line, the most important of which is the first."""
 STOPPING = "stopping; what is finished is kept"
 
 
@@ -82,9 +85,17 @@ class Screen:
             yield self._rows(console, room)
         line = self._line if isinstance(self._line, str) else self._line()
         now = time.monotonic()
-        words = Text(f"{self._spinner.render(now)} {clock(now - self.started)} {STOPPING if self._stopping else line}")
-        words.truncate(max(1, options.max_width - SPARE), overflow="ellipsis")
-        yield words
+        words = f"{self._spinner.render(now)} {clock(now - self.started)} {STOPPING if self._stopping else line}"
+        yield _fitted(words, max(1, options.max_width - SPARE))
+
+
+def _fitted(words: str, width: int) -> Text:
+    """Returns a line without the last of its parts, as far as they do not fit; cut where the first is too long."""
+    while cell_len(words) > width and PART in words:
+        words = words.rpartition(PART)[0]
+    text = Text(words)
+    text.truncate(width, overflow="ellipsis")
+    return text
 
 
 class OnScreen:

@@ -34,6 +34,15 @@ def test_rows_and_line_fit_and_leave_nothing(columns: int, lines: int) -> None:
     assert not terminal.emulated.cursor.hidden
 
 
+def test_of_a_line_that_is_too_long_the_last_parts_are_left_out_whole() -> None:
+    screen, terminal = screen_of(40, 15)
+    screen.begin()
+    screen.doing("2 of 20 · ~1:00 left · best 0.9653 ▁▄▆ · 1.45 epochs/s")
+    refresh(screen)
+    assert re.fullmatch(r". 0:00 2 of 20 · ~1:00 left", terminal.frame[-1])
+    screen.end()
+
+
 def test_a_line_is_asked_for_anew_at_each_frame() -> None:
     screen, terminal = screen_of(80, 24)
     count = iter(range(100))
