@@ -11,7 +11,7 @@ from tautune.commands.pace import Pace, until
 from tautune.commands.screen import OnScreen, Screen, clock
 from tautune.commands.signs import counted, sparkline, states_line
 from tautune.commands.sweep_display import show_hosts
-from tautune.commands.tuning_tables import as_score, shared_words, trials_table
+from tautune.commands.tuning_tables import as_score, shared_words, trials_table, when_heading
 from tautune.runners.trials import BAD, Json, Trials, failure_file, marked, name_of
 from tautune.runners.tuning_listener import TuningListener
 
@@ -127,7 +127,7 @@ class TuningDisplay(OnScreen, TuningListener):
             self._rank_again = time.monotonic() + RANK_SHARE * (time.monotonic() - begun)
         rows = self._ranked
         best = rows[0] if rows and rows[0]["state"] not in BAD and trials.goal.is_feasible(rows[0]) else None
-        room_for_rows = max(1, room - headings_height(trials.goal.words, *dict(trials.goal.others)))
+        room_for_rows = max(1, room - headings_height(trials.goal.words, when_heading(trials.goal), *dict(trials.goal.others)))
         running = [row for row in rows if row["state"] == "running" and row is not best]
         first = [*([best] if best else []), *running][:room_for_rows]
         chosen = {id(row) for row in first}

@@ -23,6 +23,11 @@ def as_score(row: Json, goal: Goal) -> str:
     return f"{row[goal.metric]:.4f}" if goal == ACCURACY else f"{row[goal.metric]:.5g}"
 
 
+def when_heading(goal: Goal) -> str:
+    """Returns the heading above `when`: "best epoch", since 17 of 30 alone reads as the progress of a trial."""
+    return f"best {goal.unit.removesuffix('s')}"
+
+
 def when(row: Json) -> str:
     """Returns when a trial was at its best, of how long it has trained: "17 of 30"."""
     return f"{row['epochs']} of {row['epochs_trained']}"
@@ -52,7 +57,7 @@ def trials_table(
         Column("trial", [Text.assemble(sign(row["state"], console), f" {name_of(row)}") for row in rows]),
         Column(goal.words, scores),
         *(Column(name, [f"{row[name]:.5g}" for row in rows], rank=1) for name, _ in goal.others),
-        Column(goal.unit.removesuffix("s"), [when(row) for row in rows], rank=2),
+        Column(when_heading(goal), [when(row) for row in rows], rank=2),
         *_hyperparameters(rows, varying),
         Column("state", [_state(row, goal) for row in rows], rank=1 if not goal.is_plain else 5),
     ]
