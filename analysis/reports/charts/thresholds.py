@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tautune.analysis.figure_style import (
     BLUE,
@@ -29,7 +30,7 @@ from tautune.analysis.threshold_figure import (
     theory,
 )
 from tautune.analysis.thresholds import Thresholds
-from tautune.analysis.verdicts import within
+from tautune.analysis.verdicts import theorys_worth
 from tautune.trainables.threshold.record import MeasurementRecord
 
 
@@ -96,7 +97,7 @@ def error(thresholds: Thresholds) -> Chart:
     """Returns the error of theory at each delay, with its bar named."""
     return Chart(
         name="error",
-        title=f"Theory is right to {within(thresholds)}",
+        title=theorys_worth(thresholds).capitalize(),
         says=f"Measured η divided by theory's, minus 1. A bar is {bar_of(thresholds)}: the threshold lies in it.",
         figure=_one(draw_error, thresholds, height=2.6),
         table=Table(
@@ -168,6 +169,7 @@ def brackets(records: Sequence[MeasurementRecord]) -> Chart | None:
         ]
     axes.axhline(1, color=QUIET, linewidth=0.8, zorder=1)
     axes.set(xlabel="learning rate tried, in order", ylabel="η / measured threshold")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.draw_without_rendering()
     label_ends(axes, ends, colours)
     return Chart(

@@ -54,6 +54,7 @@ def test_the_verdict_is_what_to_keep_below_and_what_theory_is_worth(tmp_path: Pa
     }
     (error,) = (chart for chart in page.charts if chart.name == "error")
     assert "A bar is half the bracket's width" in error.says
+    assert [c.title for c in off.charts if c.name == "error"] == ["Theory is off by up to 5 %"]
     as_html(page)
 
 
