@@ -155,6 +155,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str]], colours: Se
             "linewidth": 0.7,
             "shrinkA": 0,
             "shrinkB": 2,
+            "relpos": (0, 0.5),  # to the label's left, not to its middle, before which other labels may lie
         }
         axes.annotate(
             text,

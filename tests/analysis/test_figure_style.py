@@ -116,6 +116,9 @@ def test_labels_of_lines_that_end_together_do_not_overprint_and_keep_their_order
     label_ends(axes, [(0.1 if i == 3 else 1.0, y, f"line {i}") for i, y in enumerate(heights)])
     shown = boxes(figure, axes.texts)
     assert not [1 for a, b in combinations(shown, 2) if a.overlaps(b)]
+    for text in axes.texts:
+        line = text.arrow_patch.get_window_extent() if text.arrow_patch else None  # type: ignore[attr-defined]
+        assert line is None or line.x1 <= min(box.x0 for box in shown)
     placed = [box.y0 for box in shown]
     assert sorted(range(len(heights)), key=lambda i: placed[i]) == sorted(range(len(heights)), key=lambda i: heights[i])
     figure.draw_without_rendering()  # which makes room for the labels
