@@ -33,8 +33,7 @@ class AsynchronousPipeline:
         optimizer: makes the optimizer of a stage from its parameters.
         stages: how many, or the modules that are the stages, each of which takes the output of the one before.
         stashing: whether the backward pass has the weights of the forward pass.
-        cpus_per_stage: CPU cores that each stage takes.
-        gpus_per_stage: GPUs that Ray keeps for each stage.
+        cpus_per_stage: CPU cores that each stage takes; stages compute on the CPU alone.
         seed: of dropout.
 
     Raises:
@@ -51,7 +50,6 @@ class AsynchronousPipeline:
         stages: Any,
         stashing: bool = True,
         cpus_per_stage: float = 1.0,
-        gpus_per_stage: float = 0.0,
         seed: int = 0,
     ) -> None:
         import ray
@@ -61,13 +59,12 @@ class AsynchronousPipeline:
         from tautune.trainables.asynchronous.stage_group import StageGroup
 
         parts = cut(model, stages)
-        asked = Workers(count=len(parts), cpus=cpus_per_stage, gpus=gpus_per_stage)
+        asked = Workers(count=len(parts), cpus=cpus_per_stage)
         self.ages: list[list[int]] = [[] for _ in parts]
         """How many updates old each stage's weights were, update after update."""
         with ExitStack() as until_made:
             until_made.enter_context(ray_session())
-            have = ray.cluster_resources()
-            if missing := asked.missing(have.get("CPU", 0.0), have.get("GPU", 0.0)):
+            if missing := asked.missing(ray.cluster_resources().get("CPU", 0.0), 0.0):
                 raise ValueError(missing.replace("workers", "stages"))
             self._group = StageGroup(parts, optimizer, loss, batches, asked, stashing=stashing, seed=seed)
             until_made.callback(self._group.close)
