@@ -127,7 +127,8 @@ class TuningDisplay(OnScreen, TuningListener):
             self._rank_again = time.monotonic() + RANK_SHARE * (time.monotonic() - begun)
         rows = self._ranked
         best = rows[0] if rows and rows[0]["state"] not in BAD and trials.goal.is_feasible(rows[0]) else None
-        room_for_rows = max(1, room - headings_height(trials.goal.words, when_heading(trials.goal), *dict(trials.goal.others)))
+        headings = (trials.goal.words, when_heading(trials.goal), *dict(trials.goal.others))
+        room_for_rows = max(1, room - headings_height(*headings))
         running = [row for row in rows if row["state"] == "running" and row is not best]
         first = [*([best] if best else []), *running][:room_for_rows]
         chosen = {id(row) for row in first}
