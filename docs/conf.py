@@ -19,6 +19,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = "tautune"
 html_copy_source = False
+html_show_copyright = False
 myst_heading_anchors = 3
 default_role = "code"  # what docstrings have in backticks
 autodoc_typehints = "none"  # their Args say it in words
@@ -43,6 +44,9 @@ def groups(page: str) -> dict[str, list[tuple[str, str]]]:
 def commands(page: str) -> str:
     """Returns the page with the arguments and options of every command, as the command itself has them."""
     command = typer.main.get_command(tautune)
+    assert isinstance(command, typer.core.TyperGroup)
+    for one in command.commands.values():  # without it the list of commands has the first words of each help
+        one.short_help = (one.help or "").partition("\n\n")[0]
     return page + typer.cli.get_docs_for_click(obj=command, ctx=typer.Context(command), name="tautune", indent=1)
 
 
