@@ -9,7 +9,7 @@ from tautune._edge import carry_out
 from tautune.commands.checking import checked
 from tautune.commands.edge_display import EdgeDisplay
 from tautune.commands.help_texts import MEASURE, examples
-from tautune.commands.next_steps import print_next_steps
+from tautune.commands.next_steps import print_next_steps, typed
 from tautune.commands.options import Device, parameters, parse_delays
 from tautune.commands.screen import screen
 from tautune.commands.theory import Json
@@ -62,8 +62,8 @@ def edge(
     display.ended(edges)
     if as_json:
         print(json.dumps(edges.as_json()))
-    else:
-        print_next_steps([("report", str(edges.path)), ("board", str(edges.path))], display.console)
+    elif edges.path:
+        print_next_steps([("board", typed(edges.path))], display.console)
 
 
 def _parse_rates(text: str | None) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from tautune.analysis.edges import EdgePoint, Edges
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
+from tautune.commands.next_steps import typed
 from tautune.commands.pace import Pace, until
 from tautune.commands.screen import OnScreen, Screen
 from tautune.runners.listeners import EdgeListener
@@ -54,7 +55,9 @@ class EdgeDisplay(OnScreen, EdgeListener):
         """Prints where the results are and how long the command took."""
         self.screen.end()
         seconds = time.monotonic() - self.screen.started
-        self.say(f"{edges.path}: curves.csv, edge.json, edge.png; {seconds:.1f} s, Ray's start included")
+        assert edges.path is not None
+        self.say(f"{typed(edges.path)}: curves.csv, edge.json, edge.png")
+        self.say(f"it took {seconds:.1f} s, Ray's start included")
 
     def _line(self) -> str:
         left = until(self.pace.seconds_left(self.rest - self._done))

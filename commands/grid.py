@@ -81,7 +81,7 @@ def _carry_out(wanted: Grid, output: str | None, as_json: bool) -> None:
         print(json.dumps(summary.as_json()))
     else:
         assert summary.path is not None
-        print_next_steps([(command, typed(summary.path)) for command in ("report", "board")], display.console)
+        print_next_steps([("board", typed(summary.path))], display.console)
 
 
 def _parse_rates(text: str) -> tuple[float, ...] | int:

@@ -56,7 +56,8 @@ class GridDisplay(OnScreen, GridListener):
         self.screen.end()
         seconds = time.monotonic() - self.screen.started
         assert grid.path is not None
-        self.say(f"{typed(grid.path)}: points.csv, grid.json, grid.png; {seconds:.1f} s, Ray's start included")
+        self.say(f"{typed(grid.path)}: points.csv, grid.json, grid.png")
+        self.say(f"it took {seconds:.1f} s, Ray's start included")
 
     def _line(self) -> str:
         left = until(self.pace.seconds_left(self.points - self._done))

@@ -8,9 +8,7 @@ from rich.console import Console
 
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import read_tuning
-from tautune.trainables.goal import goal_in
-
-Command = tuple[str, ...]
+from tautune.runners.tuning_verdict import Command, after_the_last_trial
 
 
 def typed(folder: Folder) -> str:
@@ -20,12 +18,9 @@ def typed(folder: Folder) -> str:
 
 
 def after_tuning(folder: Folder) -> list[Command]:
-    """Returns what can be done with a tuning, of which nothing is refused."""
-    configuration, place = read_tuning(folder)["configuration"], typed(folder)
-    steps: list[Command] = [] if goal_in(configuration).is_of_a_loop else [("refit", place)]  # a loop need not say how
-    if configuration["search"] != "grid":  # which has tried all that there is
-        steps.append(("extend", place, "--trials", "10"))
-    return [*steps, ("results", place), ("report", place), ("board", place)]
+    """Returns what can be done with a tuning, whose report has been written."""
+    place = typed(folder)
+    return [*after_the_last_trial(read_tuning(folder)["configuration"], place), ("results", place), ("board", place)]
 
 
 def print_next_steps(commands: Iterable[Command], console: Console) -> None:

@@ -106,7 +106,7 @@ def _carry_out(wanted: Sweep, output: str | None, as_json: bool) -> None:
         print(json.dumps(thresholds.as_json()))
     else:
         assert thresholds.path is not None
-        print_next_steps([(command, typed(thresholds.path)) for command in ("report", "board")], display.console)
+        print_next_steps([("board", typed(thresholds.path))], display.console)
 
 
 def _parse_guess(text: str) -> float | None:

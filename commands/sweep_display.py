@@ -70,7 +70,8 @@ class SweepDisplay(OnScreen, SweepListener):
         self.screen.end()
         seconds = time.monotonic() - self.screen.started
         assert thresholds.path is not None
-        self.say(f"{typed(thresholds.path)}: thresholds.json, thresholds.png; {seconds:.1f} s, Ray's start included")
+        self.say(f"{typed(thresholds.path)}: thresholds.json, thresholds.png")
+        self.say(f"it took {seconds:.1f} s, Ray's start included")
 
     def _line(self) -> str:
         assert self._known

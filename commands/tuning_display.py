@@ -7,11 +7,13 @@ from rich.console import Console, RenderableType
 
 from tautune.analysis.trial_names import trial_name
 from tautune.commands.fitted_table import headings_height, print_whole, print_words
+from tautune.commands.next_steps import typed
 from tautune.commands.pace import Pace, until
 from tautune.commands.screen import OnScreen, Screen, clock
 from tautune.commands.signs import counted, sparkline, states_line
 from tautune.commands.sweep_display import show_hosts
 from tautune.commands.tuning_tables import as_score, shared_words, trials_table, when_heading
+from tautune.records.storage import Folder
 from tautune.runners.trials import BAD, Json, Trials, failure_file, marked, name_of
 from tautune.runners.tuning_listener import TuningListener
 
@@ -79,6 +81,10 @@ class TuningDisplay(OnScreen, TuningListener):
             name = trial_name(name_of(best), best["config"], self.varying)
             at = f"{goal.unit.removesuffix('s')} {best['epochs']} of {best['epochs_trained']}"
             self._tell(f"best: {goal.words} {as_score(best, goal)} at {at}\n  trial {name}")
+
+    def concluded(self, folder: Folder, files: str, seconds: float) -> None:
+        self.say(f"{typed(folder)}: {files}")
+        self.say(f"it took {seconds:.1f} s, Ray's start included")
 
     def epoch_ended(self, epoch: int, epochs: int, training_loss: float) -> None:
         line = f"epoch {epoch} of {epochs}: training loss {training_loss:.4f}"

@@ -214,7 +214,7 @@ def conclude(plan: Plan, folder: TuningFolder, ended: TrialCallback, listener: T
             f"every trial diverged; see {folder.path / 'trials.csv'}; lower the learning rates of the space"
         )
     front = ", pareto.json, pareto.png" if trials.goal.others else ""
-    listener.say(f"{folder.path}: trials.csv, best.json{front}; {seconds} s, Ray's start included")
+    listener.concluded(folder.path, f"trials.csv, best.json{front}", seconds)
 
 
 @contextmanager

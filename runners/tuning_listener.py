@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from tautune.records.storage import Folder
 from tautune.runners.listeners import Listener
 from tautune.runners.trials import Json, Trials
 
@@ -28,6 +29,9 @@ class TuningListener(Listener):
 
     def run_ended(self, trials: Trials) -> None:
         """Hears that no trial runs any more, whatever the reason."""
+
+    def concluded(self, folder: Folder, files: str, seconds: float) -> None:
+        """Hears what has been written where, and how long the run took."""
 
     def epoch_ended(self, epoch: int, epochs: int, training_loss: float) -> None:
         """Hears of an epoch of a refit."""

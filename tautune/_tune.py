@@ -159,7 +159,6 @@ def draw(held: TuningFolder, listener: TuningListener) -> None:
 
         write_pareto(read_rows(held.path, goal), goal, held.path)
     listener.doing("drawing the report")
-    listener.doing("drawing the report")
     listener.say(report_at_end(held.path))
 
 

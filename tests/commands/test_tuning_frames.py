@@ -143,9 +143,9 @@ def test_reports_of_a_loop_are_called_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "steps"),
     [
-        ({"search": "hyperopt"}, ["refit", "extend", "results", "report", "board"]),
-        ({"search": "grid"}, ["refit", "results", "report", "board"]),
-        ({"search": "random", "metric": "reward", "mode": "max"}, ["extend", "results", "report", "board"]),
+        ({"search": "hyperopt"}, ["refit", "extend", "results", "board"]),
+        ({"search": "grid"}, ["refit", "results", "board"]),
+        ({"search": "random", "metric": "reward", "mode": "max"}, ["extend", "results", "board"]),
     ],
 )
 def test_the_next_steps_are_those_that_can_be_taken(

@@ -137,6 +137,9 @@ def test_a_loop_shows_what_it_reports_by_its_names(tmp_path: Path) -> None:
         "2 best so far/best_reward",
     ]
     assert "4 reported/a 'b' <script>" in tags
+    verdict = EventAccumulator(str(tmp_path / BOARD / "study")).Reload().Tensors("verdict")[-1]
+    assert b"tautune extend" in (said := verdict.tensor_proto.string_val[0])
+    assert b"tautune refit" not in said  # which would be refused
     json.dumps(tags)
 
 
