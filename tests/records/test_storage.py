@@ -85,7 +85,7 @@ def test_a_tuning_in_a_bucket_is_killed_resumed_extended_refitted_and_predicts(
         [sys.executable, "-c", code, *options.split(), str(bucket)], stdout=subprocess.PIPE, text=True, env=environment
     )
     assert process.stdout is not None
-    assert any(line.startswith("1 of 3") for line in process.stdout)
+    assert any("1 of 3: " in line for line in process.stdout)
     with pytest.raises(InputError, match="is being written by another run"):
         extend(bucket, 1)
     process.kill()
