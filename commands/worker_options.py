@@ -1,5 +1,6 @@
 """Who computes the gradients, as it is told on a command line."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,24 +10,23 @@ from tautune.records.errors import InputError
 from tautune.trainables.asynchronous.modes import MODES
 from tautune.trainables.asynchronous.settings import Workers
 
+_worker = partial(typer.Option, rich_help_panel="Real workers")
 WorkerCount = Annotated[
     int | None,
-    typer.Option(
-        "--workers", help="Processes that compute gradients for each trial, on any hosts.", show_default="none"
-    ),
+    _worker("--workers", help="Processes that compute gradients for each trial, on any hosts.", show_default="none"),
 ]
 WorkerMode = Annotated[
     str | None,
-    typer.Option("--mode", metavar="MODE", help=f"When gradients are applied: {MODES}.", show_default="as-they-come"),
+    _worker("--mode", metavar="MODE", help=f"When gradients are applied: {MODES}.", show_default="as-they-come"),
 ]
 Slowdown = Annotated[
-    str | None, typer.Option(help="How many times as long each worker takes: 1,1,1,4.", show_default="equal speeds")
+    str | None, _worker(help="How many times as long each worker takes: 1,1,1,4.", show_default="equal speeds")
 ]
 WorkerCpus = Annotated[
-    float | None, typer.Option("--cpus-per-worker", help="CPU cores of a worker.", show_default="1, or what there is")
+    float | None, _worker("--cpus-per-worker", help="CPU cores of a worker.", show_default="1, or what there is")
 ]
 WorkerGpus = Annotated[
-    float | None, typer.Option("--gpus-per-worker", help="GPUs of a worker; fractions share one.", show_default="0")
+    float | None, _worker("--gpus-per-worker", help="GPUs of a worker; fractions share one.", show_default="0")
 ]
 
 

@@ -39,7 +39,7 @@ def test_every_command_stands_in_a_group_and_has_an_example_unless_it_is_plain(
 def test_the_options_of_a_tuning_stand_in_groups(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     assert run(monkeypatch, "tune", "--help") == 0
     shown = capsys.readouterr().out
-    for group in ("How to search", "What is best", "Examples and their splits", "Time and machine"):
+    for group in ("How to search", "What is best", "Examples and their splits", "Time and machine", "Real workers"):
         assert group in shown
     assert "tautune tune digits_mlp --trials 50 --set delay=8" in shown
 
