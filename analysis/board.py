@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 VERDICT = "verdict"
 """The name of what is no curve: the words, the pictures, the layout of the charts."""
-RATE, AT_BEST, BOUNDS = "1 over τ", "2 at the best η over τ", "5 bounds over τ"
+RATE, AT_BEST, BOUNDS = "1 by delay", "2 at the best η, by delay", "5 bounds, by delay"
 """Groups of tags; those between are a sweep's, see `runners/sweep_board.py`."""
 AT_LEAST, AT_MOST = " at least", " at most"
 PANEL_INCHES, PANEL_DOTS = (5.0, 3.6), 160

@@ -21,6 +21,6 @@ def show_edge(edges: Edges, folder: Folder, picture: bytes) -> None:
             numbers = [(dict(zip(TAGS, values, strict=True)), step) for step, *values in seen]
             events.replace(name, [event(scalars(own), step) for own, step in numbers])
     ratios = [(point.delay, point.ratio) for point in edges.points if point.ratio is not None]
-    settled = [event(scalars({"3 over τ/settled edge ratio": ratio}), delay) for delay, ratio in ratios]
+    settled = [event(scalars({"3 by delay/settled edge ratio": ratio}), delay) for delay, ratio in ratios]
     events.replace("settled", [*settled, event([shown("pictures/edge", picture)])])
     events.close()

@@ -44,7 +44,7 @@ def test_measured_and_predicted_thresholds_are_in_one_chart_over_the_delay(tmp_p
             assert points_of(found["measured"], tag)[point.delay] == pytest.approx(measured)
             assert points_of(found["theory"], tag)[point.delay] == pytest.approx(predicted)
     assert len(found["measured"].Scalars(series.value)) == 2
-    inverse = points_of(found["measured"], "1 over τ/stable η, inverse")
+    inverse = points_of(found["measured"], "1 by delay/stable η, inverse")
     assert inverse == pytest.approx({point.delay: 1 / point.measured for point in thresholds.points})
     assert {"pictures/error", "pictures/escapes", "pictures/thresholds"} <= set(verdict.Tags()["tensors"])
     (words,) = verdict.Tensors("verdict")
@@ -77,8 +77,8 @@ def test_a_grid_has_its_best_and_largest_learning_rates_beside_theorys(tmp_path:
     }
     for name, own in rates.items():
         expected = {delay: rate for delay, rate in own.items() if rate is not None}
-        assert points_of(found[name], "1 over τ/η") == pytest.approx(expected)
-    assert points_of(found["best"], "2 at the best η over τ/loss") == {0: 1.5, 5: 3.0}
+        assert points_of(found[name], "1 by delay/η") == pytest.approx(expected)
+    assert points_of(found["best"], "2 at the best η, by delay/loss") == {0: 1.5, 5: 3.0}
     (picture,) = found["verdict"].Tensors("pictures/grid")
     assert list(picture.tensor_proto.string_val) == [b"640", b"480", PNG]
 

@@ -126,7 +126,7 @@ def test_a_sweep_in_a_bucket_is_found_there_again(bucket: Folder, monkeypatch: p
     assert {"sweep/thresholds.json", "sweep/thresholds.png", "sweep/run.json"} <= written
     assert any(name.startswith("minima/") for name in written)  # for the head that comes after this one
     events = EventAccumulator(f"{output}/{BOARD}/measured").Reload()
-    assert [event.step for event in events.Scalars("1 over τ/stable η")] == [1]
+    assert [event.step for event in events.Scalars("1 by delay/stable η")] == [1]
 
 
 @pytest.mark.ray

@@ -104,9 +104,9 @@ class TestOnRay:
         assert once["hardware"]["cores"] == os.cpu_count()
         assert once["at_once"] >= 1
         shown = {place.name: EventAccumulator(str(place)).Reload() for place in (output / BOARD).iterdir()}
-        assert [e.step for e in shown["theory"].Scalars("1 over τ/η")] == [0, 3]
+        assert [e.step for e in shown["theory"].Scalars("1 by delay/η")] == [0, 3]
         best = [row.best_loss for row in summary.rows]
-        assert [e.value for e in shown["best"].Scalars("2 at the best η over τ/loss")] == pytest.approx(best)
+        assert [e.value for e in shown["best"].Scalars("2 at the best η, by delay/loss")] == pytest.approx(best)
         assert "pictures/grid" in shown["verdict"].Tags()["tensors"]
         assert "12 of 12 points · 4 diverged" in printed
         assert "Ray's start included" in printed

@@ -92,7 +92,7 @@ def test_tensorboard_has_curves_of_every_trial_and_the_conclusions(finished: tup
         assert [event.value for event in left] == [departure["steps"] for departure in record["departures"]]
     assert shown["minimum"].Scalars("4 descent by gradient evaluations/gradient_norm")[-1].value <= 1e-6
     for name, rates in {"measured": "measured", "theory": "predicted"}.items():
-        events = shown[name].Scalars("1 over τ/stable η")
+        events = shown[name].Scalars("1 by delay/stable η")
         assert [event.step for event in events] == [0, 1, 4]
         assert [event.value for event in events] == pytest.approx([getattr(p, rates) for p in thresholds.points])
     assert "pictures/escapes" in shown["verdict"].Tags()["tensors"]
