@@ -84,7 +84,7 @@ def importance(rows: list[Row], space: dict[str, Any], goal: Goal, *, fanova: bo
     for name in domains:
         if fanova and name not in by_variance:
             why = f"it exists only where {domains[name].condition}" if domains[name].condition else "not in every trial"
-            left_out[name] = why if name not in by_rank else f"{why} (by fANOVA alone)"
+            left_out[name] = f"{why} (fANOVA alone leaves it out)" if name in by_rank else why
     return Importance(by_rank, by_variance, left_out, len(ended), len(ended) - len(good), best)
 
 

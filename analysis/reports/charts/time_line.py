@@ -1,4 +1,4 @@
-"""When which trial trained, and on which host."""
+"""When and on which host each trial trained."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def time_line(tuned: Tuned) -> Chart | None:
     rows = [(tuned.names.get(s.trial, s.trial), s.host, round(s.begin, 3), round(s.end, 3)) for s in every]
     return Chart(
         name="time-line",
-        title="When which trial trained, and where",
+        title="When and where each trial trained",
         says="A bar is a trial while it trains, with its number where there is room; a lane holds one at a time. The "
         f"best {len(best)} have their colours and shapes.",
         figure=figure,

@@ -16,7 +16,7 @@ def provenance_section(run: Json) -> Section:
     columns = [_facts(entry) for entry in runs]
     packages = list(dict.fromkeys(name for entry in runs for name in entry.get("versions") or {}))
     heads = ["command"] if len(runs) == 1 else [f"command {number}" for number in range(1, len(runs) + 1)]
-    rows: list[list[Any]] = [[name, *(facts[name] for facts in columns)] for name in names]
+    rows: list[list[Any]] = [[name, *told] for name in names if any(told := [facts[name] for facts in columns])]
     rows += [[name, *((entry.get("versions") or {}).get(name) for entry in runs)] for name in packages]
     return Section(
         title="Versions and hardware",
