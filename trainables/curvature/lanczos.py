@@ -28,7 +28,7 @@ class Eigenpairs(NamedTuple):
     vectors: Tensor
     """Unit eigenvectors u [K, P]."""
     residuals: Tensor
-    """‖A u - λ u‖ / |λ| [K]: λ is at most that far, relatively, from an eigenvalue."""
+    """‖A u - λ u‖ / |λ| [K]: λ is at most that far, relatively, from an eigenvalue (not always the largest)."""
     start: Tensor
     """The two largest Ritz vectors [K, 2, P]: where another eigenvalue becomes the largest one, the second is it."""
     products: int
@@ -42,6 +42,8 @@ def largest_eigenpairs(
     tolerance: float,
     most_products: int,
     basis: int = BASIS,
+    unseen: int = 0,
+    seed: int = 0,
 ) -> Eigenpairs:
     """Returns the largest eigenvalue of each operator (not the largest in modulus).
 
@@ -51,12 +53,18 @@ def largest_eigenpairs(
         tolerance: largest residual, relative to λ. The error of λ is of the order of its square.
         most_products: where the search ends also if the tolerance is not reached.
         basis: vectors at most.
+        unseen: products with a random vector, and with its images, that are made besides. An eigenvector to which all
+            of `start` is orthogonal is not in any residual: it would go on being missed however large it becomes.
+        seed: of that vector.
     """
     K, given, P = start.shape
     basis = min(basis, P)
     V, W = start.new_empty(K, basis, P), start.new_empty(K, basis, P)
     m = 0
     for vector in start[:, : min(given, basis)].unbind(1):
+        m = _add(V, W, m, vector, multiply)
+    for place in range(min(unseen, basis - m)):
+        vector = W[:, m - 1] if place else random_start(K, P, V, seed=seed)[:, 0]
         m = _add(V, W, m, vector, multiply)
     products = m
     while True:

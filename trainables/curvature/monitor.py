@@ -15,10 +15,12 @@ from tautune.trainables.curvature.preconditioner import Preconditioner, divides,
 from tautune.trainables.theory.delays import Delays, as_delays
 from tautune.trainables.theory.loop import TrainingLoop
 
-TOLERANCE = 0.1
-"""Largest residual relative to λ: the error of λ is of the order of its square, a hundredth."""
+TOLERANCE = {True: 0.02, False: 0.1}
+"""Largest residual relative to λ, at the first look and at each of the following ones."""
 MOST_PRODUCTS = {True: 40, False: 6}
 """Hessian-vector products at most, for the first look and for each of the following ones."""
+UNSEEN = {True: 0, False: 2}
+"""Products that look for directions which became the sharpest since the last look."""
 BASIS = 6
 """Vectors of Lanczos' basis: two copies of the parameters each while it looks, four altogether in between."""
 WARNING = 1.05
@@ -64,7 +66,7 @@ class StabilityMonitor:
             optimizer.step()
             monitor.step()
 
-    The first look takes ten Hessian-vector products or more, and each later one two to six, since it begins with the
+    The first look takes ten Hessian-vector products or more, and each later one four to six, since it begins with the
     directions of the one before. What it costs is in `benchmarks/probe.py`. Model, optimizer, gradients and torch's
     random numbers stay as they are.
 
@@ -167,9 +169,11 @@ class StabilityMonitor:
             found = largest_eigenpairs(
                 lambda V: multiply(V[0]).unsqueeze(0),
                 self._start,
-                tolerance=TOLERANCE,
+                tolerance=TOLERANCE[first],
                 most_products=MOST_PRODUCTS[first],
                 basis=BASIS,
+                unseen=UNSEEN[first],
+                seed=self.time,
             )
         self._start = found.start if bool(found.start.isfinite().all()) else None
         return found

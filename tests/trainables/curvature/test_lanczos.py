@@ -50,6 +50,27 @@ def test_a_warm_start_takes_few_products_and_follows_a_crossing() -> None:
     assert few <= 4
 
 
+def test_what_becomes_the_largest_out_of_sight_of_a_warm_start_is_found() -> None:
+    matrix = torch.diag(torch.linspace(0, 0.5, 100, dtype=torch.float64))[None]
+    matrix[0, 98, 98], matrix[0, 99, 99] = 1.0, 0.95
+    start = torch.eye(100, dtype=torch.float64)[None, 98:]
+    matrix[0, 7, 7] = 2.0  # the two vectors know nothing of it, and their residuals are 0
+
+    def find(unseen: int) -> float:
+        found = largest_eigenpairs(
+            lambda V: torch.einsum("kpq,kq->kp", matrix, V),
+            start,
+            tolerance=0.02,
+            most_products=12,
+            unseen=unseen,
+            seed=1,
+        )
+        return float(found.values[0])
+
+    assert find(0) == pytest.approx(1)
+    assert find(4) == pytest.approx(2, rel=0.005)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_small_operators_are_solved_whole(size: int) -> None:
     diagonal = torch.linspace(-5, 3, size, dtype=torch.float64) if size > 1 else torch.tensor([3.0]).double()
