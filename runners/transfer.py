@@ -62,6 +62,8 @@ def plan_transfer(folder: Folder, delays: Delays, *, keep: bool = False) -> Tran
     run = read_tuning(folder)
     if goal_in(run["configuration"]).is_of_a_loop:
         raise InputError(f"{folder} is a tuning of a loop of its own, whose learning rate only its study knows")
+    if run["configuration"].get("workers"):
+        raise InputError(f"{folder} was tuned with workers, whose gradients are late already; transfer takes delay 0")
     check_extensible(folder, run, longer=True)
     best = read_best(folder)
     config: Json = dict(best["config"])

@@ -78,6 +78,15 @@ def test_a_population_that_changed_its_momentum_is_refused(tmp_path: Path) -> No
         tautune.transfer(folder, 8)
 
 
+def test_a_tuning_with_workers_is_refused(tmp_path: Path) -> None:
+    folder = tuned(tmp_path / "a", {"learning_rate": 0.01, "optimizer": "nesterov"})
+    ran = json.loads((folder / "run.json").read_text())
+    ran["configuration"] |= {"workers": {"count": 2, "mode": "as-they-come"}}
+    (folder / "run.json").write_text(json.dumps(ran))
+    with pytest.raises(InputError, match="tuned with workers"):
+        tautune.transfer(folder, 8)
+
+
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 def test_the_transferred_folder_is_refitted_with_its_delay_and_its_remedy(tmp_path: Path) -> None:
