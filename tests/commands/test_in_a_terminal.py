@@ -86,7 +86,7 @@ def test_ctrl_c_while_modules_are_imported(tmp_path: Path) -> None:
     run = Run(*SWEEP, "--output", str(tmp_path / "out"), folder=tmp_path)
     run.until(lambda text: re.search(r"\d:\d\d starting", text))
     run.ctrl_c()
-    assert run.ended().splitlines()[-1] == "tautune: stopped"
+    assert "tautune: stopped" in run.ended()  # and how to go on, if it had begun by then
     assert run.code == 130
     assert not run.screen.cursor.hidden
 

@@ -156,7 +156,7 @@ def test_an_interrupted_loop_ends_with_the_rows_of_the_unbroken_one(tmp_path: Pa
         assert trajectories(rows_of(folder)) == expected, f"killed after {moment} events"
     with pytest.raises(InputError, match="does not say how"):
         refit(whole)
-    told = replace(study, refit=lambda config, folder: {"test_error": config["l2"]})
+    told = replace(study, refit=lambda config, folder: {"test_error": config["learning_rate"]})
     assert refit(whole, study=told)["test_error"] > 0
     broken = replace(study, refit=lambda config, folder: {"test_error": math.nan})
     with pytest.raises(tautune.RunFailed, match="must return a dict of finite numbers"):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def begin(folder: Path, *more: str, more_source: str = "") -> subprocess.Popen[s
 def wait_for_trials(process: subprocess.Popen[str], count: int) -> None:
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith(f"{count} of "):
+        if re.search(rf"\b{count} of \d+: ", line):
             return
     raise AssertionError(process.stderr.read() if process.stderr else "")
 

@@ -24,7 +24,8 @@ def test_what_does_not_answer_is_told_soon(address: str, tmp_path: Path) -> None
         done = subprocess.run(command, env=os.environ | changes, capture_output=True, text=True, timeout=100)
     assert time.monotonic() - begun < 60  # four seconds on an idle machine; Ray took two minutes
     assert done.returncode == 2
-    [line] = done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+    line = done.stderr.splitlines()[-1]  # Ray may have warned before, on a busy machine
     assert line.startswith(f"tautune: RAY_ADDRESS={changes['RAY_ADDRESS']}: no cluster answers there with this token")
 
 
