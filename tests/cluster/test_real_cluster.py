@@ -180,7 +180,7 @@ def test_tensorboard_on_the_head_is_seen_through_a_tunnel(cluster: Cluster) -> N
         assert process.stdout is not None
         assert "http://127.0.0.1:6123/" in process.stdout.readline()
         wait_until(lambda: "sweep" in _answer("http://127.0.0.1:6123/data/runs"), seconds=60, what="the sweep's runs")
-        where = "ss -ltnpH | grep -E \"pid=($(pgrep -d '|' -f '[t]autune board|[t]ensorboard'))\" | awk '{print $4}'"
+        where = "ss -ltnpH | grep -E \"pid=($(pgrep -d '|' -f '[t]autune board|[t]ensorboard')),\" | awk '{print $4}'"
         addresses = cluster.hosts.ssh(cluster.head, where).stdout.split()
         assert addresses
         assert all(address.startswith(("127.0.0.1:", "[::1]:")) for address in addresses), addresses
