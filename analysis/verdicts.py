@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tautune.records.provenance import command_line
@@ -30,7 +31,13 @@ def sweep_verdict(thresholds: Thresholds) -> str:
 def keep_below(thresholds: Thresholds) -> str:
     """Returns the sentence for somebody who is about to train: η at the longest delay, and what theory is worth."""
     last = max(thresholds.points, key=lambda point: point.delay)
-    return f"At τ = {last.delay} keep η below {last.measured:.3g}; {theorys_worth(thresholds)}."
+    return f"At τ = {last.delay} keep η below {rounded_down(last.measured)}; {theorys_worth(thresholds)}."
+
+
+def rounded_down(value: float) -> str:
+    """Returns a positive number in three significant digits, none of which makes it larger than it is."""
+    step = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return f"{math.floor(value / step * (1 + 1e-12)) * step:.3g}"
 
 
 def theorys_worth(thresholds: Thresholds) -> str:

@@ -8,6 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 from tautune.analysis.board import show_grid, show_pareto, show_thresholds
+from tautune.analysis.verdicts import rounded_down
 from tautune.records.event_files import BOARD
 from tautune.trainables.threshold.update import Update
 from tests.analysis.test_grids import ROWS, summary
@@ -49,7 +50,9 @@ def test_measured_and_predicted_thresholds_are_in_one_chart_over_the_delay(tmp_p
     assert {"pictures/error", "pictures/escapes", "pictures/thresholds"} <= set(verdict.Tags()["tensors"])
     (words,) = verdict.Tensors("verdict")
     said = words.tensor_proto.string_val[0].decode()
-    assert said.startswith(f"**s**: At τ = 4 keep η below {thresholds.points[1].measured:.3g}; theory is right to 1 %.")
+    assert said.startswith(
+        f"**s**: At τ = 4 keep η below {rounded_down(thresholds.points[1].measured)}; theory is right to 1 %."
+    )
 
 
 def test_delays_that_are_drawn_are_a_histogram(tmp_path: Path) -> None:
@@ -87,3 +90,10 @@ def test_the_front_is_a_picture_of_the_study(tmp_path: Path) -> None:
     show_pareto(PNG, tmp_path, 3)
     (picture,) = shown(tmp_path)["study"].Tensors("pictures/pareto")
     assert picture.step == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.162745, "0.162"), (0.16295, "0.162"), (1.0, "1"), (0.0426199, "0.0426")]
+)
+def test_a_learning_rate_to_keep_below_is_rounded_down(value: float, shown: str) -> None:
+    assert rounded_down(value) == shown
