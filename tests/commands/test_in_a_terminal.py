@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import sys
 import termios
@@ -32,6 +33,7 @@ class Run:
         environment = os.environ | {"TERM": "xterm-256color", "TAUTUNE_CACHE": str(folder / "cache")}
         self.process, self.terminal = pty.fork()
         if not self.process:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that runs the tests in its background ignores it
             os.execve(sys.executable, command, environment)
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.code: int | None = None
