@@ -66,7 +66,7 @@ BAD = {
     "probe digits --delays 1 --stages 0,1": "--delays are fixed ones; leave them out beside",
     "probe digits --checkpoint nowhere.pt": "there is no checkpoint nowhere.pt",
     "probe digits --checkpoint a_file": "a_file is no checkpoint that torch.load reads with weights_only=True",
-    "probe digits --optimizer adam": "--optimizer adam divides by its state, which it has after a step: give",
+    "probe digits --optimizer adam": "optimizer adam divides by its state, which it has after a step: give",
     "probe digits --mini-batch 5000": "--mini-batch must be between 1 and the 1797 examples of digits, not 5000",
     "probe digits --device tpu": "--device must be cpu, cuda or auto, not 'tpu'",
     "edge digit": "study 'digit' is unknown; did you mean digits?",

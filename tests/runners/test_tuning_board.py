@@ -16,6 +16,7 @@ from tautune.records.storage import Folder
 from tautune.runners.folding import Folding
 from tautune.runners.trials import Trials
 from tautune.runners.tuning_board import TuningBoard
+from tautune.runners.tuning_verdict import after_the_last_trial
 from tautune.search_spaces.space import as_text
 from tautune.trainables.goal import ACCURACY, Goal
 from tests.runners.test_trials import result
@@ -138,9 +139,13 @@ def test_a_loop_shows_what_it_reports_by_its_names(tmp_path: Path) -> None:
     ]
     assert "4 reported/a 'b' <script>" in tags
     verdict = EventAccumulator(str(tmp_path / BOARD / "study")).Reload().Tensors("verdict")[-1]
-    assert b"tautune extend" in (said := verdict.tensor_proto.string_val[0])
-    assert b"tautune refit" not in said  # which would be refused
+    assert b"tautune resume" in (said := verdict.tensor_proto.string_val[0])  # since it is not over
+    assert b"tautune extend" not in said
     json.dumps(tags)
+
+
+def test_a_loop_is_not_refitted_next() -> None:
+    assert after_the_last_trial(CONFIGURATION | {"metric": "reward", "mode": "max"}, "out")[0][0] == "extend"
 
 
 def test_the_ages_of_workers_gradients_are_a_histogram(tmp_path: Path) -> None:
