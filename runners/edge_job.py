@@ -9,17 +9,15 @@ from ray import tune
 
 from tautune.analysis.edges import Edges, conclude
 from tautune.cluster.session.fit import fit
-from tautune.cluster.session.session import RETRIES, ray_session
+from tautune.cluster.session.session import ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.edge_folder import EdgeFolder
 from tautune.records.errors import Interrupted, trial_failed
 from tautune.records.provenance import now, provenance
-from tautune.records.storage import ray_storage
 from tautune.runners.edge import IN_WORKERS
 from tautune.runners.edge_plan import EdgePlan
-from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.listeners import EdgeListener
-from tautune.runners.own_code import OwnCode
+from tautune.runners.stacks_tuner import stacks_tuner
 from tautune.trainables.edge.following import Sample
 from tautune.trainables.edge.runs import Run
 from tautune.trainables.edge.trial import EdgeTrial
@@ -107,31 +105,11 @@ def check_whole(plan: EdgePlan, samples: Sequence[Sample], folder: EdgeFolder) -
 
 def _train(plan: EdgePlan, parts: list[tuple[int, int]], shared: Json, keeper: "_SampleKeeper") -> None:
     resources = {"CPU": 1, "GPU": 1} if plan.device == "cuda" else {"CPU": 1}
-    tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(EdgeTrial, **shared), resources),
-        param_space={"bounds": tune.grid_search(parts[::-1])},  # long delays take longest
-        tune_config=tune.TuneConfig(reuse_actors=True, trial_dirname_creator=_dirname),
-        run_config=tune.RunConfig(
-            name="trials",
-            **ray_storage(keeper.folder.path),
-            callbacks=[
-                FolderWatch(keeper.folder.path),
-                OwnCode(keeper.folder.path, lambda config: "a training"),
-                keeper,
-            ],
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=RETRIES),
-            verbose=0,
-        ),
-    )
+    trainable = tune.with_resources(tune.with_parameters(EdgeTrial, **shared), resources)
+    tuner = stacks_tuner(trainable, parts[::-1], keeper.folder.path, keeper, trained="runs")  # long delays take longest
     for result in fit(tuner):
         if result.error:
             raise trial_failed("a trial", result.error, result.path)
-
-
-def _dirname(trial: Any) -> str:
-    first, last = trial.config["bounds"]
-    return f"runs={first}-{last - 1}"
 
 
 class _SampleKeeper(tune.Callback):

@@ -13,17 +13,15 @@ from ray import tune
 
 from tautune.analysis.grids import GridSummary, conclude
 from tautune.cluster.session.fit import fit
-from tautune.cluster.session.session import RETRIES, ray_session
+from tautune.cluster.session.session import ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.errors import AGAIN, InputError, Interrupted, trial_failed
 from tautune.records.grid_folder import GridFolder
 from tautune.records.provenance import now, provenance
-from tautune.records.storage import ray_storage
-from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.grid import IN_WORKERS
 from tautune.runners.grid_plan import GridPlan
 from tautune.runners.listeners import STARTING, GridListener
-from tautune.runners.own_code import OwnCode
+from tautune.runners.stacks_tuner import stacks_tuner
 from tautune.trainables.grid.plan import check_stackable
 from tautune.trainables.grid.point import OUTCOMES, POINTS, Outcome, Point
 from tautune.trainables.grid.trial import GridTrial
@@ -109,24 +107,9 @@ def _train(plan: GridPlan, shared: Json, keeper: "_OutcomeKeeper") -> None:
     shared["memory_share"] = 1.0 if plan.device == "cuda" else 1 / on_a_node
     size = plan.grid.points_per_trial or trial_size(len(keeper.points), slots, SMALLEST_TRIAL[plan.device])
     edges = [*range(0, len(keeper.points), size), len(keeper.points)]
-    bounds = tune.grid_search(list(zip(edges, edges[1:], strict=False)))
-    tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(GridTrial, **shared), plan.resources),
-        param_space={"bounds": bounds},
-        tune_config=tune.TuneConfig(reuse_actors=True, trial_dirname_creator=_dirname),
-        run_config=tune.RunConfig(
-            name="trials",
-            **ray_storage(keeper.folder.path),
-            callbacks=[
-                FolderWatch(keeper.folder.path),
-                OwnCode(keeper.folder.path, lambda config: "a training"),
-                keeper,
-            ],
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=RETRIES),
-            verbose=0,
-        ),
-    )
+    parts = list(zip(edges, edges[1:], strict=False))
+    trainable = tune.with_resources(tune.with_parameters(GridTrial, **shared), plan.resources)
+    tuner = stacks_tuner(trainable, parts, keeper.folder.path, keeper, trained="points")
     results = fit(tuner)
     if keeper.failure:
         raise InputError(f"{keeper.failure}; give fewer points per trial, a smaller model or shorter delays")
@@ -147,11 +130,6 @@ def _seldom_saved_state() -> Iterator[None]:
         yield
     finally:
         del os.environ[name]
-
-
-def _dirname(trial: Any) -> str:
-    first, last = trial.config["bounds"]
-    return f"points={first}-{last - 1}"
 
 
 class _OutcomeKeeper(tune.Callback):
