@@ -12,7 +12,7 @@ from tautune.cluster.session.fit import fit
 from tautune.cluster.session.session import ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.edge_folder import EdgeFolder
-from tautune.records.errors import Interrupted, trial_failed
+from tautune.records.errors import AGAIN, Interrupted, trial_failed
 from tautune.records.provenance import now, provenance
 from tautune.runners.edge import IN_WORKERS
 from tautune.runners.edge_plan import EdgePlan
@@ -100,7 +100,7 @@ def concluded(plan: EdgePlan, samples: Sequence[Sample]) -> Edges:
 def check_whole(plan: EdgePlan, samples: Sequence[Sample], folder: EdgeFolder) -> None:
     """Raises Interrupted if a training has not come to its end."""
     if plan.missing(samples):
-        raise Interrupted(f"stopped; the trainings that ended are in {folder.path}: the same command continues")
+        raise Interrupted(f"stopped; the trainings that ended are in {folder.path}", AGAIN)
 
 
 def _train(plan: EdgePlan, parts: list[tuple[int, int]], shared: Json, keeper: "_SampleKeeper") -> None:
