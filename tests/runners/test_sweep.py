@@ -50,8 +50,10 @@ def run(sweep: Sweep, output: Path) -> tuple[Thresholds, str]:
 
 @pytest.fixture(scope="module")
 def finished(local_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Thresholds, str]:
-    output = tmp_path_factory.mktemp("sweep") / "quadratic"
-    return output, *run(SWEEP, output)
+    folder = tmp_path_factory.mktemp("sweep")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAUTUNE_CACHE", str(folder / "cache"))  # in the shared one, another test may have left the minimum
+        return folder / "quadratic", *run(SWEEP, folder / "quadratic")
 
 
 def test_every_delay_is_measured_and_printed(finished: tuple[Path, Thresholds, str]) -> None:
