@@ -52,7 +52,9 @@ def run(sweep: Sweep, output: Path) -> tuple[Thresholds, str]:
 def finished(local_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Thresholds, str]:
     folder = tmp_path_factory.mktemp("sweep")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TAUTUNE_CACHE", str(folder / "cache"))  # in the shared one, another test may have left the minimum
+        patch.setenv(
+            "TAUTUNE_CACHE", str(folder / "cache")
+        )  # in the shared one, another test may have left the minimum
         return folder / "quadratic", *run(SWEEP, folder / "quadratic")
 
 

@@ -64,10 +64,16 @@ def test_what_comes_out_is_stable_and_can_be_trained(tmp_path: Path, optimizer: 
 
 def test_momentum_that_hurts_is_given_up_or_helped_and_told(tmp_path: Path) -> None:
     folder = tuned(tmp_path / "a", {"learning_rate": 0.01, "optimizer": "adamw", "momentum": 0.9})
-    helped, without = tautune.transfer(folder, 7), tautune.transfer(folder, 31)
+    helped, kept = tautune.transfer(folder, 7), tautune.transfer(folder, 31)
     assert (helped["optimizer"], helped["momentum"], helped["remedy"]) == ("adamw", 0.9, "predict:7")
-    assert (without["optimizer"], without["momentum"], without["remedy"]) == ("adamw", 0.0, "none")
-    assert "momentum 0.9 lowers the threshold" in without["why"][0]
+    assert (kept["optimizer"], kept["momentum"], kept["remedy"]) == ("adamw", 0.9, "none")
+    assert "momentum 0.9 lowers the threshold" in kept["why"][0]
+    assert "stays" in kept["why"][0]
+    plain = tautune.transfer(
+        tuned(tmp_path / "c", {"learning_rate": 0.01, "optimizer": "momentum", "momentum": 0.5}), {0: 0.5, 31: 0.5}
+    )
+    assert (plain["optimizer"], plain["momentum"], plain["remedy"]) == ("sgd", 0.0, "none")
+    assert "momentum 0.5 lowers the threshold" in plain["why"][0]
     shifted = tautune.transfer(tuned(tmp_path / "b", {"learning_rate": 0.01, "optimizer": "momentum"}), 7)
     assert (shifted["optimizer"], shifted["remedy"]) == ("shifted-momentum", "predict:7")
 

@@ -16,7 +16,7 @@ from typing import Any
 from tautune.trainables.theory.advice import Advice, advise, largest_at_unit_gain
 from tautune.trainables.theory.delays import Delays, as_delays
 from tautune.trainables.theory.loop import TrainingLoop
-from tautune.trainables.theory.optimizer_names import WITH_MOMENTUM
+from tautune.trainables.theory.optimizer_names import PRECONDITIONED, WITH_MOMENTUM
 
 PLAIN = 2.0
 """The threshold aη of plain SGD without delay."""
@@ -86,8 +86,14 @@ def _is_warned(own: Advice) -> bool:
 
 
 def _better(own: Advice, rows: list[Advice], delays: Delays) -> Advice:
-    """Returns the row of the largest threshold that advice has nothing against, of the same kind of optimizer."""
-    candidates = list(rows)
+    """Returns the row of the largest threshold that advice has nothing against, of the same kind of optimizer.
+
+    Adaptive optimizers keep their momentum, against the advice: without it their trainings were worse than their
+    thresholds say (`docs/transfer.md`).
+    """
+    candidates = [row for row in rows if row.warning is None]
+    if own.optimizer in PRECONDITIONED:
+        return max([own, *candidates], key=largest_at_unit_gain)
     if own.optimizer in OF_SGD and delays.is_fixed:
         candidates += advise(delays, optimizer="shifted-momentum", momentum=own.momentum)
     plain = "sgd" if own.optimizer in WITH_MOMENTUM else own.optimizer
@@ -102,6 +108,8 @@ def _reasons(own: Advice, chosen: Advice, delays: Delays, factor: float) -> list
         largest = [f"{largest_at_unit_gain(row):.3g}" for row in (own, chosen)]
         why.append(f"at delay {delays}, {own.warning}")
         why.append(f"{_name(chosen)} is stable up to {largest[1]} at unit gain, and {_name(own)} up to {largest[0]}")
+    elif own.optimizer in PRECONDITIONED and _is_warned(own):
+        why.append(f"at delay {delays}, {own.warning}, but {own.optimizer} trains worse without it, so it stays")
     if factor < 1:
         why.append(f"the learning rate is {factor:.3g} times what it was, at unit gain: so far falls what is stable")
     else:
