@@ -3,7 +3,8 @@
     python -m benchmarks.asynchronous [--json]
 
 All take turns in one Ray, with the same model, batches, learning rate and number of workers; a turn is a few hundred
-updates of processes that have started and made some, and the ratio is that of the medians over the turns.
+updates of processes that have started and made some, and the ratio is that of the medians over the turns. The limit is
+what as many workers compute if they do nothing but gradients.
 """
 
 import pickle
@@ -25,7 +26,7 @@ from tautune.cluster.session.environment import set_environment
 
 set_environment()  # before Ray is imported
 
-from benchmarks.peers import flat_parameter_server, ray_parameter_server  # noqa: E402
+from benchmarks.peers import flat_parameter_server, gradients_alone, ray_parameter_server  # noqa: E402
 from tautune import AsynchronousTraining  # noqa: E402
 from tautune.cluster.session.session import ray_session  # noqa: E402
 from tautune.trainables.supervised.models import build  # noqa: E402
@@ -79,6 +80,7 @@ PROGRAMS: dict[str, Any] = {
     "tautune": Ours,
     "Ray's documentation": ray_parameter_server.Training,
     "flat array": flat_parameter_server.Training,
+    "gradients alone": gradients_alone.Training,
 }
 
 

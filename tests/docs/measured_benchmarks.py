@@ -132,8 +132,8 @@ def _simulated() -> Iterator[str]:
 
 def asynchronous() -> Iterator[str]:
     for row in read("asynchronous.json")["rows"]:
-        ours, rays, flat = (f"{speed:.0f}" for speed in row["updates_per_second"].values())
-        slower, than_flat = (f"{ratio:.1f} ×" for ratio in row["ratios"].values())
+        ours, rays, flat, alone = (f"{speed:.0f}" for speed in row["updates_per_second"].values())
+        slower, than_flat, share = (f"{ratio:.1f} ×" for ratio in row["ratios"].values())
         which = ", which is" if row["model"] == "digits MLP" else ","
         moved = f"{row['bytes_per_update']:,.0f}, {row['least_bytes_per_update']:,}"
         more = " slower" if row["model"] == "digits MLP" else ""
