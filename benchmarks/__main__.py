@@ -1,6 +1,6 @@
 """Runs the benchmarks, one after another, and prints one table of their ratios.
 
-python -m benchmarks [sweep threshold step theory tune scale]
+python -m benchmarks [sweep threshold step theory tune loop scale]
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ("sweep", "threshold", "step", "theory", "tune", "scale")
+NAMES = ("sweep", "threshold", "step", "theory", "tune", "loop", "scale")
 
 
 def main(names: list[str]) -> None:

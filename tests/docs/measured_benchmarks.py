@@ -107,6 +107,13 @@ def _steps() -> Iterator[str]:
     yield f"for 2,410 parameters it is {min(small):.2f} to {max(small):.2f} times"
     late = median(row["queued_seconds"] - row["bare_seconds"] for row in step["rows"] if row["parameters"] == 2410)
     yield f"which is {1e6 * late:.0f} µs"
+    loop = read("loop.json")
+    seconds, ratios = loop["medians_seconds"], loop["ratios"]
+    yield (
+        f"{seconds['tautune']:.1f} s | Ray Tune alone: {seconds['ray_tune']:.1f} s; with `reuse_actors=True`: "
+        f"{seconds['ray_tune_reusing_actors']:.1f} s | {ratios['ray_tune']:.1f} ×, "
+        f"{ratios['ray_tune_reusing_actors']:.1f} ×"
+    )
     streaming = read("streaming.json")
     passed = f"{streaming['passed_mib'] / 1024:.0f} GiB of batches passed"
     yield f"Memory grew by {streaming['grown_mib']:.1f} MiB while {passed}"
@@ -132,9 +139,15 @@ def _simulated() -> Iterator[str]:
 
 def asynchronous() -> Iterator[str]:
     for row in read("asynchronous.json")["rows"]:
-        ours, rays, flat, alone = (f"{speed:.0f}" for speed in row["updates_per_second"].values())
-        slower, than_flat, share = (f"{ratio:.1f} ×" for ratio in row["ratios"].values())
+        speeds = row["updates_per_second"].values()
+        ours, rays, flat, alone = (f"{speed:.0f}" for speed in speeds)
+        slower, than_flat, share = row["ratios"].values()
         which = ", which is" if row["model"] == "digits MLP" else ","
         moved = f"{row['bytes_per_update']:,.0f}, {row['least_bytes_per_update']:,}"
         more = " slower" if row["model"] == "digits MLP" else ""
-        yield f"| {row['model']} | {ours} | {rays}{which} {slower}{more} | {flat}, {than_flat} | {moved} |"
+        yield (
+            f"| {row['model']} | {ours} | {rays}{which} {slower:.1f} ×{more} | {flat}, {than_flat:.1f} × | {alone} | "
+            f"{moved} |"
+        )
+    yield f"come {slower / share:.1f} and {than_flat / share:.1f} times as fast"
+    yield f"tautune makes {percent(share, 0)} % of that many updates"
