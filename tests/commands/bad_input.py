@@ -1,6 +1,7 @@
 """What a user may type that cannot be used, and what the one line that answers it must say."""
 
 import json
+import shutil
 from pathlib import Path
 
 BAD = {
@@ -106,6 +107,8 @@ BAD = {
     "sweep digits --output damaged": "run.json is damaged: not JSON",
     "sweep digits --output listed": "run.json is damaged: Expected `object`, got `array`",
     "sweep digits --output /proc/none": "/proc/none cannot be written",
+    "sweep once.py": "no Hessian-vector product: Absolute has a first derivative and no second one",
+    "edge once.py": "no Hessian-vector product: Absolute has a first derivative and no second one",
     "grid digit": "study 'digit' is unknown; did you mean digits?",
     "grid digits --delays 1,x": "'x' is not one",
     "grid digits --learning-rates 0": "--learning-rates must be a count from 1 to a million, or a list of them, not 0",
@@ -244,3 +247,4 @@ def prepare(folder: Path) -> None:
         (folder / name / "run.json").write_text(json.dumps(run))
     (folder / "table.csv").write_text("rate,loss\n0.1,3\n0.2,2\n")
     (folder / "a_study.py").write_text("STUDY = 1")
+    shutil.copy(Path(__file__).parent / "once.py", folder)

@@ -1,6 +1,5 @@
 """Checks a user's model, loss and batches before any curvature is believed; each fault is told in one line."""
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,12 +9,10 @@ from torch import Tensor, nn
 
 from tautune.trainables.curvature.batch_loss import BatchLoss
 from tautune.trainables.theory.problem import differentiable, twice_differentiable
+from tautune.trainables.theory.second_derivatives import check_twice
 
 TOLERANCE = {torch.float64: 1e-9}
 """Largest relative difference of two gradients of one batch; in other precisions 1e-4: above rounding errors."""
-LACKING = re.compile(
-    r"derivative for '?([\w:.]+)'? is not implemented|([\w:.]+) does not (?:currently )?support double"
-)
 
 
 @contextmanager
@@ -71,18 +68,6 @@ def check_loss(loss: BatchLoss) -> None:
     _check_twice(loss, batch)
 
 
-@contextmanager
-def second_derivatives() -> Iterator[None]:
-    """Names the operation where something inside raises because an operation has no second derivative."""
-    try:
-        yield
-    except (RuntimeError, NotImplementedError) as error:
-        found = LACKING.search(str(error))
-        if not found:
-            raise
-        raise ValueError(_lacking(found.group(1) or found.group(2))) from error
-
-
 def _gradient(loss: BatchLoss, batch: Any) -> tuple[float, Tensor]:
     with torch.enable_grad(), differentiable(loss.model, loss.device):
         value = _value(loss, batch)
@@ -109,33 +94,9 @@ def _value(loss: BatchLoss, batch: Any) -> Tensor:
 
 
 def _check_twice(loss: BatchLoss, batch: Any) -> None:
-    """Raises ValueError if a function of the user's has a first derivative only: torch would take the second for 0."""
+    """Raises ValueError if a function of the user's has a first derivative only."""
     with torch.enable_grad(), twice_differentiable(loss.model, loss.device):
-        value = _value(loss, batch)
-        gradients = torch.autograd.grad(value, loss.parameters, create_graph=True, materialize_grads=True)
-    if any("Error" in node.name() for node in _nodes(gradients)):  # of @once_differentiable
-        own = (node for node in _nodes([value]) if isinstance(node, torch.autograd.function.BackwardCFunction))
-        names = sorted({type(node).__name__.removesuffix("Backward") for node in own})
-        raise ValueError(_lacking(", ".join(names) or "a function of one's own"))
-
-
-def _nodes(values: Iterable[Tensor]) -> set[Any]:
-    """Returns the nodes of the graph behind some tensors."""
-    seen: set[Any] = set()
-    waiting = [value.grad_fn for value in values]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            waiting += [following for following, _ in node.next_functions]
-    return seen
-
-
-def _lacking(name: str) -> str:
-    return (
-        f"the model has no Hessian-vector product: {name} has a first derivative and no second one; replace that "
-        "operation, or freeze what lies before it"
-    )
+        check_twice(_value(loss, batch), loss.parameters)
 
 
 def trained(model: nn.Module, groups: Iterable[dict[str, Any]]) -> list[Tensor]:

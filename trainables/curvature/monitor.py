@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from tautune.trainables.curvature.batch_loss import AnyLoss, BatchLoss
-from tautune.trainables.curvature.checks import check_loss, evaluating, second_derivatives, trained
+from tautune.trainables.curvature.checks import check_loss, evaluating, trained
 from tautune.trainables.curvature.lanczos import Eigenpairs, largest_eigenpairs, random_start
 from tautune.trainables.curvature.lateness import lateness, shares_of, unwrapped
 from tautune.trainables.curvature.preconditioner import Preconditioner, divides, filter_now, is_ready, preconditioner
 from tautune.trainables.theory.delays import Delays, as_delays
 from tautune.trainables.theory.loop import TrainingLoop
+from tautune.trainables.theory.second_derivatives import second_derivatives
 
 TOLERANCE = {True: 0.02, False: 0.1}
 """Largest residual relative to λ, at the first look and at each of the following ones."""

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from tautune.trainables.curvature.batch_loss import AnyLoss, BatchLoss
-from tautune.trainables.curvature.checks import check_loss, check_weights, evaluating, second_derivatives, trained
+from tautune.trainables.curvature.checks import check_loss, check_weights, evaluating, trained
 from tautune.trainables.curvature.lanczos import Eigenpairs, largest_eigenpairs, random_start
 from tautune.trainables.curvature.lateness import Late, lateness, parameters_of, shares_of, stages_of, unwrapped
 from tautune.trainables.curvature.preconditioner import Preconditioner, filter_now, preconditioner
+from tautune.trainables.theory.second_derivatives import second_derivatives
 
 TOLERANCE = 1e-3
 """Largest residual relative to λ: λ is then known to a thousandth, and mostly far better."""

@@ -6,7 +6,8 @@ import warnings
 import torch
 from torch import Tensor
 
-from tautune.trainables.theory.problem import Problem
+from tautune.trainables.theory.problem import Problem, derivative_along, twice_differentiable
+from tautune.trainables.theory.second_derivatives import check_twice, second_derivatives
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 """Largest relative difference of two evaluations of one loss: above rounding errors, below the effect of randomness."""
@@ -27,6 +28,7 @@ def check_problem(problem: Problem) -> None:
         _check_few(problem)
         _check_mean(problem)
         _check_whole(problem)
+        _check_curvature(problem)
     problem.move_to(here)
     _clear(problem)
 
@@ -118,6 +120,14 @@ def _check_whole(problem: Problem) -> None:
     ]
     if changed:
         raise ValueError(f"the model is not deterministic: its buffer {changed[0]} changes when it is evaluated")
+
+
+def _check_curvature(problem: Problem) -> None:
+    """Raises ValueError if the loss of a few examples cannot be differentiated twice."""
+    with twice_differentiable(problem.model, problem.inputs.device), second_derivatives():
+        value = problem.loss(problem.model(problem.inputs[:FEW]), problem.targets[:FEW])
+        check_twice(value, problem.parameters)
+        derivative_along(value, problem.parameters, torch.ones_like(problem.point))
 
 
 def _loss(problem: Problem, which: slice) -> float:

@@ -79,6 +79,7 @@ def broken() -> nn.Module:
         (lambda: curvature_of(Random(), cross_entropy, BATCHES), "not deterministic.*a dropout outside a module needs"),
         (lambda: curvature_of(Counting(), cross_entropy, BATCHES), "not deterministic.*changing state from `forward`"),
         (lambda: curvature_of(Once(), cross_entropy, BATCHES), "no Hessian-vector product: OnceSquared has a first"),
+        (lambda: curvature_of(Once(), lambda o, t: o.mean(), BATCHES), "no Hessian-vector product: OnceSquared has"),
         (lambda: curvature_of(MODEL, ctc, BATCHES), "no Hessian-vector product: .*ctc_loss_backward has a first"),
         (
             lambda: curvature_of(broken(), cross_entropy, BATCHES),

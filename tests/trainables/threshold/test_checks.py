@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from tautune.trainables.theory.preparation import prepare_problem
 from tautune.trainables.threshold.checks import check_problem
+from tests.trainables.curvature.test_checks import Once, ctc
 
 INPUTS, TARGETS = torch.linspace(-1, 1, 40).reshape(10, 4), torch.arange(10) % 3
 GOOD: dict[str, Any] = {"model": nn.Linear(4, 3), "loss": cross_entropy, "inputs": INPUTS, "targets": TARGETS}
@@ -72,6 +73,8 @@ BAD: dict[str, dict[str, Any]] = {
     "the loss does not depend on head.weight, head.bias: leave them out": {"model": UnusedHead()},
     "not deterministic: two evaluations at the same weights gave": {"model": Noisy(4, 3)},
     "not deterministic: its buffer count changes": {"model": Counting()},
+    "no Hessian-vector product: OnceSquared has a first derivative and no second one": {"model": Once()},
+    "no Hessian-vector product: .*ctc_loss_backward has a first derivative and no second one": {"loss": ctc},
 }
 
 

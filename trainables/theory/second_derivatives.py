@@ -1,0 +1,76 @@
+"""Finds operations that have a first derivative and no second one: torch takes that of some silently for 0."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+LACKING = re.compile(
+    r"derivative for '?([\w:.]+)'? is not implemented|([\w:.]+) does not (?:currently )?support double"
+)
+ONCE = once_differentiable(lambda ctx: None).__code__
+"""What every `backward` that is marked so has in common."""
+
+
+@contextmanager
+def second_derivatives() -> Iterator[None]:
+    """Names the operation where something inside raises because an operation has no second derivative."""
+    try:
+        yield
+    except (RuntimeError, NotImplementedError) as error:
+        found = LACKING.search(str(error))
+        if not found:
+            raise
+        raise ValueError(_lacking(found.group(1) or found.group(2))) from error
+
+
+def check_twice(value: Tensor, leaves: Sequence[Tensor]) -> None:
+    """Raises ValueError if torch would take the second derivative of a function behind `value` for 0.
+
+    It does so with a function that is marked with `once_differentiable`: the graph of its gradient ends there, and
+    what would have gone through it is left out without an error.
+    """
+    gradients = torch.autograd.grad(value, leaves, create_graph=True, materialize_grads=True)
+    names = sorted({_name(node) for node in _nodes([value]) if _is_marked(node)})
+    if names or any("Error" in node.name() for node in _nodes(gradients)):  # what such a function leaves behind
+        raise ValueError(_lacking(", ".join(names) or "a function of one's own"))
+
+
+def _is_marked(node: Any) -> bool:
+    """Returns whether a node is of a function whose backward is marked, whatever else decorates it."""
+    function = getattr(type(node), "_forward_cls", None)
+    marked = [getattr(function, name, None) for name in ("backward", "vjp")]
+    return any(getattr(one, "__code__", None) is ONCE for backward in marked for one in _decorated(backward))
+
+
+def _decorated(function: Any) -> Iterator[Any]:
+    while function is not None:
+        yield function
+        function = getattr(function, "__wrapped__", None)
+
+
+def _name(node: Any) -> str:
+    return type(node).__name__.removesuffix("Backward")
+
+
+def _nodes(values: Iterable[Tensor]) -> set[Any]:
+    """Returns the nodes of the graph behind some tensors."""
+    seen: set[Any] = set()
+    waiting = [value.grad_fn for value in values]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [following for following, _ in node.next_functions]
+    return seen
+
+
+def _lacking(name: str) -> str:
+    return (
+        f"the model has no Hessian-vector product: {name} has a first derivative and no second one; replace that "
+        "operation, or freeze what lies before it"
+    )
