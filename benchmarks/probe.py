@@ -18,10 +18,9 @@ import torch
 import typer
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 import tautune
+from benchmarks.language_model import LanguageModel, next_token, text
 from benchmarks.record import RESULTS, keep
 from benchmarks.warning import DELAYS, decayed_groups, warned
 from tautune.search_spaces import find
@@ -43,27 +42,6 @@ class Clock:
             "seconds": time.perf_counter() - self.begun,
             "processor_seconds": time.process_time() - self.begun_processor,
         }
-
-
-class LanguageModel(nn.Module):
-    """A causal transformer over 4,096 tokens; ten million parameters."""
-
-    def __init__(self, width: int = 320, layers: int = 6, tokens: int = 4096, window: int = 64) -> None:
-        super().__init__()
-        self.embedding, self.places = nn.Embedding(tokens, width), nn.Parameter(0.02 * torch.randn(window, width))
-        layer = nn.TransformerEncoderLayer(width, 5, 4 * width, activation="gelu", batch_first=True, norm_first=True)
-        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
-        self.out = nn.Linear(width, tokens)
-        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(window))
-
-    def forward(self, ids: Tensor) -> Tensor:
-        seen = self.layers(self.embedding(ids) + self.places, mask=self.mask, is_causal=True)
-        answers: Tensor = self.out(seen)
-        return answers
-
-
-def next_token(outputs: Tensor, targets: Tensor) -> Tensor:
-    return cross_entropy(outputs.flatten(0, 1), targets.flatten())
 
 
 def on_digits() -> Json:
@@ -90,7 +68,7 @@ def on_digits() -> Json:
 def on_a_transformer() -> Json:
     torch.manual_seed(0)
     model = LanguageModel()
-    batches = [(ids[:, :-1], ids[:, 1:]) for ids in torch.randint(4096, (2, 4, 65))]
+    batches = text(2, 4)
     optimizer = torch.optim.AdamW(model.parameters(), 3e-4)
     for inputs, targets in batches:
         optimizer.zero_grad()

@@ -22,7 +22,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     Each module is in its own mode again afterwards, and torch's random numbers are where they were.
     """
     training = [module for module in model.modules() if module.training]
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices={p.device for p in model.parameters() if p.is_cuda}):
         model.eval()
         try:
             yield
@@ -49,9 +49,9 @@ def check_loss(loss: BatchLoss) -> None:
     It costs three gradients of that batch.
     """
     batch = loss.first()
-    state = torch.get_rng_state()
+    states = _random_states(loss.device)
     first, gradient = _gradient(loss, batch)
-    drawn = not torch.equal(state, torch.get_rng_state())
+    drawn = not all(map(torch.equal, states, _random_states(loss.device)))
     second, again = _gradient(loss, batch)
     tolerance = TOLERANCE.get(gradient.dtype, 1e-4)
     same = abs(second - first) <= tolerance * abs(first)
@@ -66,6 +66,12 @@ def check_loss(loss: BatchLoss) -> None:
             f"{second:.6g}, or different gradients; {why}"
         )
     _check_twice(loss, batch)
+
+
+def _random_states(device: torch.device) -> list[Tensor]:
+    """Returns where the random numbers are that a model on this device may draw."""
+    states = [torch.get_rng_state()]
+    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
 
 
 def _gradient(loss: BatchLoss, batch: Any) -> tuple[float, Tensor]:
