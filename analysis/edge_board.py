@@ -20,7 +20,8 @@ def show_edge(edges: Edges, folder: Folder, picture: bytes) -> None:
         if curve.steps:
             numbers = [(dict(zip(TAGS, values, strict=True)), step) for step, *values in seen]
             events.replace(name, [event(scalars(own), step) for own, step in numbers])
-    ratios = [(point.delay, point.ratio) for point in edges.points if point.ratio is not None]
+    whole = [point for point in edges.points if not point.unfinished]
+    ratios = [(point.delay, point.ratio) for point in whole if point.ratio is not None]
     settled = [event(scalars({"3 by delay/settled edge ratio": ratio}), delay) for delay, ratio in ratios]
     events.replace("settled", [*settled, event([shown("pictures/edge", picture)])])
     events.close()

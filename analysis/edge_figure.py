@@ -66,7 +66,10 @@ def _ends(axes: Axes, edges: Edges) -> None:
     for point in found:
         place, ratio = delays.index(point.delay), point.ratio or 0.0
         spread = [[ratio - min(point.lowest or ratio, ratio)], [max(point.highest or ratio, ratio) - ratio]]
-        axes.errorbar([place], [ratio], yerr=spread, capsize=4, ecolor=FAINT, linestyle="none", **series(place))
+        fill = "none" if point.unfinished else "full"
+        style = {"capsize": 4, "ecolor": FAINT, "linestyle": "none", "fillstyle": fill}
+        axes.errorbar([place], [ratio], yerr=spread, **style, **series(place))
     axes.set_xticks(range(len(delays)), [str(delay) for delay in delays])
     axes.set(xlabel="delay τ, steps", ylabel="median, last quarter of the steps")
-    axes.set_title(f"bars: range of the seeds; band: ± {100 * NEAR:g} %", fontsize="small")
+    hollow = "; hollow: not at its end yet" if any(point.unfinished for point in found) else ""
+    axes.set_title(f"bars: range of the seeds; band: ± {100 * NEAR:g} %{hollow}", fontsize="small")

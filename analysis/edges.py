@@ -51,6 +51,13 @@ class Curve:
     diverged: int | None
     """The step at which it diverged; None if it did not."""
 
+    def has_ended(self, steps: int) -> bool:
+        """Returns whether it has diverged, or made all its steps but for a rest that is too short for a look."""
+        if self.diverged is not None:
+            return True
+        looks = (0, *self.steps)
+        return looks[-1] + (looks[-1] - looks[-2]) > steps if self.steps else False
+
 
 @dataclass(frozen=True, kw_only=True)
 class EdgePoint:
@@ -69,6 +76,8 @@ class EdgePoint:
     seeds: int
     diverged: int
     """How many of them diverged."""
+    unfinished: int
+    """How many of them have not come to their end: the ratio is that of what was seen until now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +194,7 @@ def _point(curves: Sequence[Curve], optimizer: str, steps: int) -> EdgePoint:
         drift=median(halves[1]) / median(halves[0]) - 1 if all(halves) else None,
         seeds=len(curves),
         diverged=sum(curve.diverged is not None for curve in curves),
+        unfinished=sum(not curve.has_ended(steps) for curve in curves),
     )
 
 

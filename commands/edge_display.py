@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RANKS = {"η": 0, "ηλ / threshold": 0, "of the seeds": 1, "still changing": 2, "diverged": 1}
 """The columns of the table with their ranks: those of the highest are left out first on a narrow screen."""
+SO_FAR = "so far"
+"""What stands beside a ratio some of whose trainings have not come to their end."""
 
 
 class EdgeDisplay(OnScreen, EdgeListener):
@@ -50,6 +52,9 @@ class EdgeDisplay(OnScreen, EdgeListener):
         """Prints the table, which has a row for each delay and learning rate."""
         self.screen.doing("ending Ray")
         print_whole(self.console, edge_table(edges, self.console))
+        unfinished = sum(point.unfinished for point in edges.points)
+        if unfinished:
+            self.say(f"{SO_FAR}: {unfinished} of {len(edges.curves)} trainings have not come to their end")
 
     def ended(self, edges: Edges) -> None:
         """Prints where the results are and how long the command took."""
@@ -80,4 +85,6 @@ def _cells(point: EdgePoint) -> list[str]:
     else:
         drift = "-" if point.drift is None else f"{100 * point.drift:+.1f} %"
         settled = [f"{point.ratio:.3f}", f"{point.lowest:.3f} to {point.highest:.3f}", drift]
+    if point.unfinished:
+        settled[0] = f"{settled[0]} {SO_FAR}"
     return [f"{point.learning_rate:.4g}", *settled, f"{point.diverged} of {point.seeds}"]

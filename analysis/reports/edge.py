@@ -15,7 +15,10 @@ from tautune.records.edge_folder import EdgeFolder
 from tautune.records.storage import Folder
 
 Json = dict[str, Any]
-COLUMNS = ("delay τ", "optimizer", "η", "ηλ / threshold", "lowest seed", "highest seed", "drift", "seeds", "diverged")
+COLUMNS = (
+    *("delay τ", "optimizer", "η", "ηλ / threshold", "lowest seed", "highest seed", "drift"),
+    *("seeds", "diverged", "not at their end"),
+)
 
 
 def page(folder: Folder, run: Json) -> Page:
@@ -44,7 +47,11 @@ def page(folder: Folder, run: Json) -> Page:
 
 def verdict_of(edges: Edges) -> str:
     """Returns what is settled at, at each delay."""
-    settled = [f"{p.ratio:.3g} at τ = {p.delay}" for p in edges.points if p.ratio is not None]
+    settled = [
+        f"{p.ratio:.3g}{' (so far)' if p.unfinished else ''} at τ = {p.delay}"
+        for p in edges.points
+        if p.ratio is not None
+    ]
     if not settled:
         return "No training has come to its last quarter without diverging."
     return f"Late in training ηλ is {', '.join(settled)} times the delay's threshold."

@@ -1,6 +1,12 @@
-import pytest
+import io
 
-from tautune.analysis.edges import conclude
+import pytest
+from rich.console import Console
+
+from tautune.analysis.edges import Edges, conclude
+from tautune.analysis.reports.edge import verdict_of
+from tautune.commands.edge_display import EdgeDisplay
+from tautune.commands.screen import Screen
 from tautune.trainables.edge.following import Sample
 
 
@@ -33,3 +39,30 @@ def test_a_training_that_still_changes_says_so() -> None:
     point = conclude(rising, study="mine", optimizer="adam", decay=0.999, steps=100, sharpness=1.0).points[0]
     assert point.ratio == pytest.approx(0.88)
     assert point.drift == pytest.approx((94 + 0.0) / 82 - 1, abs=0.02)
+
+
+def stopped() -> Edges:
+    """Returns what is known where one of three trainings is at step 90 of 100, and another one at 30."""
+    given = samples(0, 0, 1.0) + samples(0, 1, 1.1)[:18] + samples(2, 0, 1.0)[:6]
+    return conclude(given, study="mine", optimizer="sgd", decay=None, steps=100, sharpness=1.0)
+
+
+def test_what_is_of_a_part_of_the_training_is_marked() -> None:
+    edges = stopped()
+    assert [point.unfinished for point in edges.points] == [1, 1]
+    assert verdict_of(edges) == "Late in training ηλ is 1 (so far) at τ = 0 times the delay's threshold."
+    shown = io.StringIO()
+    EdgeDisplay(Screen(Console(file=shown, width=120), 0.0)).concluded(edges)
+    assert "1.000 so far" in shown.getvalue()
+    assert "so far: 2 of 3 trainings have not come to their end" in shown.getvalue()
+    assert "hollow: not at its end yet" in edges.plot().axes[1].get_title(loc="left")
+
+
+@pytest.mark.parametrize(("steps", "ended"), [(100, True), (104, True), (105, False)])
+def test_a_rest_too_short_for_a_look_is_no_part_that_is_missing(steps: int, ended: bool) -> None:
+    point = conclude(samples(0, 0, 1.0), study="mine", optimizer="sgd", decay=None, steps=steps, sharpness=1.0)
+    assert (point.points[0].unfinished == 0) is ended
+    gone = conclude(
+        samples(0, 0, 1.0, diverged=True), study="m", optimizer="sgd", decay=None, steps=9000, sharpness=1.0
+    )
+    assert gone.points[0].unfinished == 0
