@@ -66,8 +66,10 @@ def importance(rows: list[Row], space: dict[str, Any], goal: Goal, *, fanova: bo
         raise InputError("importance needs the package optuna; install it with pip install 'tautune[optuna]'")
     ended = [row for row in rows if row["state"] in ("finished", "stopped", "diverged")]
     good = [row for row in ended if row["state"] != "diverged"]
-    if len(ended) < FEWEST or not good:
-        raise InputError(f"importance needs at least {FEWEST} trials that ended with a result, not {len(good)}")
+    if len(ended) < FEWEST:
+        raise InputError(f"importance needs at least {FEWEST} trials that ended with a result, not {len(ended)}")
+    if not good:
+        raise InputError(f"importance needs a trial that did not diverge, and all {len(ended)} did")
     domains = {name: entry for name, entry in searched(space).items() if len(_values(name, ended)) > 1}
     worst = max(good, key=goal.rank)[goal.metric]
     values = [worst if row["state"] == "diverged" else row[goal.metric] for row in ended]

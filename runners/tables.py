@@ -57,19 +57,19 @@ def read_csv(file: Path, columns: Sequence[str], width: int) -> Array:
         InputError: a column is missing, a row has too few or too many, or something is no finite number.
     """
     try:
-        lines = [line for line in csv.reader(file.read_text(encoding="utf-8-sig").splitlines()) if line]
+        reader = csv.reader(file.read_text(encoding="utf-8-sig").splitlines())
+        numbered = [(reader.line_num, cells) for cells in reader if cells]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file} is no CSV that can be read: {error}") from None
-    if not lines:
+    if not numbered:
         raise InputError(f"{file} is empty; it must have {_expected(columns, width)}")
-    named = any(_number(cell) is None for cell in lines[0])
-    header = [cell.strip() for cell in lines[0]] if named else None
-    body, first = (lines[1:], 2) if named else (lines, 1)
+    (_, top), *_ = numbered
+    header = [cell.strip() for cell in top] if any(_number(cell) is None for cell in top) else None
+    body = numbered[1:] if header else numbered
     if not body:
         raise InputError(f"{file} has no row below its columns' names")
     places = _places(file, header, columns, width)
-    rows = [_row(file, first + n, line, len(lines[0]), places, header) for n, line in enumerate(body)]
-    return np.array(rows)
+    return np.array([_row(file, line, cells, len(top), places, header) for line, cells in body])
 
 
 def _places(file: Path, header: list[str] | None, columns: Sequence[str], width: int) -> list[int] | None:

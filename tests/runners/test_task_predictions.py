@@ -64,6 +64,7 @@ def test_rows_are_predicted_in_the_users_units_by_the_names_of_their_columns(reg
         ("a,b\n", "has no row below its columns' names"),
         ("a,c\n1,2\n", "has no column b; it must have 2 columns: a, b"),
         ("a,b\n1,2\n3\n", "line 3: 1 values, and there are 2 columns"),
+        ("a,b\n\n1,2\n3\n", "line 4: 1 values, and there are 2 columns"),
         ("a,b\n1,\n", "line 2: '' in column b must be a finite number"),
         ("a,b\n1,nan\n", "line 2: 'nan' in column b must be a finite number"),
         ("1,2,3\n", r"has the shape \(1, 3\); it must have 2 columns: a, b"),
