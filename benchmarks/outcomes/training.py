@@ -1,6 +1,6 @@
 """What is trained: a small network on digits and on Fashion-MNIST, and the curvatures where its training begins."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import NamedTuple
 
@@ -39,11 +39,16 @@ class Training(NamedTuple):
     """The same of P^(-1/2) H P^(-1/2), where P = √v + ε and v is the mean of the mini-batches' squared gradients."""
 
 
-def training(data: str, seeds: int, *, with_test: bool = False) -> Training:
+def mlp(features: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(features, UNITS), nn.Tanh(), nn.Linear(UNITS, 10))
+
+
+def training(data: str, seeds: int, *, with_test: bool = False, model: Callable[[int], nn.Module] = mlp) -> Training:
     """Returns what is trained on a data set; the examples are the same for all seeds.
 
     Args:
         with_test: whether the test images are for a test; else those of digits, which are few, are used as well.
+        model: makes the network of so many pixels, which are one dimension.
     """
     examples, held_out = DATA[data]
     everything = load(data)
@@ -63,7 +68,7 @@ def training(data: str, seeds: int, *, with_test: bool = False) -> Training:
         return StabilityStudy(
             name=data,
             data=(inputs, targets),
-            model=lambda: nn.Sequential(nn.Linear(inputs.shape[1], UNITS), nn.Tanh(), nn.Linear(UNITS, 10)),
+            model=lambda: model(inputs.shape[1]),
             loss=cross_entropy,
             precision=torch.float32,
         )
