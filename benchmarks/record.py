@@ -1,6 +1,7 @@
 """Keeps a benchmark's raw figures, together with the hardware and the versions used."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,3 +18,15 @@ def keep(name: str, figures: dict[str, Any], *, as_json: bool) -> None:
     write_json(RESULTS / f"{name}.json", result)
     if as_json:
         print(json.dumps(result))
+
+
+def begun(file: Path, plan: Any) -> dict[str, Any]:
+    """Returns what an earlier run with the same plan, a dataclass, has written so far, or else an empty dictionary."""
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return found if found.get("plan") == plan_as_json(plan) else {}
+
+
+def plan_as_json(plan: Any) -> dict[str, Any]:
+    """Returns a dataclass as a file has it, tuples as lists."""
+    settings: dict[str, Any] = json.loads(json.dumps(asdict(plan)))
+    return settings

@@ -7,8 +7,6 @@ An MLP with 32 tanh units trains for 600 steps on mini-batches of 32, from rando
 validation examples. A run that is stopped goes on with the next row. `docs/outcomes.md` has the plan and the results.
 """
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +19,7 @@ from benchmarks.outcomes.cells import Plan, cells
 from benchmarks.outcomes.conclusions import best_factors, claims, correlations, mean, spread
 from benchmarks.outcomes.figure import outcome_figure
 from benchmarks.outcomes.training import DATA, training
-from benchmarks.record import RESULTS
+from benchmarks.record import RESULTS, begun, plan_as_json
 from tautune.records.files import write_json
 from tautune.records.provenance import now, provenance
 
@@ -34,15 +32,14 @@ Json = dict[str, Any]
 def measured(data: str, plan: Plan, folder: Path) -> Json:
     """Returns what a data set's file has once all rows are trained; it is written after each of them."""
     file = folder / f"{data}.json"
-    settings = json.loads(json.dumps(asdict(plan)))
-    before = json.loads(file.read_text()) if file.exists() else {}
-    if before.get("finished") and before["plan"] == settings:
+    before = begun(file, plan)
+    if before.get("finished"):
         return before
     given = training(data, plan.seeds)
-    found: Json = {"benchmark": f"outcomes/{data}", "date": now(), "plan": settings}
+    found: Json = {"benchmark": f"outcomes/{data}", "date": now(), "plan": plan_as_json(plan)}
     found |= {"curvature": given.curvature, "preconditioned_curvature": given.preconditioned, "rows": []}
     folder.mkdir(parents=True, exist_ok=True)
-    for row in cells(given, plan, before["rows"] if before.get("plan") == settings else []):
+    for row in cells(given, plan, before.get("rows", [])):
         found["rows"].append(row)
         print(f"{data}: τ = {row['delay']}: {row['optimizer']}, {row['remedy']}: {mean(row):.4g} ± {spread(row):.2g}")
         write_json(file, found | provenance())

@@ -1,4 +1,4 @@
-"""Gradients of the same model and batches by as many workers, of which nothing is moved: no asynchronous SGD is faster."""
+"""Gradients of the same model and batches by as many workers, and nothing is moved: no asynchronous SGD is faster."""
 
 import time
 from collections.abc import Callable
@@ -29,9 +29,7 @@ class Training:
     def __init__(
         self, make: Callable[[], nn.Module], batch: Callable[[int], Any], workers: int, learning_rate: float
     ) -> None:
-        self.workers = [
-            ray.remote(num_cpus=0)(Worker).remote(make, batch, 1000 * number) for number in range(workers)
-        ]
+        self.workers = [ray.remote(num_cpus=0)(Worker).remote(make, batch, 1000 * number) for number in range(workers)]
 
     def run(self, updates: int) -> float:
         """Computes so many gradients, as many by each worker. Returns the seconds that they took."""

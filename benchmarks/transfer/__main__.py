@@ -8,9 +8,7 @@ is its accuracy on test examples, which no search has seen. A run that is stoppe
 plan and the results.
 """
 
-import json
 import statistics
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.outcomes.training import DATA, training
-from benchmarks.record import RESULTS
+from benchmarks.record import RESULTS, begun, plan_as_json
 from benchmarks.transfer.trials import SEARCHED, Plan, rows
 from tautune.records.files import write_json
 from tautune.records.provenance import now, provenance
@@ -36,14 +34,13 @@ Json = dict[str, Any]
 def measured(data: str, plan: Plan, folder: Path) -> Json:
     """Returns what a data set's file has once everything is trained; it is written after each delay."""
     file = folder / f"{data}.json"
-    settings = json.loads(json.dumps(asdict(plan)))
-    before = json.loads(file.read_text()) if file.exists() else {}
-    if before.get("finished") and before["plan"] == settings:
+    before = begun(file, plan)
+    if before.get("finished"):
         return before
-    known = {(row["optimizer"], row["delay"]): row for row in before.get("rows", []) if before["plan"] == settings}
+    known = {(row["optimizer"], row["delay"]): row for row in before.get("rows", [])}
     given = training(data, plan.seeds, with_test=True)
     epochs = plan.steps * plan.mini_batch / len(given.problem)
-    found: Json = {"benchmark": f"transfer/{data}", "date": now(), "plan": settings, "rows": []}
+    found: Json = {"benchmark": f"transfer/{data}", "date": now(), "plan": plan_as_json(plan), "rows": []}
     found |= {"epochs_of_a_search": SEARCHED * epochs, "epochs_of_a_transfer": epochs}
     folder.mkdir(parents=True, exist_ok=True)
     for optimizer in plan.optimizers:
