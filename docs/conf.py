@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import typer.cli
-from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 from tautune.commands.app import app as tautune
@@ -94,6 +93,5 @@ def show_code(_app: Sphinx, _kind: str, _name: str, _object: Any, _options: Any,
 
 def setup(app: Sphinx) -> None:
     """Registers what is ours."""
-    app.add_lexer("mermaid", TextLexer)  # its drawings are text here: their JavaScript would come from the network
     app.connect("source-read", make_page)
     app.connect("autodoc-process-docstring", show_code, priority=100)  # before napoleon makes lists of the arguments
