@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tautune.analysis.figure_style import FAINT, INK, RULE, label_ends, log_axis, new_figure, series, styled
+from tautune.analysis.method_names import in_words
 
 if TYPE_CHECKING:
     from tautune.analysis.edges import Edges
@@ -31,7 +32,7 @@ def edge_figure(edges: Edges) -> Figure:
 
 def _title(edges: Edges) -> str:
     decay = "" if edges.decay is None else f", β₂ = {edges.decay:g}"
-    return f"{edges.study}: {edges.optimizer}{decay}, full batch, from random weights"
+    return f"{edges.study}: {in_words(edges.optimizer)}{decay}, full batch, from random weights"
 
 
 def _curves(axes: Axes, edges: Edges) -> None:

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 Drawn = TypeVar("Drawn")
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
-SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 INK, QUIET, FAINT, RULE, PAPER = "#1b1b1a", "#5e5e5c", "#b4b4b0", "#e2e2de", "#fefefd"
 """Text; text that is less important; marks that are not the point; lines of the grid; what is behind a label."""
-MARKERS = ("o", "s", "^", "D", "v", "P")
+SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK)
+"""Colours of lines in their order: seven, as many as a sweep has delays by default."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DARK = {
     INK: "#ececea",
     QUIET: "#a9a9a5",
@@ -100,7 +101,7 @@ def new_figure(width: float = WIDTH, height: float = HEIGHT) -> Figure:
 
 
 def series(place: int) -> dict[str, Any]:
-    """Returns the colour and the marker of a line by its place; with seven and more, pairs of them differ."""
+    """Returns the colour and the marker of a line by its place; with eight and more, pairs of them differ."""
     return {"color": SERIES[place % len(SERIES)], "marker": MARKERS[(place + place // len(SERIES)) % len(MARKERS)]}
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any, cast
 
+from tautune.analysis.method_names import in_words
 from tautune.analysis.pages.page import Chart, Page, Section, Table
-from tautune.analysis.regret import Method, Regret, RegretJson
+from tautune.analysis.regret import Regret, RegretJson
 from tautune.analysis.reports.parts.commands import simulate_again
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.records.errors import InputError
@@ -38,8 +39,9 @@ def page(folder: Folder, run: Json) -> Page:
 def verdict_of(regret: Regret) -> str:
     """Returns which method ends nearest to the best of the table."""
     best = regret.best
+    name = " + ".join(in_words(best[part]) for part in ("search", "scheduler") if best[part] != "none")
     return (
-        f"{Method(best['search'], best['scheduler'])} ends nearest to the best of the table: its median regret is "
+        f"{name[0].upper()}{name[1:]} ends nearest to the best of the table: its median regret is "
         f"{best['median_regret']:.3g} after {regret.until:.4g} {regret.unit}, and {best['median_regret_halfway']:.3g} "
         "halfway."
     )

@@ -24,7 +24,10 @@ from tautune.analysis.trial_names import POPULATION
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder
 
-STATES = ("finished", "stopped", "diverged", "failed", "running", "interrupted")
+STATES = {"finished": "finished", "stopped": "stopped early"} | {
+    state: state for state in ("diverged", "failed", "running", "interrupted")
+}
+"""What the states of trials are called."""
 
 
 def page(folder: Folder, run: Json) -> Page:
@@ -65,7 +68,7 @@ def _facts(tuned: Tuned) -> dict[str, str]:
     counts = Counter(row["state"] for row in tuned.rows)
     facts = {f"best {tuned.goal.words}": value_of(tuned, tuned.best[0])} if tuned.best else {}
     facts["trials"] = f"{len(tuned.rows):,} of {_wanted(tuned):,}" if _goes_on(tuned) else f"{len(tuned.rows):,}"
-    facts |= {state: f"{counts[state]:,}" for state in STATES if counts[state]}
+    facts |= {called: f"{counts[state]:,}" for state, called in STATES.items() if counts[state]}
     if tuned.history.reports:
         facts[f"{tuned.goal.unit} trained"] = f"{len(tuned.history.reports):,}"
     took = total_duration(tuned.run)
@@ -226,7 +229,7 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
 
 def _runs_table(tunings: Mapping[str, Tuned]) -> Table:
     goal = next(iter(tunings.values())).goal
-    columns = ("run", f"best {goal.words}", "its trial", "trials", *STATES, f"{goal.unit} trained", "time")
+    columns = ("run", f"best {goal.words}", "its trial", "trials", *STATES.values(), f"{goal.unit} trained", "time")
     rows = []
     for label, tuned in tunings.items():
         counts = Counter(row["state"] for row in tuned.rows)

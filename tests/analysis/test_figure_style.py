@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tautune.analysis.figure_style import DARK, FAINT, INK, MAP, PAPER, QUIET, SERIES, label_ends, log_axis, new_figure
 from tautune.analysis.figure_style import series as style_of
+from tautune.runners.sweep import DELAYS
 
 Colour = NDArray[np.float64]
 DEUTERANOPIA = np.array(
@@ -56,7 +57,7 @@ def shades(*, dark: bool) -> dict[str, str]:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_without_cones_for_green_all_lines_are_told_apart(dark: bool) -> None:
-    colours = [shades(dark=dark)[colour] for colour in (*SERIES, FAINT, INK)]
+    colours = [shades(dark=dark)[colour] for colour in (*SERIES, FAINT)]
     near = {
         (one, other): round(float(np.linalg.norm(seen(one) - seen(other))), 1)
         for one, other in combinations(colours, 2)
@@ -87,8 +88,9 @@ def test_the_map_of_numbers_grows_lighter_all_the_way_also_without_cones_for_gre
     assert all(np.diff(lightness) > 0)
 
 
-def test_twelve_lines_differ_in_colour_or_marker() -> None:
+def test_twelve_lines_differ_in_colour_or_marker_and_the_default_delays_in_colour() -> None:
     assert len({tuple(style_of(place).values()) for place in range(12)}) == 12
+    assert len({style_of(place)["color"] for place in range(len(DELAYS))}) == len(DELAYS)
 
 
 def boxes(figure: Figure, texts: Iterable[Text]) -> list[BboxBase]:

@@ -19,6 +19,7 @@ from tautune.analysis.figure_style import (
     split,
     styled,
 )
+from tautune.analysis.method_names import in_words
 from tautune.analysis.pages.page import Chart, Table
 from tautune.analysis.reports.parts.tuned import Json, Tuned, inside, keys
 
@@ -129,7 +130,7 @@ def _draw_best(axes: Axes, tuned: Tuned, row: Json, points: Sequence[tuple[float
 
 
 def _curves_in_words(tuned: Tuned, stopped: bool) -> str:
-    scheduler = tuned.configuration.get("scheduler", "none")
+    scheduler = in_words(tuned.configuration.get("scheduler", "the scheduler"))
     crosses = f" A cross is where {scheduler} stopped a trial." if stopped else ""
     return (
         f"The best {len(tuned.best)} trials are coloured, with a point at the best epoch of each and its number at the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tautune.analysis.figure_style import BLUE, INK, QUIET, mark_trials, new_figure, styled
+from tautune.analysis.method_names import in_words
 from tautune.analysis.pages.page import Chart, Table
 from tautune.analysis.reports.parts.tuned import Json, Tuned, focused, inside, keys
 
@@ -46,7 +47,7 @@ def rungs_chart(tuned: Tuned) -> Chart | None:
     axes.set(xlabel=unit, ylabel=tuned.goal.words, ylim=(low, high), xlim=(-0.5, len(epochs) - 0.5))
     return Chart(
         name="rungs",
-        title=f"Where {tuned.configuration['scheduler']} stopped trials",
+        title=f"Where {in_words(tuned.configuration['scheduler'])} stopped trials",
         says="Points went on, crosses were stopped there. A trial is compared with those that came to the rung before "
         f"it, so the first ones go on however bad they are.{beyond}{tuned.thinned}",
         figure=figure,

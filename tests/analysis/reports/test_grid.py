@@ -68,7 +68,7 @@ def test_a_simulation_names_the_method_that_ends_nearest(tmp_path: Path) -> None
     write_regret(regret, tmp_path)
     page = read_page(tmp_path)
     assert page.verdict.startswith(
-        "hyperopt + asha ends nearest to the best of the table: its median regret is 0 after 10"
+        "HyperOpt + ASHA ends nearest to the best of the table: its median regret is 0 after 10"
     )
     command = next(section.commands[0] for section in page.sections if section.commands)
     assert refusal(command) is None

@@ -58,7 +58,12 @@ def test_best_so_far_is_the_running_maximum(tmp_path: Path) -> None:
 
 
 def test_rungs_are_where_trials_were_stopped(tmp_path: Path) -> None:
-    assert rungs(read_tuned(made_tuning(tmp_path / "run"))) == list(RUNGS[:-1])
+    folder = made_tuning(tmp_path / "run")
+    assert rungs(read_tuned(folder)) == list(RUNGS[:-1])
+    page = read_page(folder)
+    titles = {chart.name: chart.title for chart in page.charts}
+    assert titles["rungs"] == "Where ASHA stopped trials"
+    assert page.facts["stopped early"] == str(sum(row[1] == "stopped" for row in rows_of(page, "All trials")))
 
 
 def test_no_two_trials_are_in_a_lane_at_once_and_no_lane_is_for_nothing() -> None:
