@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tautune.analysis.figure_style import BLUE, FAINT, QUIET, label_ends, log_axis, new_figure, series, split, styled
+from tautune.analysis.method_names import in_words
 from tautune.analysis.verdicts import within
 from tautune.trainables.threshold.update import predicted
 
@@ -29,7 +30,7 @@ def thresholds_figure(thresholds: Thresholds) -> Figure:
     figure.suptitle(title_of(thresholds), x=0.01, ha="left")
     draw_inverse(line, thresholds)
     draw_error(rest, thresholds)
-    said = f"Measured η beside theory's: {within(thresholds)} apart; bar: {bar_of(thresholds)}"
+    said = f"Best estimates of η: {within(thresholds)} from theory's; bar: {bar_of(thresholds)}"
     rest.set_title(said, fontsize="medium")
     rest.sharex(line)
     line.set_xlabel("")
@@ -43,7 +44,9 @@ def thresholds_figure(thresholds: Thresholds) -> Figure:
 def title_of(thresholds: Thresholds) -> str:
     """Returns what was swept, and how: digits: no momentum, full batch."""
     batch = "full batch" if thresholds.mini_batch is None else f"mini-batches of {thresholds.mini_batch}"
-    how = str(thresholds.update) if thresholds.update else str(thresholds.momentum) or "no momentum"
+    how, update = str(thresholds.momentum) or "no momentum", thresholds.update
+    if update:
+        how = str(update).replace(update.optimizer, in_words(update.optimizer), 1)
     return f"{thresholds.study}: {how}, {batch}"
 
 

@@ -29,30 +29,47 @@ def sweep_verdict(thresholds: Thresholds) -> str:
 
 
 def keep_below(thresholds: Thresholds) -> str:
-    """Returns the sentence for somebody who is about to train: η at the longest delay, and what theory is worth."""
+    """Returns the sentence for somebody who is about to train: η at the longest delay, and what theory is worth.
+
+    The threshold may lie anywhere within its uncertainty, so the learning rate to keep below is the lower end.
+    """
     last = max(thresholds.points, key=lambda point: point.delay)
-    return f"At τ = {last.delay} keep η below {rounded_down(last.measured)}; {theorys_worth(thresholds)}."
+    lowest = rounded_down(last.measured - last.uncertainty)
+    return f"At τ = {last.delay} keep η below {lowest}; {theorys_worth(thresholds)}."
 
 
 def rounded_down(value: float) -> str:
-    """Returns a positive number in three significant digits, none of which makes it larger than it is."""
+    """Returns a number in three significant digits, none of which makes it larger than it is; 0 at the least."""
+    if value <= 0:
+        return "0"
     step = 10.0 ** (math.floor(math.log10(value)) - 2)
     return f"{math.floor(value / step * (1 + 1e-12)) * step:.3g}"
 
 
 def theorys_worth(thresholds: Thresholds) -> str:
-    """Returns whether theory is right, and by how much it is off: theory is right to 0.0002 %.
+    """Returns whether theory is right, by how much it is off, and how well the measurements can tell.
 
-    Theory counts as right if it lies within a percent, or three uncertainties, at every delay.
+    Theory lies within the measurements if at every delay it is nearer to the best estimate than the uncertainty. It
+    still counts as right within a percent, or three uncertainties.
     """
-    points = thresholds.points
-    trusted = all(round(abs(p.relative_error), 4) <= max(0.01, 3 * p.uncertainty / p.predicted) for p in points)
-    return f"theory is {'right to' if trusted else 'off by up to'} {within(thresholds)}"
+    points, known = thresholds.points, known_to(thresholds)
+    apart = [round(abs(point.relative_error), 4) for point in points]
+    bounds = [point.uncertainty / point.predicted for point in points]
+    if all(a <= b for a, b in zip(apart, bounds, strict=True)):
+        return f"theory lies within the measurements' ± {known}, at most {within(thresholds)} from the best estimates"
+    trusted = all(a <= max(0.01, 3 * b) for a, b in zip(apart, bounds, strict=True))
+    said = "right to" if trusted else "off by up to"
+    return f"theory is {said} {within(thresholds)}, and the measurements are known to ± {known}"
 
 
 def within(thresholds: Thresholds) -> str:
-    """Returns the largest error of theory in percent: 0.0002 %."""
+    """Returns the largest distance of theory from a best estimate in percent: 0.0002 %."""
     return f"{100 * max((abs(p.relative_error) for p in thresholds.points), default=0.0):.2g} %"
+
+
+def known_to(thresholds: Thresholds) -> str:
+    """Returns the largest uncertainty of a measurement in percent of theory's value: 0.24 %."""
+    return f"{100 * max((p.uncertainty / p.predicted for p in thresholds.points), default=0.0):.2g} %"
 
 
 def grid_verdict(grid: GridSummary) -> str:

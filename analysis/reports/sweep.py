@@ -14,7 +14,7 @@ from tautune.analysis.reports.sections.provenance import provenance_section, tot
 from tautune.analysis.sweep_conclusion import conclude
 from tautune.analysis.threshold_figure import title_of
 from tautune.analysis.thresholds import Thresholds, ThresholdsJson
-from tautune.analysis.verdicts import keep_below
+from tautune.analysis.verdicts import keep_below, theorys_worth
 from tautune.records.errors import InputError
 from tautune.records.files import read_json
 from tautune.records.storage import Folder, reading
@@ -141,14 +141,21 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
     if not sweeps:
         raise InputError("compare needs a sweep with thresholds; none of these has one yet")
     rows = [
-        (label, title_of(found), found.sharpness, max(p.delay for p in found.points), _error(found), len(found.points))
+        (
+            label,
+            title_of(found),
+            found.sharpness,
+            max(p.delay for p in found.points),
+            *_errors(found),
+            len(found.points),
+        )
         for label, found in sweeps.items()
     ]
-    columns = ("run", "what", "sharpness λ", "longest delay", "largest error, %", "thresholds")
+    columns = ("run", "what", "sharpness λ", "longest delay", "theory is off, %", "± at most, %", "thresholds")
     charts_of_all = [charts_of_several(sweeps, times_sharpness=one) for one in (False, True)]
     return Page(
         title=f"{len(runs)} sweeps",
-        verdict=f"Largest error of theory: {max(map(_error, sweeps.values())):.2g} %.",
+        verdict=_worth_of(sweeps),
         notes=damaged,
         sections=[
             Section(title="Thresholds", charts=charts_of_all, table=Table(columns=columns, rows=rows)),
@@ -159,5 +166,13 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
     )
 
 
-def _error(found: Thresholds) -> float:
-    return 100 * max(abs(point.relative_error) for point in found.points)
+def _errors(found: Thresholds) -> tuple[float, float]:
+    """Returns in percent how far theory is from the best estimates, and how well they are known, at most."""
+    apart, known = zip(*((abs(p.relative_error), p.uncertainty / p.predicted) for p in found.points), strict=True)
+    return 100 * max(apart), 100 * max(known)
+
+
+def _worth_of(sweeps: Mapping[str, Thresholds]) -> str:
+    """Returns where theory is worth least."""
+    worst = max(sweeps, key=lambda label: _errors(sweeps[label])[0])
+    return f"Theory is farthest from {worst}: there {theorys_worth(sweeps[worst])}."

@@ -49,9 +49,10 @@ def test_measured_and_predicted_thresholds_are_in_one_chart_over_the_delay(tmp_p
     assert inverse == pytest.approx({point.delay: 1 / point.measured for point in thresholds.points})
     assert {"pictures/error", "pictures/escapes", "pictures/thresholds"} <= set(verdict.Tags()["tensors"])
     (words,) = verdict.Tensors("verdict")
-    said = words.tensor_proto.string_val[0].decode()
+    said, last = words.tensor_proto.string_val[0].decode(), thresholds.points[1]
     assert said.startswith(
-        f"**s**: At τ = 4 keep η below {rounded_down(thresholds.points[1].measured)}; theory is right to 1 %."
+        f"**s**: At τ = 4 keep η below {rounded_down(last.measured - last.uncertainty)}; theory is right to 1 %, and "
+        "the measurements are known to ± 0.25 %."
     )
 
 

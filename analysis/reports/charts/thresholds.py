@@ -98,7 +98,8 @@ def error(thresholds: Thresholds) -> Chart:
     return Chart(
         name="error",
         title=theorys_worth(thresholds).capitalize(),
-        says=f"Measured η divided by theory's, minus 1. A bar is {bar_of(thresholds)}: the threshold lies in it.",
+        says="Points are the best estimates: measured η divided by theory's, minus 1. How well each is known is its "
+        f"bar, to either side {bar_of(thresholds)}.",
         figure=_one(draw_error, thresholds, height=2.6),
         table=Table(
             columns=("delay τ", "error, %", "± uncertainty, %"),

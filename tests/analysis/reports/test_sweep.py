@@ -45,16 +45,19 @@ def made_sweep(folder: Path, *, ratio: float = 1.001, finished: bool = True, **c
 
 def test_the_verdict_is_what_to_keep_below_and_what_theory_is_worth(tmp_path: Path) -> None:
     page = read_page(made_sweep(tmp_path / "swept"))
-    assert page.verdict == "At τ = 8 keep η below 0.0738; theory is right to 0.1 %."
+    within = "heory lies within the measurements' ± 0.25 %, at most 0.1 % from the best estimates"
+    assert page.verdict == f"At τ = 8 keep η below 0.0737; t{within}."  # the lower end of 0.07389 ± 0.25 %
     assert page.facts["η at τ = 8"] == "0.07389"
     off = read_page(made_sweep(tmp_path / "off", ratio=1.05))
-    assert off.verdict == "At τ = 8 keep η below 0.0775; theory is off by up to 5 %."
+    far = "heory is off by up to 5 %, and the measurements are known to ± 0.26 %"
+    assert off.verdict == f"At τ = 8 keep η below 0.0773; t{far}."
     assert {"rates", "inverse", "error", "escapes", "escapes-collapsed", "cost"} <= {
         chart.name for chart in page.charts
     }
     (error,) = (chart for chart in page.charts if chart.name == "error")
-    assert "A bar is half the bracket's width" in error.says
-    assert [c.title for c in off.charts if c.name == "error"] == ["Theory is off by up to 5 %"]
+    assert error.title == f"T{within}"
+    assert "its bar, to either side half the bracket's width" in error.says
+    assert [c.title for c in off.charts if c.name == "error"] == [f"T{far}"]
     as_html(page)
 
 
@@ -62,7 +65,7 @@ def test_a_sweep_that_goes_on_tells_what_there_is_and_what_is_missing(tmp_path: 
     page = read_page(made_sweep(tmp_path / "swept", finished=False))
     assert "This run is not over" in page.notes[0]
     assert page.notes[1] == "No threshold has been found at τ = 8."
-    assert page.verdict.startswith("At τ = 1 keep η below 0.4")
+    assert page.verdict.startswith("At τ = 1 keep η below 0.399")  # of 0.4004 ± 0.25 %
     as_html(page)
 
 
@@ -125,7 +128,11 @@ def test_the_command_has_the_optimizer_and_how_gradients_are_late(update: Update
 
 def test_sweeps_are_compared(tmp_path: Path) -> None:
     page = compared([made_sweep(tmp_path / "a"), made_sweep(tmp_path / "b", ratio=1.02, resolution=0.01)])
-    assert page.verdict == "Largest error of theory: 2 %."
+    assert page.verdict == (
+        "Theory is farthest from b: there theory is off by up to 2 %, and the measurements are known to ± 0.26 %."
+    )
+    assert page.sections[0].table
+    assert page.sections[0].table.rows[1][4:6] == pytest.approx((2, 0.255))
     asked = next(section.table for section in page.sections if section.title == "What was asked for")
     assert asked is not None
     assert list(asked.rows) == [("resolution", "0.005", "0.01")]
