@@ -1,15 +1,12 @@
 """The folder of trainings that were followed to their edge of stability: curves.csv has a line for each look."""
 
-import csv
-import io
-import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tautune.records.errors import InputError
+from tautune.records.csv_table import as_lines, number_in, read_table, truth_in
 from tautune.records.files import write_bytes
 from tautune.records.run_folder import RunFolder
-from tautune.records.storage import Folder, reading
+from tautune.records.storage import Folder
 
 if TYPE_CHECKING:
     from tautune.trainables.edge.following import Sample  # imports torch, which only the table's rows need
@@ -28,34 +25,20 @@ class EdgeFolder(RunFolder):
         """The table of what was seen, curves.csv."""
         return self.path / "curves.csv"
 
-    def samples(self) -> "list[Sample]":
-        """Returns what is in the table, without a line that a killed run left unfinished.
+    def samples(self, damaged: list[str] | None = None) -> "list[Sample]":
+        """Returns what is in the table, as `read_table` does.
+
+        Args:
+            damaged: takes a sentence about each damaged line, which is left out; without it, the first is an error.
 
         Raises:
             InputError: curves.csv is damaged.
         """
-        with reading(self.table):
-            content = self.table.read_bytes() if self.table.exists() else b""
-        whole = content[: content.rfind(b"\n") + 1].decode(errors="replace")
-        found: list[Sample] = []
-        for number, cells in enumerate(csv.reader(io.StringIO(whole)), start=1):
-            try:
-                if number > 1:
-                    found.append(_sample(cells))
-                elif tuple(cells) != HEADER:
-                    raise ValueError
-            except (ValueError, KeyError):
-                raise InputError(
-                    f"{self.table} is damaged in line {number}; remove it, or give another folder"
-                ) from None
-        return found
+        return list(read_table(self.table, HEADER, _sample, damaged))
 
     def write(self, samples: "Iterable[Sample]") -> None:
         """Writes the whole table, in the order of the trainings and of their steps."""
-        text = io.StringIO()
-        rows = [[_cell(value) for value in sample] for sample in sorted(samples, key=lambda s: (*s.run, s.step))]
-        csv.writer(text, lineterminator="\n").writerows([HEADER, *rows])
-        write_bytes(self.table, text.getvalue().encode())
+        write_bytes(self.table, as_lines([HEADER, *sorted(samples, key=lambda s: (*s.run, s.step))]))
 
 
 def _sample(cells: list[str]) -> "Sample":
@@ -63,17 +46,6 @@ def _sample(cells: list[str]) -> "Sample":
     from tautune.trainables.edge.following import Sample
 
     τ, η, seed, step, loss, λ, threshold, diverged = cells
-    gone = {"0": False, "1": True}[diverged]
-    sharpness, edge = (None, None) if gone else (_number(λ), _number(threshold))
-    return Sample(int(τ), _number(η), int(seed), int(step), _number(loss), sharpness, edge, gone)
-
-
-def _number(cell: str) -> float:
-    number = float(cell)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-def _cell(value: float | None) -> str:
-    return "" if value is None else repr(int(value)) if isinstance(value, bool) else repr(value)
+    gone = truth_in(diverged)
+    sharpness, edge = (None, None) if gone else (number_in(λ), number_in(threshold))
+    return Sample(int(τ), number_in(η), int(seed), int(step), number_in(loss), sharpness, edge, gone)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tautune.analysis.edge_figure import edge_figure
 from tautune.analysis.edges import Edges, conclude
+from tautune.analysis.method_names import in_words
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.reports.parts.commands import edge_again
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
@@ -23,10 +24,12 @@ COLUMNS = (
 
 def page(folder: Folder, run: Json) -> Page:
     """Returns the report of the trainings in a folder, also of those that are still going on."""
-    edges = _edges(folder, run)
+    damaged: list[str] = []
+    edges = _edges(folder, run, damaged)
+    notes = [*_notes(run), *damaged]
     if edges is None:
         title, verdict = f"Edge of {run['configuration'].get('study')}", "Nothing has been seen of a training yet."
-        return Page(title=title, verdict=verdict, notes=list(_notes(run)), sections=[provenance_section(run)])
+        return Page(title=title, verdict=verdict, notes=notes, sections=[provenance_section(run)])
     table = Table(columns=COLUMNS, rows=[astuple(point) for point in edges.points])
     chart = Chart(
         name="edge",
@@ -37,10 +40,10 @@ def page(folder: Folder, run: Json) -> Page:
     )
     again = Section(title="The command", commands=[edge_again(run["configuration"], edges)])
     return Page(
-        title=f"{edges.study}: the edge of stability of {edges.optimizer}",
+        title=f"{edges.study}: the edge of stability of {in_words(edges.optimizer)}",
         verdict=verdict_of(edges),
         facts=_facts(edges, run),
-        notes=list(_notes(run)),
+        notes=notes,
         sections=[Section(title="Where training settles", charts=[chart], table=table), again, provenance_section(run)],
     )
 
@@ -57,8 +60,8 @@ def verdict_of(edges: Edges) -> str:
     return f"Late in training ηλ is {', '.join(settled)} times the delay's threshold."
 
 
-def _edges(folder: Folder, run: Json) -> Edges | None:
-    kept, samples = run["configuration"], EdgeFolder(folder, {}).samples()
+def _edges(folder: Folder, run: Json, damaged: list[str]) -> Edges | None:
+    kept, samples = run["configuration"], EdgeFolder(folder, {}).samples(damaged)
     if not samples or "sharpness" not in kept:
         return None
     names = ("study", "optimizer", "steps", "sharpness")
@@ -66,7 +69,7 @@ def _edges(folder: Folder, run: Json) -> Edges | None:
 
 
 def _facts(edges: Edges, run: Json) -> dict[str, str]:
-    facts = {"trainings": f"{len(edges.curves):,}", "steps": f"{edges.steps:,}", "optimizer": edges.optimizer}
+    facts = {"trainings": f"{len(edges.curves):,}", "steps": f"{edges.steps:,}", "optimizer": in_words(edges.optimizer)}
     took = total_duration(run)
     return facts | ({"time": took} if took else {})
 
