@@ -102,7 +102,7 @@ class OnScreen:
     """What every display of a run has in common, before its listener among the base classes."""
 
     def __init__(self, screen: Screen) -> None:
-        self.screen, self.console = screen, screen.console
+        self.screen, self.console, self.started = screen, screen.console, screen.started
 
     def __exit__(self, *_: object) -> None:
         self.screen.end()

@@ -7,13 +7,12 @@ from rich.console import Console, RenderableType
 
 from tautune.analysis.trial_names import trial_name
 from tautune.commands.fitted_table import headings_height, print_whole, print_words
-from tautune.commands.next_steps import typed
 from tautune.commands.pace import Pace, until
 from tautune.commands.screen import OnScreen, Screen, clock
 from tautune.commands.signs import counted, sparkline, states_line
 from tautune.commands.sweep_display import show_hosts
 from tautune.commands.tuning_tables import as_score, shared_words, trials_table, when_heading
-from tautune.records.storage import Folder
+from tautune.records.storage import Folder, typed
 from tautune.runners.trials import BAD, Json, Trials, failure_file, marked, name_of
 from tautune.runners.tuning_listener import TuningListener
 
@@ -29,8 +28,7 @@ class TuningDisplay(OnScreen, TuningListener):
     """Prints on the screen's console; what is there at the end of the run stays."""
 
     def __init__(self, screen: Screen) -> None:
-        OnScreen.__init__(self, screen)
-        TuningListener.__init__(self, started=screen.started)
+        super().__init__(screen)
         self.pace, self.varying, self._bests = Pace(), list[str](), list[float]()
         self._trials: Trials | None = None
         self._running, self._rank_again = 0, 0.0

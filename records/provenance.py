@@ -5,7 +5,8 @@ import platform
 import shlex
 import subprocess
 import sys
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ GIT_SECONDS = 2.0
 def now() -> str:
     """Returns the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def time_of(moment: float) -> str:
+    """Returns when `time.monotonic()` was so much, in UTC, to the second."""
+    ago = timedelta(seconds=time.monotonic() - moment)
+    return (datetime.now(UTC) - ago).isoformat(timespec="seconds")
 
 
 def provenance() -> Json:

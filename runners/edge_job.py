@@ -13,7 +13,7 @@ from tautune.cluster.session.session import ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.edge_folder import EdgeFolder
 from tautune.records.errors import AGAIN, Interrupted, trial_failed
-from tautune.records.provenance import now, provenance
+from tautune.records.provenance import now, provenance, time_of
 from tautune.runners.edge import IN_WORKERS
 from tautune.runners.edge_plan import EdgePlan
 from tautune.runners.listeners import EdgeListener
@@ -41,7 +41,7 @@ def run_edge(plan: EdgePlan, samples: list[Sample], folder: EdgeFolder, listener
         InputError: a node cannot write to the storage.
         RunFailed: a trial failed.
     """
-    begun, missing = time.monotonic(), plan.missing(samples)
+    missing = plan.missing(samples)
     again = set(missing)
     samples[:] = [sample for sample in samples if sample.run not in again]  # a part of a training is trained anew
     starts = {seed: plan.study.start(seed).float() for seed in {run.seed for run in missing}}
@@ -50,7 +50,7 @@ def run_edge(plan: EdgePlan, samples: list[Sample], folder: EdgeFolder, listener
     listener.begun(len(missing), plan.edge.steps)
     if reason:
         listener.say(f"{plan.study.name} cannot train several runs at once, so they train one by one: {reason}")
-    folder.begin(started=now(), trainings=len(missing), **provenance())
+    folder.begin(started=time_of(listener.started), trainings=len(missing), **provenance())
     shared = {
         "runs": [tuple(run) for run in missing],
         "problem": ProblemParts.of(plan.problem),
@@ -72,7 +72,7 @@ def run_edge(plan: EdgePlan, samples: list[Sample], folder: EdgeFolder, listener
     finally:
         folder.write(samples)
     ended = {} if plan.missing(samples) else {"finished": now()}  # Tune returns after Ctrl-C too
-    folder.end(**ended, duration_seconds=round(time.monotonic() - begun, 1))
+    folder.end(**ended, duration_seconds=round(time.monotonic() - listener.started, 1))
 
 
 def bounds(runs: Sequence[Run]) -> list[tuple[int, int]]:

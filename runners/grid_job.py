@@ -17,7 +17,7 @@ from tautune.cluster.session.session import ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.errors import AGAIN, InputError, Interrupted, trial_failed
 from tautune.records.grid_folder import GridFolder
-from tautune.records.provenance import now, provenance
+from tautune.records.provenance import now, provenance, time_of
 from tautune.runners.grid import IN_WORKERS
 from tautune.runners.grid_plan import GridPlan
 from tautune.runners.listeners import STARTING, GridListener
@@ -46,14 +46,14 @@ def run_grid(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder, lis
         InputError: memory does not hold the points that train at once, or a node cannot write to the storage.
         RunFailed: a trial failed.
     """
-    begun, missing = time.monotonic(), plan.missing(rows)
+    missing = plan.missing(rows)
     listener.begun(len(missing))
     task = plan.task(missing)
     reason = check_stackable(task)
     if reason:
         listener.say(f"{plan.study.name} cannot train several points at once, so they train one by one: {reason}")
     folder.keep_run(sharpness=plan.sharpness)
-    folder.begin(started=now(), points=len(missing), **provenance())
+    folder.begin(started=time_of(listener.started), points=len(missing), **provenance())
     folder.write(rows)
     shared = {
         "points": np.array(missing, dtype=POINTS),
@@ -75,7 +75,7 @@ def run_grid(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder, lis
     except KeyboardInterrupt:
         return
     ended = {} if plan.missing(rows) else {"finished": now()}  # Tune returns after Ctrl-C too
-    folder.end(**ended, duration_seconds=round(time.monotonic() - begun, 1), **keeper.how)
+    folder.end(**ended, duration_seconds=round(time.monotonic() - listener.started, 1), **keeper.how)
 
 
 def concluded(plan: GridPlan, rows: dict[Point, Outcome]) -> GridSummary:

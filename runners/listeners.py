@@ -1,5 +1,6 @@
 """What runs report while they go on. These listeners are silent; those in `commands/` print."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +17,14 @@ STARTING = "starting Ray"
 
 
 class Listener:
-    """Receives a run's progress. It is a context manager, so that a display can begin and end with the run."""
+    """Receives a run's progress. It is a context manager, so that a display can begin and end with the run.
+
+    Args:
+        started: `time.monotonic()` from which the run's duration is counted; now, if not given.
+    """
+
+    def __init__(self, *, started: float | None = None) -> None:
+        self.started = time.monotonic() if started is None else started
 
     def __enter__(self) -> Self:
         return self

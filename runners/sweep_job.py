@@ -17,8 +17,8 @@ from tautune.cluster.session.session import RETRIES, ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.errors import AGAIN, Interrupted, RunFailed, trial_failed
 from tautune.records.minimum_cache import MinimumCache
-from tautune.records.provenance import now, provenance
-from tautune.records.storage import ray_storage
+from tautune.records.provenance import now, provenance, time_of
+from tautune.records.storage import ray_storage, typed
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.listeners import STARTING, SweepListener
@@ -43,7 +43,7 @@ def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> 
         RunFailed: no minimum was reached, or a trial failed.
         Interrupted: Ctrl-C or SIGTERM stopped the run before the minimum was found.
     """
-    begun, sweep = time.monotonic(), plan.sweep
+    sweep = plan.sweep
     try:
         listener.doing(STARTING)
         with ray_session(in_workers=IN_WORKERS):
@@ -52,7 +52,12 @@ def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> 
                 delays=sorted({*folder.run.get("delays", []), *sweep.delays}),
                 seeds=max(sweep.repeats, folder.run.get("seeds", 0)),
             )
-            folder.begin(started=now(), delays=list(sweep.delays), mini_batch_seeds=sweep.repeats, **provenance())
+            folder.begin(
+                started=time_of(listener.started),
+                delays=list(sweep.delays),
+                mini_batch_seeds=sweep.repeats,
+                **provenance(),
+            )
             _find_minimum(plan, folder, listener)
             folder.keep_run(minimum=_described(plan))
             _measure(plan, folder, listener)
@@ -60,7 +65,7 @@ def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> 
         raise stopped(folder) from None
     assert plan.minimum is not None
     ended = {} if plan.missing(folder) else {"finished": now()}  # Tune returns after Ctrl-C too
-    folder.end(**ended, duration_seconds=round(time.monotonic() - begun, 1))
+    folder.end(**ended, duration_seconds=round(time.monotonic() - listener.started, 1))
 
 
 def concluded(plan: SweepPlan, records: Iterable[MeasurementRecord]) -> Thresholds:
@@ -143,7 +148,7 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
         settings = [replace(one, update=replace(plan.update, workers=workers)) for one in settings]
         room = room_of(workers, plan.resources)
     if known := len(plan.sweep.keys) - len(settings):
-        listener.say(f"{known} of {len(plan.sweep.keys)} measurements are in {folder.path} already")
+        listener.say(f"{known} of {len(plan.sweep.keys)} measurements are in {typed(folder.path)} already")
     listener.begun(plan.sweep.keys)
     keeper = _MeasurementKeeper(plan, folder, listener)
     trainable = tune.with_parameters(

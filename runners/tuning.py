@@ -13,7 +13,7 @@ from tautune.cluster.session.capacity import holds, largest, node_shapes
 from tautune.cluster.session.fit import fit
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.errors import InputError, Interrupted, RunFailed, trial_failed
-from tautune.records.provenance import now, provenance
+from tautune.records.provenance import now, provenance, time_of
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import TuningFolder
 from tautune.runners.drawn import many_pending
@@ -144,7 +144,8 @@ def run(plan: Plan, folder: TuningFolder, listener: TuningListener) -> TrialCall
     callback = TrialCallback(trials, journal, tuning.study, listener, budget=tuning.time_budget, board=board)
     trainable = plan.trainable()
     more: dict[str, Any] = {"longer": plan.longer.by, "lengthened": list(lengthened)} if plan.longer else {}
-    begun = {"experiment": plan.experiment, "started": now(), "trials": tuning.trials, "resumed": plan.resumed}
+    began = time_of(listener.started)
+    begun = {"experiment": plan.experiment, "started": began, "trials": tuning.trials, "resumed": plan.resumed}
     folder.begin(**begun, **more, **plan.digest, **provenance())
     with _resumable(folder.path):
         listener.run_began(trials, varying_in(folder.run["configuration"]))

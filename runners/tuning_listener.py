@@ -1,6 +1,5 @@
 """What a tuning or a refit tells while it runs. Runners print and draw nothing themselves."""
 
-import time
 from collections.abc import Sequence
 
 from tautune.records.storage import Folder
@@ -13,10 +12,6 @@ class TuningListener(Listener):
 
     Every method is called in the thread of the run.
     """
-
-    def __init__(self, *, started: float | None = None) -> None:
-        """Args: started: `time.monotonic()` from which the run's duration is counted; now, if not given."""
-        self.started = time.monotonic() if started is None else started
 
     def run_began(self, trials: Trials, varying: Sequence[str]) -> None:
         """Hears that trials are about to run, which these hyperparameters tell apart."""

@@ -5,12 +5,13 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tautune.records import provenance as module
-from tautune.records.provenance import commits, provenance
+from tautune.records.provenance import commits, provenance, time_of
 
 ROOMS = Path(__file__).parents[2]
 
@@ -107,6 +108,11 @@ def test_a_repository_that_takes_long_is_not_waited_for(
     begun = time.monotonic()
     assert commits()["project"] == {"commit": commit, "clean": None}
     assert time.monotonic() - begun < 3
+
+
+def test_a_moment_of_the_clock_is_a_time_of_day() -> None:
+    apart = datetime.now(UTC) - datetime.fromisoformat(time_of(time.monotonic() - 90))
+    assert 89 < apart.total_seconds() < 92
 
 
 def test_git_hooks_variables_do_not_mislead(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
