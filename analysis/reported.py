@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tautune.records.errors import InputError, RunFailed
 from tautune.records.files import write_bytes
 from tautune.records.run_file import RUN_FILE, kind_in, read_run
-from tautune.records.storage import Folder, folder_at, make, writing
+from tautune.records.storage import Folder, folder_at, make, typed, writing
 
 if TYPE_CHECKING:
     from tautune.analysis.pages.page import Page
@@ -91,9 +91,9 @@ def write_report(folder: Folder) -> Folder:
 def report_at_end(folder: Folder) -> str:
     """Writes the report at a run's end. Returns a line about it; what goes wrong here does not undo the run."""
     try:
-        return str(write_report(folder))
+        return typed(write_report(folder))
     except Exception as error:  # the results are safe, and `tautune report` says the same again
-        return f"{folder / FILE} could not be made: {type(error).__name__}: {error}"
+        return f"{typed(folder / FILE)} could not be made: {type(error).__name__}: {error}"
 
 
 def write_figures(page: Page, folder: Folder) -> list[Folder]:

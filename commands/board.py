@@ -56,10 +56,11 @@ def board(
     with TemporaryDirectory(prefix="tautune-board-") as view, suppress(KeyboardInterrupt):
         shown = BoardView(results, Path(view), most)
         damaged = shown.refresh()
-        address = _start(view, port, f"tautune {results}")
+        called = str(results if results.name not in ("", "..") else results.resolve())  # "." is no name
+        address = _start(view, port, f"tautune {called}")
         left_out = sum(shown.left_out.values())
         many = f", the best {shown.each} trials of each run ({left_out} are left out)" if left_out else ""
-        print(f"{address}{HOW} shows {results}{many}; Ctrl-C ends it", flush=True)
+        print(f"{address}{HOW} shows {called}{many}; Ctrl-C ends it", flush=True)
         while True:
             for line in damaged:
                 print(f"tautune: {line}", file=sys.stderr)

@@ -9,12 +9,12 @@ from tautune._edge import carry_out
 from tautune.commands.checking import checked
 from tautune.commands.edge_display import EdgeDisplay
 from tautune.commands.help_texts import MEASURE, examples
-from tautune.commands.next_steps import print_next_steps, typed
+from tautune.commands.next_steps import print_next_steps
 from tautune.commands.options import Device, parameters, parse_delays
 from tautune.commands.screen import screen
 from tautune.commands.theory import Json
 from tautune.records.errors import InputError
-from tautune.records.storage import output_folder
+from tautune.records.storage import output_folder, typed
 from tautune.runners.edge import EDGE_DELAYS, Edge
 from tautune.trainables.edge.names import EDGE_OPTIMIZERS
 

@@ -9,7 +9,7 @@ from tautune._grid import carry_out
 from tautune.commands.checking import checked
 from tautune.commands.grid_display import GridDisplay
 from tautune.commands.help_texts import MEASURE, examples
-from tautune.commands.next_steps import print_next_steps, typed
+from tautune.commands.next_steps import print_next_steps
 from tautune.commands.options import (
     DEFAULT_DELAYS,
     Delays,
@@ -25,7 +25,7 @@ from tautune.commands.options import (
 )
 from tautune.commands.screen import screen
 from tautune.records.errors import InputError
-from tautune.records.storage import output_folder
+from tautune.records.storage import output_folder, typed
 from tautune.runners.grid import Grid
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.theory.stability import LARGEST_RATE

@@ -7,9 +7,9 @@ from rich.table import Table
 
 from tautune.analysis.grids import DelayRow, GridSummary
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
-from tautune.commands.next_steps import typed
 from tautune.commands.pace import Pace, until
 from tautune.commands.screen import OnScreen, Screen
+from tautune.records.storage import typed
 from tautune.runners.listeners import GridListener
 
 RANKS = {

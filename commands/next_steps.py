@@ -2,19 +2,12 @@
 
 import shlex
 from collections.abc import Iterable
-from pathlib import Path
 
 from rich.console import Console
 
-from tautune.records.storage import Folder
+from tautune.records.storage import Folder, typed
 from tautune.records.tuning_folder import read_tuning
 from tautune.runners.tuning_verdict import Command, after_the_last_trial
-
-
-def typed(folder: Folder) -> str:
-    """Returns a folder as one would type it here."""
-    here = Path.cwd()
-    return str(folder.relative_to(here)) if isinstance(folder, Path) and folder.is_relative_to(here) else str(folder)
 
 
 def after_tuning(folder: Folder) -> list[Command]:

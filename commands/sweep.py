@@ -9,7 +9,7 @@ from tautune._sweep import carry_out
 from tautune.commands.checking import checked
 from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
 from tautune.commands.help_texts import MEASURE, examples
-from tautune.commands.next_steps import print_next_steps, typed
+from tautune.commands.next_steps import print_next_steps
 from tautune.commands.options import (
     DEFAULT_DELAYS,
     Budget,
@@ -37,7 +37,7 @@ from tautune.commands.worker_options import (
     workers_from_options,
 )
 from tautune.records.errors import InputError
-from tautune.records.storage import output_folder
+from tautune.records.storage import output_folder, typed
 from tautune.runners.sweep import Sweep
 from tautune.trainables.threshold.update import MEASURED, asked
 

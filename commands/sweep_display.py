@@ -10,10 +10,10 @@ from rich.text import Text
 
 from tautune.analysis.thresholds import Point, Thresholds
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
-from tautune.commands.next_steps import typed
 from tautune.commands.pace import Pace, until
 from tautune.commands.screen import OnScreen, Screen
 from tautune.commands.signs import sign
+from tautune.records.storage import typed
 from tautune.runners.listeners import Records, SweepListener
 from tautune.trainables.theory.optimizer_names import convention
 from tautune.trainables.threshold.record import Key, MeasurementRecord

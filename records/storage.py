@@ -74,6 +74,12 @@ def results_folder(given: str | None) -> Folder:
     return storage_root() if os.environ.get("TAUTUNE_STORAGE") else Path("results")
 
 
+def typed(folder: Folder) -> str:
+    """Returns a folder or a file as one would type it here: where it lies below, by its relative path."""
+    here = Path.cwd()
+    return str(folder.relative_to(here)) if isinstance(folder, Path) and folder.is_relative_to(here) else str(folder)
+
+
 def _in_bucket(text: str) -> "UPath":
     scheme, _, rest = text.partition("://")
     package = SCHEMES.get(scheme)

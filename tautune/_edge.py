@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tautune.records.edge_folder import EdgeFolder
 from tautune.records.errors import user_input
 from tautune.records.run_file import check_output
-from tautune.records.storage import Folder, folder_at
+from tautune.records.storage import Folder, folder_at, typed
 from tautune.runners.early_ray import early_ray
 from tautune.runners.edge import EDGE_DELAYS, IN_WORKERS, Edge
 from tautune.runners.listeners import STARTING, EdgeListener
@@ -97,11 +97,11 @@ def carry_out(wanted: Edge, output: Folder, listener: EdgeListener) -> Edges:
             if plan.missing(samples):
                 run_edge(plan, samples, folder, listener)
             else:
-                listener.say(f"everything asked for is in {folder.path} already")
+                listener.say(f"everything asked for is in {typed(folder.path)} already")
             if not samples:
                 check_whole(plan, samples, folder)
             edges = concluded(plan, samples).at(folder.path)
-            listener.doing(f"drawing {folder.path / 'edge.png'}")
+            listener.doing(f"drawing {typed(folder.path / 'edge.png')}")
             write_edge(edges, folder.path)
             listener.concluded(edges)
             listener.doing("drawing the report")

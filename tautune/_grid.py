@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tautune.records.errors import user_input
 from tautune.records.grid_folder import GridFolder
 from tautune.records.run_file import check_output
-from tautune.records.storage import Folder, folder_at
+from tautune.records.storage import Folder, folder_at, typed
 from tautune.runners.early_ray import early_ray
 from tautune.runners.grid import IN_WORKERS, Grid
 from tautune.runners.listeners import STARTING, GridListener
@@ -104,12 +104,12 @@ def carry_out(grid: Grid, output: Folder, listener: GridListener) -> GridSummary
             if plan.missing(rows):
                 run_grid(plan, rows, folder, listener)
             else:
-                listener.say(f"everything asked for is in {folder.path} already")
+                listener.say(f"everything asked for is in {typed(folder.path)} already")
             if not rows:
                 check_whole(plan, rows, folder)
             folder.write(rows)
             summary = concluded(plan, rows).at(folder.path)
-            listener.doing(f"drawing {folder.path / 'grid.png'}")
+            listener.doing(f"drawing {typed(folder.path / 'grid.png')}")
             write_grid(summary, folder.path)
             listener.concluded(summary)
             listener.doing("drawing the report")

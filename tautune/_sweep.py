@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tautune.records.delay_trace import LateDelays, late_delays
 from tautune.records.errors import user_input
 from tautune.records.run_file import check_output
-from tautune.records.storage import Folder, folder_at
+from tautune.records.storage import Folder, folder_at, typed
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.early_ray import early_ray
 from tautune.runners.listeners import STARTING, SweepListener
@@ -130,11 +130,11 @@ def carry_out(sweep: Sweep, output: Folder, listener: SweepListener) -> Threshol
 
         with SweepFolder(output, plan.configuration) as folder:
             if plan.is_whole(folder):
-                listener.say(f"everything asked for is in {folder.path} already")
+                listener.say(f"everything asked for is in {typed(folder.path)} already")
             else:
                 run_sweep(plan, folder, listener)
             thresholds = concluded(plan, folder.records().values()).at(folder.path)
-            listener.doing(f"drawing {folder.path / 'thresholds.png'}")
+            listener.doing(f"drawing {typed(folder.path / 'thresholds.png')}")
             write_thresholds(thresholds, folder.path)
             listener.concluded(thresholds, folder.records())
             listener.doing("drawing the report")

@@ -14,7 +14,7 @@ from tests.analysis.reports.test_sweep import made_sweep
 from tests.analysis.test_thresholds import concluded, record
 
 
-@pytest.mark.parametrize("kind", ["sweep", "grid", "tuning", "simulation"])
+@pytest.mark.parametrize("kind", ["sweep", "grid", "edge", "tuning", "simulation"])
 def test_every_kind_of_run_has_a_page(kind: str) -> None:
     module = importlib.import_module(f"tautune.analysis.reports.{kind}")
     assert callable(module.page)
@@ -46,5 +46,7 @@ def test_a_sweep_tells_the_threshold_of_a_delay() -> None:
 def test_a_report_that_fails_does_not_undo_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made_sweep(tmp_path / "swept")
     assert report_at_end(folder) == str(folder / "report.html")
+    monkeypatch.chdir(tmp_path)
+    assert report_at_end(folder) == "swept/report.html"  # as one would type it
     monkeypatch.setattr(Thresholds, "fit", lambda self: 1 / 0)
-    assert report_at_end(folder) == f"{folder}/report.html could not be made: ZeroDivisionError: division by zero"
+    assert report_at_end(folder) == "swept/report.html could not be made: ZeroDivisionError: division by zero"

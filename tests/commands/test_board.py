@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,13 +42,14 @@ def test_it_says_one_line_and_ends_by_ctrl_c(tmp_path: Path) -> None:
     file = file_of(tmp_path / "torn", "01 η=0.1")
     file.write_bytes(damaged(file.read_bytes(), 2))
     # Ctrl-C works also where the tests' own shell has it ignored
-    command = ["env", "--default-signal=INT", sys.executable, "-m", "tautune", "board", str(tmp_path), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "tautune", "board", ".", "--port", "0"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, cwd=tmp_path, text=True) as process:
         assert process.stdout
         said = process.stdout.readline()
         found = re.fullmatch(r"(http://127\.0\.0\.1:\d+/\S*) shows (.*); Ctrl-C ends it\n", said)
         assert found, said
-        assert found[2] == str(tmp_path)
+        assert found[2] == str(tmp_path)  # "." is no name
         names = ["run/01 η=0.1", "run/02 η=0.2", "torn/02 η=0.2"]
         assert runs_at(found[1], len(names)) == names
         write_run(tmp_path / "later")
