@@ -1,4 +1,4 @@
-"""The command in a pseudo-terminal, as a user has it: the first word, Ctrl-C at three moments, and what is left."""
+"""The command in a pseudo-terminal, as a user has it: the first word, every frame, Ctrl-C at three moments, the end."""
 
 import fcntl
 import os
@@ -26,11 +26,13 @@ SWEEP = ("sweep", "quadratic", "--delays", ",".join(map(str, range(40))), "--no-
 class Run:
     """`tautune` in a pseudo-terminal, whose frames are read as they come."""
 
-    def __init__(self, *arguments: str, folder: Path, columns: int = 80, lines: int = 24) -> None:
+    def __init__(self, *arguments: str, folder: Path, columns: int = 80, lines: int = 24, **environment: str) -> None:
+        self.written = b""
+        self.frames = list[list[str]]()
         self.screen = pyte.HistoryScreen(columns, lines, history=1000)
         self.stream = pyte.ByteStream(self.screen)
         command = [sys.executable, "-m", "tautune", *arguments]
-        environment = os.environ | {"TERM": "xterm-256color", "TAUTUNE_CACHE": str(folder / "cache")}
+        environment = os.environ | {"TERM": "xterm-256color", "TAUTUNE_CACHE": str(folder / "cache")} | environment
         self.process, self.terminal = pty.fork()
         if not self.process:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that runs the tests in its background ignores it
@@ -69,9 +71,12 @@ class Run:
         ended, status = os.waitpid(self.process, os.WNOHANG)
         while select.select([self.terminal], [], [], 0.05)[0]:
             try:
-                self.stream.feed(os.read(self.terminal, 65536))
+                came = os.read(self.terminal, 65536)
             except OSError:  # nobody holds it any more
                 break
+            self.written += came
+            self.stream.feed(came)
+        self.frames.append([line.rstrip() for line in self.screen.display if line.strip()])
         if ended:
             self.code = os.waitstatus_to_exitcode(status)
 
@@ -106,4 +111,20 @@ def test_ctrl_c_in_the_middle_leaves_what_was_measured_and_a_command_to_copy(tmp
     assert " running" not in left
     command = f"  tautune {' '.join(SWEEP)} --output {tmp_path / 'out'}"
     assert left.replace("\n", "").endswith(f"To go on:{command}")  # broken by the terminal alone, which copies it whole
+    assert not run.screen.cursor.hidden
+
+
+@pytest.mark.timeout(400)
+def test_without_colours_every_frame_fits_and_the_end_is_a_table_with_the_next_command(tmp_path: Path) -> None:
+    asked = ("sweep", "quadratic", "--delays", "0,4", "--no-departures", "--output", str(tmp_path / "out"))
+    run = Run(*asked, folder=tmp_path, columns=120, lines=40, NO_COLOR="1")
+    left = run.ended()
+    assert run.code == 0
+    moving = [frame for frame in run.frames if frame and re.match(r"\S 0:\d\d ", frame[-1])]
+    assert re.search("starting", moving[0][-1])
+    assert any("of 2 measured" in frame[-1] for frame in moving)
+    assert all(len(frame) <= 40 for frame in run.frames)
+    assert all(len(line) <= 120 - 4 for frame in moving for line in frame[-1:])
+    assert not re.findall(rb"\x1b\[(?:\d+;)*(?:3[0-7]|38|9[0-7]|4[0-7]|48|10[0-7])(?:;\d+)*m", run.written)
+    assert left.endswith(f"next:\n  tautune board {tmp_path / 'out'}")
     assert not run.screen.cursor.hidden

@@ -100,7 +100,7 @@ def test_a_tuning_in_a_bucket_is_killed_resumed_extended_refitted_and_predicts(
     runs = json.loads((bucket / "run.json").read_text())["runs"]
     assert [run["resumed"] for run in runs] == [False, True, False]
     written = names_in(bucket)
-    assert {"best.json", "trials.csv"} <= written
+    assert {"best.json", "trials.csv", "report.html"} <= written
     assert ".lock" not in written
     check_each_epoch_once(bucket, rows)
     test = refit(bucket)
