@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
 
 from benchmarks.outcomes.conclusions import mean, spread
 
@@ -33,7 +32,8 @@ def outcome_figure(found: Mapping[str, Sequence[Json]]) -> Figure:
         axes.set_xticks(range(len(delays)), [str(delay) for delay in delays])
         axes.set_yticks(range(len(names)), names, fontsize=8)
         axes.set(title=f"{data}: final validation loss", xlabel="delay τ, steps")
-        bar = figure.colorbar(image, location="bottom", shrink=0.7, ticks=LogLocator(subs=(1, 2, 5)), format="%.2g")
+        ticks = np.geomspace(losses.min(), losses.max(), 4)
+        bar = figure.colorbar(image, location="bottom", shrink=0.7, ticks=ticks, format="%.2g")
         bar.minorticks_off()
     return figure
 
