@@ -122,6 +122,16 @@ CATALOGUE: dict[str, Entry] = {
         ranges=("learning_rate", "momentum", "dropout", "l2"),
         choices=("optimizer", "batch_size", "layers", "units_1", "units_2", "units_3"),
     ),
+    "cifar10_vgg11": Entry(
+        module="cifar10_vgg11",
+        commands=TUNED,
+        description="delay × momentum × normalized learning rate, VGG-11 on CIFAR-10, for a GPU",
+        data="cifar10",
+        model="vgg11",
+        search="grid",
+        scheduler="none",
+        choices=("delay", "optimizer", "normalized_rate"),
+    ),
     "fashion_mnist_cnn": Entry(
         module="fashion_mnist_cnn",
         commands=TUNED,

@@ -10,7 +10,10 @@ from tautune.search_spaces import digits_mlp, quadratic
 from tautune.search_spaces.catalogue import CATALOGUE
 from tautune.search_spaces.space import When, combinations
 
-GRIDS = {"fashion_mnist_grid": 9, "mnist_cnn_grid": 243, "fashion_mnist_cnn_grid": 243, "optimizers": 65}
+GRIDS = {
+    **{"fashion_mnist_grid": 9, "mnist_cnn_grid": 243, "fashion_mnist_cnn_grid": 243},
+    **{"optimizers": 65, "cifar10_vgg11": 45},
+}
 
 
 @pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if "sweep" in entry.commands])

@@ -129,7 +129,13 @@ def digits_file() -> Path:
 
 def cifar10_folder(data_dir: Path | None = None) -> Path | None:
     """Returns the folder to give to torchvision, or None if CIFAR-10 is not on this machine."""
-    return next((p for p in search_folders(data_dir) if (p / CIFAR10_FOLDER).is_dir()), None)
+    return next((p.parent for p in cifar10_places(data_dir) if p.is_dir()), None)
+
+
+def cifar10_places(data_dir: Path | None = None) -> list[Path]:
+    """Returns the folders in which the files of CIFAR-10 may lie; `data_dir` is one of them, or holds it."""
+    own = [data_dir] if data_dir and data_dir.name == CIFAR10_FOLDER else []
+    return own + [p / CIFAR10_FOLDER for p in search_folders(data_dir)]
 
 
 def mnist_folder(kind: Published, data_dir: Path | None = None) -> Path | None:

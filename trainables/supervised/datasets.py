@@ -17,11 +17,11 @@ from tautune.trainables.supervised.data_files import (
     DataError,
     check_data,
     cifar10_folder,
+    cifar10_places,
     digits_file,
     download_failed,
     downloads,
     mnist_arrays,
-    search_folders,
 )
 from tautune.trainables.supervised.normalization import Normalization, are_tokens
 from tautune.trainables.supervised.splits import splits
@@ -180,7 +180,7 @@ def _cifar10(data_dir: Path | None) -> ImageData:
         if found:
             expected = ", ".join(f"{file} {checksum}" for file, checksum in [*CIFAR10.train_list, *CIFAR10.test_list])
             raise DataError(f"{found / CIFAR10_FOLDER} is not the published data; its MD5s: {expected}") from None
-        raise download_failed("cifar10", list(search_folders(data_dir)), error) from None
+        raise download_failed("cifar10", cifar10_places(data_dir), error) from None
     train, test = (
         Images(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
         for part in parts
