@@ -7,9 +7,7 @@ averaged over 2 × 2 pixels, three seeds; beside synchronous batches of the same
 that is stopped goes on with the next row. `docs/claims.md` has the plan, written before the run, and the results.
 """
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -23,7 +21,7 @@ from benchmarks.claims.conclusions import best, by_way, verdicts
 from benchmarks.claims.figures import accuracy_figure, threshold_figure
 from benchmarks.claims.trials import Plan, Rate, large_rates, prepared, rates_at, trained
 from benchmarks.outcomes.training import Training
-from benchmarks.record import RESULTS
+from benchmarks.record import RESULTS, begun, plan_as_json
 from tautune.records.files import write_json
 from tautune.records.provenance import now, provenance
 
@@ -36,13 +34,12 @@ Json = dict[str, Any]
 def measured(plan: Plan, folder: Path) -> Json:
     """Returns what the file has once everything is trained; it is written after each row."""
     file = folder / "fashion_mnist.json"
-    settings = json.loads(json.dumps(asdict(plan)))
-    before = json.loads(file.read_text()) if file.exists() else {}
-    if before.get("finished") and before["plan"] == settings:
+    before = begun(file, plan)
+    if before.get("finished"):
         return before
-    known = {(row["kind"], row["delay"]): row for row in before.get("rows", []) if before["plan"] == settings}
+    known = {(row["kind"], row["delay"]): row for row in before.get("rows", [])}
     given = prepared(plan.seeds)
-    found: Json = {"benchmark": "claims/fashion_mnist", "date": now(), "plan": settings, "rows": []}
+    found: Json = {"benchmark": "claims/fashion_mnist", "date": now(), "plan": plan_as_json(plan), "rows": []}
     found |= {"curvature": given.curvature, "parameters": len(given.starts[0]), "examples": len(given.problem)}
     folder.mkdir(parents=True, exist_ok=True)
     for row in rows(given, plan, known):

@@ -9,9 +9,8 @@ workers, their speeds are also the scheduler's; the ages are recorded all the sa
 the next case. `docs/real_workers.md` has the plan and the results.
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -20,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.record import RESULTS
+from benchmarks.record import RESULTS, begun, plan_as_json
 from tautune.cluster.session.environment import set_environment
 
 set_environment()  # before Ray is imported
@@ -84,13 +83,12 @@ SHORT = Plan(models=("digits MLP",), workers=(2,), steps=300, runs=4)
 
 def all_measured(plan: Plan, file: Path) -> Json:
     """Returns what the file has once every case is measured; it is written after each of them."""
-    settings = json.loads(json.dumps(asdict(plan)))
-    before = json.loads(file.read_text()) if file.exists() else {}
-    if before.get("finished") and before["plan"] == settings:
+    before = begun(file, plan)
+    if before.get("finished"):
         return before
     names = ("model", "workers", "slowdown")
-    known = {tuple(row[n] for n in names): row for row in before.get("rows", []) if before["plan"] == settings}
-    found: Json = {"benchmark": "real_workers", "date": now(), "plan": settings, "rows": []}
+    known = {tuple(row[n] for n in names): row for row in before.get("rows", [])}
+    found: Json = {"benchmark": "real_workers", "date": now(), "plan": plan_as_json(plan), "rows": []}
     file.parent.mkdir(parents=True, exist_ok=True)
     with ray_session():
         for model in plan.models:
