@@ -30,9 +30,9 @@ from tautune.trainables.threshold.update import Update
 from tautune.trainables.threshold.with_workers import RealWorkers, TrainingWithRealWorkers
 
 Json = dict[str, Any]
-LEAVE, SETTLE = 1e3, 1e-5
-"""Factors by which the distance may grow and shrink: farther out the loss is no longer quadratic, and closer in other
-directions than the sharpest show, in which training is slower."""
+LEAVE, SETTLE = 1e3, 1e-4
+"""Factors by which the distance along the sharpest direction may grow and shrink: farther out the loss is no longer
+quadratic, and closer in rounding shows."""
 FIRST, LATER = (0.9, 1.0, 1.1), (0.96, 1.04)
 """Learning rates of the first runs, in units of the threshold of independent draws; and of the later ones, in turn, in
 units of the threshold that was measured so far."""
@@ -68,6 +68,15 @@ class Recorded(RealWorkers):
         """Takes the ages of gradients that were applied."""
         super().took(rows)
         self.trace += [row.age for row in rows]
+
+
+class Along(TrainingWithRealWorkers):
+    """A training that is watched along the sharpest direction: in others, it may be much slower."""
+
+    def ended(self, *, leave: float, settle: float) -> bool:
+        """Returns whether a step overflowed, or that distance left [settle, leave] times its initial value."""
+        recent = max(abs(along) for along in self.along[-2 * (self.settings.delay + 1) :])
+        return self.overflowed or not settle * self.distance <= recent <= leave * self.distance
 
 
 class Run(NamedTuple):
@@ -124,7 +133,7 @@ def zero(runs: list[Run]) -> tuple[float, float]:
 def _run(workers: Recorded, minimum: Minimum, settings: Settings, k: float, steps: int) -> Run:
     workers.trace.clear()
     distance = PERTURBATION[minimum.point.dtype] * float(minimum.point.norm())
-    training = TrainingWithRealWorkers(workers, minimum, settings, k / minimum.sharpness, distance=distance)
+    training = Along(workers, minimum, settings, k / minimum.sharpness, distance=distance)
     training.advance(steps, leave=LEAVE, settle=SETTLE)
     ages = list(workers.trace)
     return Run(k, ages, envelope_rate(np.array(training.along)), growth(ages, k))
