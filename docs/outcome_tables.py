@@ -1,4 +1,4 @@
-"""Computes the tables of docs/outcomes.md and docs/transfer.md from the benchmarks' results; a test compares them.
+"""Computes the tables of pages on what trainings came to, from the benchmarks' results; a test compares them.
 
 python -m docs.outcome_tables
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.transfer.__main__ import WAYS, accuracies, behind
+from docs import claim_tables
 from docs.tables import computed, table
 
 FOLDER = Path(__file__).parent
@@ -132,6 +133,7 @@ PAGES = {
         "best rates": best_rates,
     },
     FOLDER / "transfer.md": {"transfers": transfers, "reached": reached, "epochs": epochs},
+    **claim_tables.PAGES,
 }
 
 

@@ -69,12 +69,20 @@ def as_good(claim: str, delay: int, this: Sequence[float], other: Sequence[float
     return Verdict(claim, delay, mean, spread, "holds" if mean >= -POINT else "fails")
 
 
+def whole(found: Json) -> list[int]:
+    """Returns the delays of which everything is trained."""
+    kinds = {
+        delay: {row["kind"] for row in found["rows"] if row["delay"] == delay} for delay in found["plan"]["delays"]
+    }
+    return [delay for delay, own in kinds.items() if own == {"none", "momentum", "shifted", "large"}]
+
+
 def verdicts(found: Json) -> list[Verdict]:
     """Returns the paper's claims about accuracy at each delay, in the order of docs/claims.md."""
     rows = {(row["kind"], row["delay"]): row for row in found["rows"]}
     small = {kind: by_way(rows[kind, 0], "tuned") for kind in ("none", "momentum")}
     concluded = []
-    for delay in found["plan"]["delays"]:
+    for delay in whole(found):
         none, momentum, shifted = (rows[kind, delay] for kind in ("none", "momentum", "shifted"))
         large = by_way(rows["large", delay], "tuned")
         kept, scaled = by_way(none, "kept"), by_way(none, "usable")

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import tautune
-from benchmarks.claims.conclusions import by_way
+from benchmarks.claims.conclusions import by_way, whole
 from tautune.analysis.figure_style import FAINT, QUIET, label_ends, new_figure, series, styled
 from tautune.analysis.threshold_figure import draw_escapes, draw_inverse
 from tautune.analysis.thresholds import Thresholds
@@ -37,15 +37,15 @@ def accuracy_figure(found: Json) -> Figure:
     panels[0].set_ylabel("test accuracy, %")
     figure.draw_without_rendering()
     for axes in panels:
-        lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
-        ends = [(*(float(v[-1]) for v in line.get_data()), str(line.get_label())) for line in lines]
+        lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
+        ends = [(line.get_xdata()[-1], line.get_ydata()[-1], str(line.get_label())) for line in lines]  # type: ignore[index]
         label_ends(axes, ends, [str(line.get_color()) for line in lines])
     return figure
 
 
 def _accuracies(axes: Axes, found: Json, ways: dict[str, str]) -> None:
     rows = {(row["kind"], row["delay"]): row for row in found["rows"]}
-    delays = [0, *found["plan"]["delays"]]
+    delays = [0, *whole(found)]
     small = fmean(by_way(rows["none", 0], "tuned"))
     axes.axhline(100 * small, color=FAINT, linewidth=2.4, zorder=1)
     axes.text(

@@ -117,8 +117,8 @@ def show(found: Json) -> None:
         table.add_row(row["model"], name_of(row), f"{row['mean_age']:.2f}", str(row["longest_age"]), threshold, *errors)
     Console().print(table)
     for name in PREDICTIONS:
-        errors = [abs(error(row, name)) for row in found["rows"]]
-        print(f"{name}: {100 * fmean(errors):.1f} % off on average, {100 * max(errors):.1f} % at most")
+        off = [abs(error(row, name)) for row in found["rows"]]
+        print(f"{name}: {100 * fmean(off):.1f} % off on average, {100 * max(off):.1f} % at most")
 
 
 def main(

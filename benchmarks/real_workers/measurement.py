@@ -118,11 +118,11 @@ def measured(case: Case, problem: Problem, minimum: Minimum, *, steps: int, runs
 def zero(runs: list[Run]) -> tuple[float, float]:
     """Returns the k where a line through the growth rates over ln k is zero, and its standard error.
 
-    Each run counts by its steps, since a growth rate is an average over them.
+    There are three runs at least. Each counts by its steps, since a growth rate is an average over them.
     """
     x, y = np.log([run.k for run in runs]), np.array([run.growth for run in runs])
     weights = np.sqrt([len(run.ages) for run in runs])
-    (slope, _), covariance = np.polyfit(x - x.mean(), y, 1, w=weights, cov=len(runs) > 2)
+    (slope, _), covariance = np.polyfit(x - x.mean(), y, 1, w=weights, cov=True)
     middle = np.average(y, weights=weights**2) - slope * (np.average(x, weights=weights**2) - x.mean())
     k = math.exp(float(x.mean() - middle / slope))
     distance = math.log(k) - float(x.mean())

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torchvision.datasets import CIFAR10
 
-from tautune import search_spaces
+from tautune.search_spaces.cifar10_vgg11 import STUDY
 from tautune.search_spaces.space import combinations
 from tautune.trainables.supervised import datasets
 from tautune.trainables.supervised.hyperparameters import training_config
@@ -61,8 +61,7 @@ def test_the_files_are_read_where_torchvision_puts_them(folder: Path) -> None:
 
 
 def test_each_of_its_trainings_is_at_the_same_share_of_the_threshold() -> None:
-    study = search_spaces.find_tuning("cifar10_vgg11")
-    configs = [training_config(study.hyperparameters(one)) for one in combinations(study.space)]
+    configs = [training_config(STUDY.hyperparameters(one)) for one in combinations(STUDY.space)]
     plain = [config for config in configs if config.optimizer == "sgd" and config.normalized_rate == 0.1]
     assert [config.delay for config in plain] == [0, 4, 8, 16, 32]
     for config in plain:
@@ -70,10 +69,9 @@ def test_each_of_its_trainings_is_at_the_same_share_of_the_threshold() -> None:
 
 
 def test_its_network_trains_on_them_with_late_gradients(folder: Path) -> None:
-    study = search_spaces.find_tuning("cifar10_vgg11")
-    config = {**combinations(study.setting({"delay": 1, "batch_size": 4, "precision": "float32"}).space)[0]}
+    config = {**combinations(STUDY.setting({"delay": 1, "batch_size": 4, "precision": "float32"}).space)[0]}
     source = source_of(datasets.load("cifar10", folder).train, (torch.arange(12), torch.arange(12, 20)))
-    training = SupervisedTraining(study.model, config, source, outputs=10, horizon=2, seed=0)
+    training = SupervisedTraining(STUDY.model, config, source, outputs=10, horizon=2, seed=0)
     before = [parameter.clone() for parameter in training.model.parameters()]
     epoch = training.train_epoch()
     assert epoch.steps == 3
