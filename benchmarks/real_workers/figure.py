@@ -2,13 +2,22 @@
 
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.real_workers.ages import SUMMARIES
 from benchmarks.real_workers.conclusions import name_of
 from tautune.analysis.figure_style import FAINT, label_ends, log_axis, new_figure, series, styled
 
 Json = dict[str, Any]
+DRAWN = {
+    "distribution": "all ages with their shares, in the mean",
+    "mean square": "the same in the mean square",
+    "mean age": "their mean",
+    "90 % quantile": "their 90 % quantile",
+    "maximum": "their maximum",
+    "in this order": "the ages in their order",
+}
+"""What is drawn of the predictions, and how it is called."""
 
 
 @styled
@@ -17,35 +26,32 @@ def workers_figure(rows: list[Json]) -> Figure:
     figure = new_figure(12.0, 4.8)
     figure.suptitle("Thresholds of real workers", x=0.01, ha="left")
     beside, ages = figure.subplots(1, 2, width_ratios=(3, 2))
-    measured = [row["measured"] for row in rows]
-    low, high = 0.8 * min(measured), 1.25 * max(measured)
-    beside.plot((low, high), (low, high), color=FAINT, linewidth=2.4, zorder=1)
-    for place, name in enumerate(SUMMARIES):
-        beside.errorbar(
-            [row["predicted"][name] for row in rows],
-            measured,
-            yerr=[row["uncertainty"] for row in rows],
-            fmt="none",
-            ecolor=FAINT,
-            zorder=2,
-        )
-        beside.scatter(
-            [row["predicted"][name] for row in rows],
-            measured,
-            label=f"the ages' {name}" if place else "all ages with their shares",
-            zorder=3,
-            **series(place),
-        )
-    beside.set(xlabel="theory's threshold aη", ylabel="measured aη")
-    log_axis(beside, "y", low, high)
-    predicted = [row["predicted"][name] for row in rows for name in SUMMARIES]
-    log_axis(beside, "x", min(predicted), max(predicted))
-    beside.legend(loc="upper left")
+    _draw_beside(beside, rows)
     _draw_shares(ages, [row for row in rows if row["model"] == rows[0]["model"]])
     return figure
 
 
-def _draw_shares(axes: Any, rows: list[Json]) -> None:
+def _draw_beside(axes: Axes, rows: list[Json]) -> None:
+    every = [row["measured"] for row in rows] + [row["predicted"][name] for row in rows for name in DRAWN]
+    low, high = 0.8 * min(every), 1.25 * max(every)
+    axes.plot((low, high), (low, high), color=FAINT, linewidth=2.4, zorder=1)
+    for place, (name, label) in enumerate(DRAWN.items()):
+        axes.errorbar(
+            [row["predicted"][name] for row in rows],
+            [row["measured"] for row in rows],
+            yerr=[row["uncertainty"] for row in rows],
+            linestyle="none",
+            label=label,
+            zorder=3,
+            **series(place),
+        )
+    axes.set(xlabel="theory's threshold aη", ylabel="measured aη")
+    log_axis(axes, "x", low, high)
+    log_axis(axes, "y", low, high)
+    axes.legend(loc="lower right")
+
+
+def _draw_shares(axes: Axes, rows: list[Json]) -> None:
     ends, colours = [], []
     for place, row in enumerate(rows):
         style = series(place)
@@ -55,5 +61,5 @@ def _draw_shares(axes: Any, rows: list[Json]) -> None:
         ends.append((*drawn[-1], name_of(row)))
         colours.append(style["color"])
     axes.set(title=f"Ages with {rows[0]['model']}", xlabel="age, updates", ylabel="share of the updates, %")
-    axes.figure.draw_without_rendering()
+    axes.figure.draw_without_rendering()  # type: ignore[union-attr]
     label_ends(axes, ends, colours)
