@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -21,6 +22,11 @@ GIT_SECONDS = 2.0
 def now() -> str:
     """Returns the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def readable(time: str) -> str:
+    """Returns a time of `now` as people write it: 2026-11-28 23:17:01 UTC; any other text is left as it is."""
+    return re.sub(r"^(\S{10})T(\S{8})\+00:00$", r"\1 \2 UTC", time)
 
 
 def time_of(moment: float) -> str:

@@ -11,6 +11,12 @@ COLUMNS = (
     *("diverged_step", "seconds", "host", "history", "failure", "feasible", "on_front"),
 )
 """What a trial's row holds besides its scores."""
+ABBREVIATIONS = {"mae": "MAE", "rmse": "RMSE", "r2": "R²"}
+
+
+def in_words(score: str) -> str:
+    """Returns a score's name as it is written in a sentence: validation RMSE for validation_rmse."""
+    return " ".join(ABBREVIATIONS.get(word, word) for word in score.split("_"))
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Goal:
     @property
     def words(self) -> str:
         """Returns the metric as it is written in a sentence."""
-        return self.metric.replace("_", " ") if self.scores else self.metric
+        return in_words(self.metric) if self.scores else self.metric
 
     def rank(self, row: dict[str, Any]) -> tuple[float, ...]:
         """Returns what rows and results are sorted by, the best first: the metric, then the ties, then the epochs."""

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from tautune.analysis import figure_style
 from tautune.analysis.pages.svg import inline_svg, variable
-from tautune.records.provenance import now
+from tautune.records.provenance import now, readable
 
 if TYPE_CHECKING:
     from tautune.analysis.pages.page import Chart, Page, Table
@@ -23,7 +23,7 @@ def as_html(page: Page) -> str:
     """Returns the page."""
     rendered: str = _template().render(
         page=page,
-        made=now(),
+        made=readable(now()),
         style=Markup(_file("style.css")),
         script=Markup(_file("script.js")),
         light=_colours(dark=False),
@@ -44,8 +44,9 @@ def _svg(chart: Chart) -> Markup:
 
 
 def words(text: str) -> Markup:
-    """Returns a sentence as HTML, with what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    """Returns a sentence as HTML: what stands between backticks is code, and no line ends within ± 0.24 % or τ = 8."""
+    whole = re.sub(r"(?<=±) (?=\d)|(?<=\d) (?=%)|(?<=\b[ητλm]) (?== )|(?<=[ητλm] =) ", "\N{NO-BREAK SPACE}", text)
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(whole))))
 
 
 def _file(name: str) -> str:

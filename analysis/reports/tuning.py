@@ -23,6 +23,7 @@ from tautune.analysis.reports.sections.refitted import test_section
 from tautune.analysis.trial_names import POPULATION
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder
+from tautune.trainables.goal import in_words
 
 STATES = {"finished": "finished", "stopped": "stopped early"} | {
     state: state for state in ("diverged", "failed", "running", "interrupted")
@@ -185,7 +186,7 @@ def trials_table(tuned: Tuned) -> Table:
     columns = (
         "trial",
         "state",
-        *(name.replace("_", " ") for name in scores),
+        *map(in_words, scores),
         f"best {goal.unit.removesuffix('s')}",
         f"{goal.unit} trained",
         "seconds",

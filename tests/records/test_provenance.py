@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tautune.records import provenance as module
-from tautune.records.provenance import commits, provenance, time_of
+from tautune.records.provenance import commits, provenance, readable, time_of
 
 ROOMS = Path(__file__).parents[2]
 
@@ -108,6 +108,11 @@ def test_a_repository_that_takes_long_is_not_waited_for(
     begun = time.monotonic()
     assert commits()["project"] == {"commit": commit, "clean": None}
     assert time.monotonic() - begun < 3
+
+
+def test_a_time_is_written_as_people_do() -> None:
+    assert readable("2026-11-28T23:17:01+00:00") == "2026-11-28 23:17:01 UTC"
+    assert [readable(other) for other in ("", "not yet")] == ["", "not yet"]
 
 
 def test_a_moment_of_the_clock_is_a_time_of_day() -> None:

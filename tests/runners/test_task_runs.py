@@ -42,7 +42,7 @@ def test_a_regression_is_tuned_refitted_and_predicts(tmp_path: Path) -> None:
     best, text = run(LINES, "grid", "none", folder, folds=2, max_epochs=8)
     assert best["config"]["learning_rate"] == 0.03
     assert 0 < best["validation_rmse"] < 40
-    assert "validation rmse" in text
+    assert "validation RMSE" in text
     good, bad = rows_of(folder)
     assert (bad["state"], bad["diverged_step"]) == ("diverged", "2")  # the first gradient is one step late
     scale = sum(TARGETS[numbers].std(correction=0) for numbers in (slice(0, 50), slice(50, 100))) / 2

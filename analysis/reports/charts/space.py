@@ -221,7 +221,9 @@ def importances(tuned: Tuned) -> Chart:
     axes.grid(visible=False, axis="y")
     axes.set(xlabel="share of the importance", xlim=(0, 1.15 * max([*found.pedanova.values(), *found.fanova.values()])))
     axes.legend(loc="lower right")
-    without = "".join(f" Left out: {name}, {why}." for name, why in found.left_out.items())
+    absent = [name for name in names if both and name not in found.fanova]
+    without = f" It leaves out {' and '.join(absent)}, which not every trial has." if absent else ""
+    without += "".join(f" Left out: {name}; {why}." for name, why in found.left_out.items() if name not in absent)
     variance = (
         "fANOVA: for the variance of all."
         if both

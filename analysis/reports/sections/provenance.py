@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tautune.analysis.pages.page import Section, Table
+from tautune.records.provenance import readable
 
 Json = dict[str, Any]
 
@@ -30,8 +31,8 @@ def _facts(entry: Json) -> Json:
     memory = hardware.get("memory_bytes")
     edited = {True: "", False: ", edited", None: ""}[project.get("clean")]
     return {
-        "started": entry.get("started"),
-        "finished": entry.get("finished", "not yet"),
+        "started": readable(entry.get("started") or ""),
+        "finished": readable(entry.get("finished", "not yet")),
         "duration": duration(entry["duration_seconds"]) if "duration_seconds" in entry else None,
         "commit": entry.get("commit"),
         "project": f"{project['commit']}{edited}" if project.get("commit") else None,

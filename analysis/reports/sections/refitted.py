@@ -13,6 +13,7 @@ from tautune.records.errors import InputError
 from tautune.records.files import read_json
 from tautune.records.storage import Folder, reading
 from tautune.records.typed import Object
+from tautune.trainables.goal import in_words
 
 
 def test_section(tuned: Tuned) -> Iterator[Section]:
@@ -30,7 +31,7 @@ def test_section(tuned: Tuned) -> Iterator[Section]:
         title="The test",
         text=("The best configuration was trained on all examples but the test's, and these were used once.",),
         charts=_charts(tuned, tuned.folder / "test_predictions.csv"),
-        table=Table(columns=("", "value"), rows=[(name.replace("_", " "), value) for name, value in numbers.items()]),
+        table=Table(columns=("", "value"), rows=[(in_words(name), value) for name, value in numbers.items()]),
     )
 
 

@@ -83,6 +83,11 @@ def test_commands_in_a_sentence_are_code_and_nothing_else_is_markup() -> None:
     assert words("`tautune resume <b>` goes on & on") == "<code>tautune resume &lt;b&gt;</code> goes on &amp; on"
 
 
+def test_a_number_stays_with_its_sign_and_its_unit() -> None:
+    said = words("at τ = 8 it is right to ± 0.24 % at most, 3 × 4 = 12")
+    assert said == "at τ\xa0=\xa08 it is right to ±\xa00.24\xa0% at most, 3 × 4 = 12"
+
+
 def test_columns_of_numbers_alone_are_set_to_the_right() -> None:
     table = Table(columns=["a", "b", "c", "d"], rows=[[1, "x", None, True], [2.5, 3, 4, False]])
     assert numeric_columns(table) == [True, False, True, False]
