@@ -153,7 +153,8 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str]], colours: Se
         line = {
             "arrowstyle": "-",
             "color": colours[i] if colours else FAINT,
-            "linewidth": 0.7,
+            "linewidth": 0.8,
+            "linestyle": (0, (1, 1.5)),  # so that nobody takes it for a piece of the curve
             "shrinkA": 0,
             "shrinkB": 2,
             "relpos": (0, 0.5),  # to the label's left, not to its middle, before which other labels may lie

@@ -11,14 +11,25 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from tautune.analysis.figure_style import FAINT, INK, MAP, VERMILLION, label_ends, log_axis, new_figure, series, styled
+from tautune.analysis.figure_style import (
+    FAINT,
+    INK,
+    MAP,
+    PAPER,
+    VERMILLION,
+    label_ends,
+    log_axis,
+    new_figure,
+    series,
+    styled,
+)
 
 if TYPE_CHECKING:
     from tautune.analysis.grids import GridSummary
 
 OUTLYING = 0.9
 """Share of the losses that the scale of colours spans; the largest ones have its last colour."""
-HALO: dict[str, Any] = {"path_effects": [withStroke(linewidth=4.5, foreground="white")]}
+HALO: dict[str, Any] = {"path_effects": [withStroke(linewidth=4.5, foreground=PAPER)]}
 """What makes a line stand out from every colour of the map."""
 
 
@@ -33,7 +44,7 @@ def grid_figure(grid: GridSummary) -> Figure:
     _heat(axes, grid, edges)
     axes.plot(places, theory, "-", color=INK, linewidth=2, label="theory's threshold at the initial weights", **HALO)
     best = [(place, row.best_learning_rate) for place, row in enumerate(grid.rows) if row.best_learning_rate]
-    style: dict[str, Any] = {"linestyle": "none", "marker": "D", "color": VERMILLION, "mec": "white", "markersize": 8}
+    style: dict[str, Any] = {"linestyle": "none", "marker": "D", "color": VERMILLION, "mec": PAPER, "markersize": 8}
     axes.plot(*(zip(*best, strict=True) if best else ([], [])), label="best η", **style)
     axes.plot([], [], "s", color=FAINT, markersize=8, label="diverged")
     low, high = min(edges[0], *theory), max(edges[-1], *theory)

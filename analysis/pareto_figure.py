@@ -5,8 +5,9 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tautune.analysis.figure_style import FAINT, QUIET, VERMILLION, log_axis, mark_trials, new_figure, styled
-from tautune.trainables.goal import Goal
+from tautune.analysis.figure_style import FAINT, QUIET, VERMILLION, WIDTH, log_axis, mark_trials, new_figure, styled
+from tautune.analysis.trial_names import numbered
+from tautune.trainables.goal import Goal, in_words
 
 Row = dict[str, Any]
 
@@ -21,8 +22,7 @@ def pareto_figure(rows: list[Row], goal: Goal) -> Figure:
         rows: the trials, each with `on_front`.
     """
     columns = len(goal.others)
-    figure = new_figure(1.2 + 5.2 * columns, 4.6)
-    figure.suptitle(f"{goal.words} and {', '.join(name for name, _ in goal.others)}")
+    figure = new_figure(max(WIDTH, 4.4 * columns), 4.6)
     usable = [row for row in rows if row["state"] not in ("diverged", "failed")]
     for axes, (name, mode) in zip(figure.subplots(1, columns, squeeze=False)[0], goal.others, strict=True):
         _draw(axes, usable, goal, name, where="post" if mode == "min" else "pre")
@@ -43,11 +43,10 @@ def _draw(axes: Axes, rows: list[Row], goal: Goal, name: str, *, where: Literal[
     if len(goal.others) == 1:
         axes.step(*_places(front, goal, name), where=where, color=VERMILLION, linewidth=1)
     for row in front:
-        axes.annotate(
-            f"{row.get('number') or ''}", (row[name], row[goal.metric]), xytext=(5, 5), textcoords="offset points"
-        )
+        number = numbered(row["number"]) if row.get("number") else ""
+        axes.annotate(number, (row[name], row[goal.metric]), xytext=(5, 5), textcoords="offset points")
     values = [row[name] for row in rows]
-    axes.set(xlabel=name.replace("_", " "), ylabel=goal.words)
+    axes.set(xlabel=in_words(name), ylabel=goal.words)
     if values and min(values) > 0 and max(values) > 30 * min(values):
         log_axis(axes, "x", min(values), max(values))
     if rows:

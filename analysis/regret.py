@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from tautune.analysis.method_names import in_words
 from tautune.analysis.reported import HasReport
 from tautune.records.typed import Count, Meta, NotNegative, Positive
 
@@ -56,6 +57,11 @@ class Method(NamedTuple):
 
     search: str
     scheduler: str
+
+    @property
+    def words(self) -> str:
+        """Returns its name in a sentence or a figure: HyperOpt + ASHA."""
+        return " + ".join(in_words(name) for name in self if name != "none")
 
     def __str__(self) -> str:
         return self.search if self.scheduler == "none" else f"{self.search} + {self.scheduler}"

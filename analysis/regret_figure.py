@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from tautune.analysis.figure_style import SERIES, label_ends, new_figure, styled
+from tautune.trainables.goal import in_words
 
 if TYPE_CHECKING:
     from tautune.analysis.regret import Regret
@@ -33,13 +34,13 @@ def regret_figure(regret: Regret) -> Figure:
             STYLES[schedulers.index(method.scheduler) % len(STYLES)],
         )
         axes.plot(regret.times, median, style, color=colour, drawstyle="steps-post")
-        ends.append((regret.until, median[-1], str(method)))
+        ends.append((regret.until, median[-1], method.words))
         axes.fill_between(regret.times, lower, upper, step="post", color=colour, alpha=0.12, linewidth=0)
     drawn = np.concatenate([regret.of(method).ravel() for method in regret.methods])
     axes.set_yscale("symlog", linthresh=_smallest(drawn))
     axes.set(
         xlabel=f"simulated time, {regret.unit}",
-        ylabel=f"regret: {regret.metric.replace('_', ' ')} short of the best, {regret.best_value:.5g}",
+        ylabel=f"regret: {in_words(regret.metric)} short of the best, {regret.best_value:.5g}",
         title=_title(regret),
         xlim=(0, regret.until),
         ylim=(0, None),

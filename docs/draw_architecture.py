@@ -6,6 +6,7 @@ python -m docs.draw_architecture
 import re
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import grimp
 import networkx
@@ -78,7 +79,11 @@ def picture(pairs: Arrows) -> Figure:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-across, across), ylim=(low, UP / 2))
     axes.set_axis_off()
-    style = {"ha": "center", "va": "center", "bbox": {"boxstyle": "round,pad=0.5", "fc": PAPER, "ec": FAINT}}
+    style: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "bbox": {"boxstyle": "round,pad=0.5", "fc": PAPER, "ec": FAINT},
+    }
     boxes = {room: axes.text(*place, room, **style).get_bbox_patch() for room, place in places.items()}
     for one, other in drawn:
         line = {"arrowstyle": "-|>", "color": QUIET, "patchA": boxes[one], "patchB": boxes[other], "linewidth": 1}

@@ -83,7 +83,7 @@ def _grid(folder: Folder, run: Json, damaged: list[str]) -> GridSummary | None:
 
 def _facts(grid: GridSummary, run: Json) -> dict[str, str]:
     best = grid.best
-    facts = {"smallest loss": f"{best.best_loss:.4g}", "at": f"τ = {best.delay}"} if best else {}
+    facts = {"smallest loss": f"{best.best_loss:.4g}", "at delay τ": f"{best.delay}"} if best else {}
     points, diverged = (sum(getattr(row, name) for row in grid.rows) for name in ("points", "diverged"))
     facts |= {"points": f"{points:,}", "diverged": f"{diverged:,}", "sharpness λ": f"{grid.sharpness:.5g}"}
     took = total_duration(run)
@@ -110,12 +110,14 @@ def _section(grid: GridSummary) -> Section:
         "theory's threshold",
     )
     table = Table(columns=columns, rows=[astuple(row) for row in grid.rows])
+    figure = grid_figure(grid)
+    figure.axes[0].set_title("", loc="left")  # which the page has above
     heat = Chart(
         name="grid",
         title="Final loss over delay and learning rate",
         says="Diamonds mark the best η of each delay. The line is theory's threshold at the sharpness of the initial "
         "weights, which training changes. Grey points diverged. The largest tenth of the losses has the last colour.",
-        figure=grid_figure(grid),
+        figure=figure,
         table=table,
     )
     lines = Chart(

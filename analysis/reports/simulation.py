@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any, cast
 
-from tautune.analysis.method_names import in_words
 from tautune.analysis.pages.page import Chart, Page, Section, Table
-from tautune.analysis.regret import Regret, RegretJson
+from tautune.analysis.regret import Method, Regret, RegretJson
 from tautune.analysis.reports.parts.commands import simulate_again
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.records.errors import InputError
@@ -39,7 +38,7 @@ def page(folder: Folder, run: Json) -> Page:
 def verdict_of(regret: Regret) -> str:
     """Returns which method ends nearest to the best of the table."""
     best = regret.best
-    name = " + ".join(in_words(best[part]) for part in ("search", "scheduler") if best[part] != "none")
+    name = Method(best["search"], best["scheduler"]).words
     return (
         f"{name[0].upper()}{name[1:]} ends nearest to the best of the table: its median regret is "
         f"{best['median_regret']:.3g} after {regret.until:.4g} {regret.unit}, and {best['median_regret_halfway']:.3g} "
@@ -78,4 +77,4 @@ def _over_time(regret: Regret) -> Table:
     every = range(0, len(regret.times), 10)
     medians = [regret.of(method)[1] for method in regret.methods]
     rows = [(float(regret.times[i]), *(float(median[i]) for median in medians)) for i in every]
-    return Table(columns=(f"time, {regret.unit}", *map(str, regret.methods)), rows=rows)
+    return Table(columns=(f"time, {regret.unit}", *(method.words for method in regret.methods)), rows=rows)

