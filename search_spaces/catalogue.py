@@ -206,7 +206,8 @@ def check_study(name: str, command: str) -> None:
         return
     fitting = [known for known, entry in CATALOGUE.items() if command in entry.commands]
     if name in CATALOGUE and name not in fitting:
-        meant = " and ".join(f"`tautune {other}`" for other in CATALOGUE[name].commands)
+        *others, last = (f"`tautune {other}`" for other in CATALOGUE[name].commands)
+        meant = f"{', '.join(others)} and {last}" if others else last
         raise ValueError(f"study {name} is for {meant}; for `tautune {command}` there are {', '.join(sorted(fitting))}")
     check_name("study", name, fitting)
 

@@ -127,7 +127,7 @@ BAD = {
     "grid quadratic --output other": "holds files but no run.json",
     "grid quadratic --output swept": "swept holds a grid with study = 'digits', not 'quadratic'",
     "tune": "Missing argument",
-    "tune digits": "study digits is for `tautune sweep` and `tautune grid` and `tautune probe` and `tautune edge`",
+    "tune digits": "study digits is for `tautune sweep`, `tautune grid`, `tautune probe` and `tautune edge`",
     "tune digits_mlp --search hyperop": "search 'hyperop' is unknown; did you mean hyperopt",
     "tune digits_mlp --scheduler ash": "scheduler 'ash' is unknown; did you mean asha",
     "tune digits_mlp --search grid": "search grid needs choices, and learning_rate is a range",

@@ -84,7 +84,7 @@ class Run:
 def test_what_is_refused_has_one_line_and_nothing_moves_on(tmp_path: Path) -> None:
     run = Run("tune", "digits", folder=tmp_path, columns=300)
     run.until(lambda text: re.search(r"\d:\d\d starting", text))
-    assert run.ended().splitlines()[0].startswith("tautune: study digits is for `tautune sweep` and `tautune grid`")
+    assert run.ended().splitlines()[0].startswith("tautune: study digits is for `tautune sweep`, `tautune grid`")
     assert run.code == 2
     assert not run.screen.cursor.hidden
 

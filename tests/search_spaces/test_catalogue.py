@@ -88,7 +88,7 @@ print([name for name in {HEAVY} if name in sys.modules])
         (
             "digits",
             "tune",
-            "study digits is for `tautune sweep` and `tautune grid` and `tautune probe` and `tautune edge`; for "
+            "study digits is for `tautune sweep`, `tautune grid`, `tautune probe` and `tautune edge`; for "
             "`tautune tune` there are ",
         ),
         ("none.py", "tune", "there is no study file none.py"),
