@@ -19,7 +19,7 @@ def sweep_verdict(thresholds: Thresholds) -> str:
         return f"**{plain(thresholds.study)}**: no threshold is known yet.{_made_by()}"
     rows = "".join(
         f"| {point.delay} | {point.measured:.5g} ± {point.uncertainty:.1g} | {point.predicted:.5g} "
-        f"| {100 * point.relative_error:+.2g} % |\n"
+        f"| {100 * point.relative_error:+.2g} ± {100 * point.uncertainty / point.predicted:.2g} % |\n"
         for point in points
     )
     return (
