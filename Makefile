@@ -82,6 +82,8 @@ accuracy: .venv/installed
 	$(BIN)/tautune sweep digits --no-departures --stages 8,2 --output $(ACCURACY)/digits-stages-8-2
 	$(BIN)/tautune sweep quadratic --no-departures --mini-batch 1 --delays 0,1,4 --output $(ACCURACY)/quadratic-batch-1
 	$(BIN)/tautune sweep quadratic --no-departures --delay-shares 0:0.5,2:0.5 --output $(ACCURACY)/quadratic-delays-0-2
+	$(BIN)/tautune sweep digits --no-departures --seeds 3 --output $(ACCURACY)/digits-uniform-0-8 \
+	  --delay-shares 0:0.1111112,1:0.1111111,2:0.1111111,3:0.1111111,4:0.1111111,5:0.1111111,6:0.1111111,7:0.1111111,8:0.1111111
 
 # Measures what tuning reaches: two hours on two cores. Needs Fashion-MNIST (Debian: apt-get install dataset-fashion-mnist).
 classifiers: .venv/installed

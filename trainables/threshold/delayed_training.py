@@ -61,8 +61,8 @@ class DelayedTraining:
         """Whether a step gave a value that is not finite; `along` and `norm` end before that step."""
         self.gradient_evaluations = 0.0
         """Cost so far, in passes over the full batch."""
-        if settings.mini_batch is None and minimum.gradient_norm > FLAT:
-            self.rest = self._at_rest(None)
+        if settings.mini_batch is None and (minimum.gradient_norm > FLAT or settings.varies):
+            self.rest = self._at_rest(None)  # over thousands of steps, any that is left would move training
 
     def advance(self, steps: int, *, leave: float, settle: float) -> None:
         """Trains for at most `steps` more steps, until the distance leaves [settle, leave] times its initial value."""
