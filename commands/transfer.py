@@ -7,11 +7,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tautune import _tuned
+from tautune import _transfer
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, delays_from_options
 from tautune.commands.fitted_table import print_whole
 from tautune.commands.help_texts import RESULTS, examples
+from tautune.commands.screen import working
 from tautune.commands.theory import Json
+from tautune.commands.tuning_options import Trust
 from tautune.records.errors import InputError
 
 transfer_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -29,6 +31,11 @@ def transfer_command_(
     delay_shares: DelayShares = None,
     workers: Workers = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep optimizer and momentum, and use no remedy.")] = False,
+    sharpness: Annotated[
+        float | None,
+        typer.Option(help="Curvature where training begins; not for Adam and its kin.", show_default="measured"),
+    ] = None,
+    trust: Trust = False,
     output: Annotated[
         str | None, typer.Option(help="New folder for the configuration.", show_default="DIR-delay-…")
     ] = None,
@@ -44,7 +51,8 @@ def transfer_command_(
     if delay is None and delays_from is None and delay_shares is None:
         raise InputError("give --delay, --delays-from, --delay-shares or --workers")
     delays = delays_from_options(delay, delays_from, delay_shares, None, None)
-    found = _tuned.transfer(folder, delays, keep=keep, output=output)
+    with working("measuring the curvature where training begins", stderr=as_json):
+        found = _transfer.transfer(folder, delays, keep=keep, sharpness=sharpness, output=output, trust=trust)
     if as_json:
         print(json.dumps(found))
         return

@@ -144,7 +144,7 @@ def _make_tuner(best: Json, config: Json, trainable: Any, state: Folder) -> tune
 
 def conclude_refit(plan: RefitPlan, folder: TuningFolder, state: Json) -> Json:
     """Uses the test examples, this once, and writes model.pt and test.json. Returns the latter."""
-    training = _on_all(plan)
+    training = training_on_all(plan)
     training.load_state_dict(state)
     of_task, tested = plan.study.of_task, source_of_test(plan.data, window=plan.best["config"].get(WINDOW))
     found = evaluate(training.model, tested.validation(), training.normalize, of_task, training.scale)
@@ -193,7 +193,8 @@ def source_of_all(data: AnyData, config: Json) -> Source:
     return source_of(data.train, everything, window=config.get(WINDOW))
 
 
-def _on_all(plan: RefitPlan) -> SupervisedTraining:
+def training_on_all(plan: RefitPlan, device: str = "cpu") -> SupervisedTraining:
+    """Returns the training of the best configuration on all that is not for the test, before its first epoch."""
     return SupervisedTraining(
         plan.study.model,
         plan.best["config"],
@@ -202,6 +203,7 @@ def _on_all(plan: RefitPlan) -> SupervisedTraining:
         horizon=plan.tuning.max_epochs,
         seed=plan.tuning.seed,
         task=plan.study.of_task,
+        device=device,
         normalize=plan.study.normalize,
         vocabulary=plan.data.vocabulary,
     )

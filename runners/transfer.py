@@ -1,21 +1,30 @@
 """The best configuration of a tuning without delay, carried to a delay, as a folder that a refit takes."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tautune.records.errors import InputError, user_input
 from tautune.records.files import write_json
 from tautune.records.run_file import RUN_FILE
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import check_new, make_folder, read_best, read_tuning
-from tautune.runners.tuning_checks import check_extensible
+from tautune.runners.trust import check_trusted
+from tautune.runners.tuning_checks import check_built_in_data, check_extensible, check_findable
 from tautune.trainables.goal import goal_in
 from tautune.trainables.supervised.hyperparameters import TRAINING_NAMES, TrainingConfig
 from tautune.trainables.supervised.in_theory import in_theory, in_training
 from tautune.trainables.theory.delays import Delays, shares_text
-from tautune.trainables.theory.transfer import Transferred, transfer
+from tautune.trainables.theory.optimizer_names import PRECONDITIONED
+from tautune.trainables.theory.transfer import Start, Transferred, transfer
+
+if TYPE_CHECKING:
+    from tautune.search_spaces.tuning_study import TuningStudy
 
 Json = dict[str, Any]
+NOT_KNOWN = "the curvature where training begins is not known, which would allow a larger rate or ask for a smaller one"
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,10 @@ class Transfer:
     optimizer: str
     """As a training has it."""
     found: Transferred
+    curvature: float | None
+    """λ₀ where training begins; None if it is not known or does not matter."""
+    unknown: str
+    """Why it is not known."""
 
     def as_json(self) -> Json:
         """Returns it as the command prints it."""
@@ -44,17 +57,29 @@ class Transfer:
             "delay": config["delay"],
             "factor": self.found.factor,
             "ratio_of_thresholds": self.found.ratio,
-            "why": self.found.why,
+            "curvature": self.curvature,
+            "why": self.found.why + ([f"{NOT_KNOWN}: {self.unknown}"] if self.unknown else []),
             "config": config,
             "from": str(self.source),
         }
 
 
-def plan_transfer(folder: Folder, delays: Delays, *, keep: bool = False) -> Transfer:
+def plan_transfer(
+    folder: Folder,
+    delays: Delays,
+    *,
+    keep: bool = False,
+    sharpness: float | None = None,
+    study: TuningStudy | None = None,
+    trust: bool = False,
+) -> Transfer:
     """Returns what the best configuration of a finished tuning becomes at some delays.
 
     Args:
         keep: whether optimizer, momentum and remedy stay as they are.
+        sharpness: λ₀ where training begins; it is measured if not given.
+        study: the one that was tuned, where it has no name or file by which it can be found.
+        trust: whether the file of a study that the folder names may run, though the folder may be somebody else's.
 
     Raises:
         InputError: there is no finished tuning, its best has a delay already, or theory does not know its optimizer.
@@ -78,7 +103,12 @@ def plan_transfer(folder: Folder, delays: Delays, *, keep: bool = False) -> Tran
         )
     with user_input():
         before = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
-        found = transfer(*in_theory(before.optimizer, before.momentum), delays, keep=keep)
+        named = in_theory(before.optimizer, before.momentum)
+    unknown = ""
+    if sharpness is None and delays.maximum and named[0] not in PRECONDITIONED and "normalized_rate" not in config:
+        sharpness, unknown = _measured(folder, run, best, study, trust=trust)
+    start = None if sharpness is None else Start(before.learning_rate, sharpness)
+    found = transfer(*named, delays, keep=keep, start=start)
     optimizer, rate = in_training(found.optimizer, found.momentum), before.learning_rate * found.factor
     late: Json = {"optimizer": optimizer, "momentum": found.momentum, "remedy": found.remedy}
     late["delay"] = delays.maximum if delays.is_fixed else shares_text(delays)
@@ -89,7 +119,27 @@ def plan_transfer(folder: Folder, delays: Delays, *, keep: bool = False) -> Tran
         for entry in best["history"]
     ]
     of_trial = {name: best[name] for name in ("trial", "number", "epochs") if name in best}
-    return Transfer(folder, of_trial | {"config": config | late, "history": history}, late, rate, optimizer, found)
+    whole = of_trial | {"config": config | late, "history": history}
+    return Transfer(folder, whole, late, rate, optimizer, found, sharpness, unknown)
+
+
+def _measured(
+    folder: Folder, run: Json, best: Json, study: TuningStudy | None, *, trust: bool
+) -> tuple[float | None, str]:
+    """Returns λ₀, or None with the reason why it cannot be measured."""
+    kept = run["configuration"]
+    try:
+        if study is None:
+            check_findable(kept["study"], folder)
+            check_trusted(folder, kept["study"], trust=trust)
+            check_built_in_data(kept["study"], Path(kept["data_dir"]) if kept.get("data_dir") else None)
+        from tautune.runners.starting_curvature import starting_curvature
+
+        return starting_curvature(folder, run, best, study), ""
+    except ValueError as error:
+        return None, str(error)
+    except (Exception, SystemExit) as error:  # of the study's own code
+        return None, f"{type(error).__name__}: {error}"
 
 
 def write_transfer(transfer: Transfer, output: Folder) -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tautune._simulate import simulate as simulate
     from tautune._sweep import sweep as sweep
     from tautune._thresholds import measure_thresholds as measure_thresholds
+    from tautune._transfer import transfer as transfer
     from tautune._tune import tune as tune
-    from tautune._tuned import transfer as transfer
     from tautune.records.delay_trace import read_trace as read_trace
     from tautune.records.errors import InputError as InputError
     from tautune.records.errors import Interrupted as Interrupted
@@ -72,7 +72,7 @@ _MODULES = {
     "sweep": "_sweep",
     "measure_thresholds": "_thresholds",
     "tune": "_tune",
-    "transfer": "_tuned",
+    "transfer": "_transfer",
     "InputError": "records.errors",
     "read_trace": "records.delay_trace",
     "Interrupted": "records.errors",

@@ -17,7 +17,6 @@ from tautune.runners.listeners import STARTING
 from tautune.runners.tuning_journal import events_of, needs_table
 from tautune.runners.tuning_listener import TuningListener
 from tautune.trainables.goal import goal_in
-from tautune.trainables.theory.delays import as_delays
 
 if TYPE_CHECKING:
     from tautune.runners.prediction import Prediction
@@ -147,38 +146,6 @@ def refit(
         found = conclude_refit(plan, held, state)
         listener.say(report_at_end(held.path))
     return found
-
-
-def transfer(path: Place, delay: Any, *, keep: bool = False, output: str | Path | None = None) -> dict[str, Any]:
-    """Carries the best configuration of a tuning without delay to a delay.
-
-    The learning rate is multiplied by what theory says of the loops; momentum, optimizer or remedy change where
-    `advise` has something against them at that delay.
-
-    Args:
-        delay: τ in steps, {d: probability} of delays that are drawn, or a sequence of recorded ones.
-        keep: whether optimizer and momentum stay, without a remedy.
-        output: new folder for the configuration, which `refit` takes; by default beside the tuning's.
-
-    Returns:
-        `learning_rate`, `momentum`, `optimizer`, `remedy`, `delay`, `why`, the whole `config`, and the `path` of the
-        folder.
-
-    Raises:
-        InputError: there is no finished tuning, its best has a delay already, theory does not know its optimizer, or
-            the folder for the configuration is not new.
-    """
-    from tautune.runners.transfer import plan_transfer, write_transfer
-
-    folder = folder_at(str(path))
-    with user_input():
-        delays = as_delays(delay)
-    found = plan_transfer(folder, delays, keep=keep)
-    late = f"delay-{delays.maximum}" if delays.is_fixed else f"delays-{delays.steps[0]}-{delays.maximum}"
-    named = folder if folder.name else folder.resolve()  # "." has no name
-    place = folder_at(str(output)) if output else named.with_name(f"{named.name}-{late}")
-    write_transfer(found, place)
-    return found.as_json() | {"path": str(place)}
 
 
 def _refit_loop(

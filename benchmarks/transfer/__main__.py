@@ -19,14 +19,14 @@ from rich.table import Table
 
 from benchmarks.outcomes.training import DATA, training
 from benchmarks.record import RESULTS, begun, plan_as_json
-from benchmarks.transfer.trials import SEARCHED, Plan, rows
+from benchmarks.transfer.trials import SEARCHED, Plan, rows, starting_curvatures
 from tautune.records.files import write_json
 from tautune.records.provenance import now, provenance
 
 FOLDER = RESULTS / "transfer"
 SHORT = Plan(delays=(3,), seeds=2, steps=100, optimizers=("adamw",))
 """A plan for a look, of a minute."""
-WAYS = ("search", "transfer", "rate", "ratio", "reuse")
+WAYS = ("search", "transfer", "unmeasured", "rate", "ratio", "reuse")
 """The search at the delay, and the ways to carry over what a search without delay found."""
 Json = dict[str, Any]
 
@@ -39,14 +39,21 @@ def measured(data: str, plan: Plan, folder: Path) -> Json:
         return before
     known = {(row["optimizer"], row["delay"]): row for row in before.get("rows", [])}
     given = training(data, plan.seeds, with_test=True)
+    curvatures = starting_curvatures(given)
     epochs = plan.steps * plan.mini_batch / len(given.problem)
+    measuring = statistics.fmean(cost for _, cost in curvatures.values()) / len(given.problem)
     found: Json = {"benchmark": f"transfer/{data}", "date": now(), "plan": plan_as_json(plan), "rows": []}
-    found |= {"epochs_of_a_search": SEARCHED * epochs, "epochs_of_a_transfer": epochs}
+    found |= {
+        "epochs_of_a_search": SEARCHED * epochs,
+        "epochs_of_a_training": epochs,
+        "epochs_of_a_curvature": measuring,
+    }
+    found["curvatures"] = [curvature for curvature, _ in curvatures.values()]
     folder.mkdir(parents=True, exist_ok=True)
     for optimizer in plan.optimizers:
         best: list[Json] = []
         for delay in (0, *plan.delays):
-            row = known.get((optimizer, delay)) or rows(given, plan, optimizer, delay, best)
+            row = known.get((optimizer, delay)) or rows(given, plan, optimizer, delay, best, found["curvatures"])
             best = best or [entry["search"] for entry in row["seeds"]]
             found["rows"].append(row)
             print(f"{data}: {optimizer}, τ = {delay}: " + ", ".join(f"{w} {a:.1%}" for w, a in accuracies(row).items()))

@@ -15,9 +15,11 @@ from torch.optim import Optimizer
 
 from benchmarks.outcomes.lanes import Lane, train
 from benchmarks.outcomes.training import MINI_BATCH, Training
+from tautune.runners.starting_curvature import EXAMPLES, TOLERANCE
+from tautune.trainables.curvature.probing import curvature_of
 from tautune.trainables.supervised.hyperparameters import TrainingConfig
 from tautune.trainables.supervised.optimizers import make_optimizer
-from tautune.trainables.theory.transfer import transfer
+from tautune.trainables.theory.transfer import Start, Transferred, transfer
 
 Json = dict[str, Any]
 OPTIMIZERS = ("sgd", "nesterov", "adamw")
@@ -53,35 +55,71 @@ def space(optimizer: str) -> list[TrainingConfig]:
     return [TrainingConfig(optimizer=optimizer, learning_rate=η, momentum=m) for m in MOMENTA for η in rates]
 
 
-def at_delay(best: TrainingConfig, delay: int) -> dict[str, TrainingConfig]:
-    """Returns what a configuration that was the best without delay becomes, by each way to carry it over."""
+def at_delay(best: TrainingConfig, delay: int, curvature: float) -> dict[str, TrainingConfig]:
+    """Returns what a configuration that was the best without delay becomes, by each way to carry it over.
+
+    Args:
+        curvature: λ₀, where its training begins.
+    """
     m = 0.0 if best.optimizer == "sgd" else best.momentum
-    kept, changed = (transfer(best.optimizer, m, delay, keep=keep) for keep in (True, False))
-    late = replace(best, delay=delay)
+    start = Start(best.learning_rate, curvature)
+    kept, changed = (transfer(best.optimizer, m, delay, keep=keep, start=start) for keep in (True, False))
+    late, rate = replace(best, delay=delay), best.learning_rate
     return {
         "reuse": late,
-        "ratio": replace(late, learning_rate=best.learning_rate * kept.ratio),
-        "rate": replace(late, learning_rate=best.learning_rate * kept.factor),
-        "transfer": replace(
-            late,
-            optimizer=changed.optimizer,
-            momentum=changed.momentum,
-            remedy=changed.remedy,
-            learning_rate=best.learning_rate * changed.factor,
-        ),
+        "ratio": replace(late, learning_rate=rate * kept.ratio),
+        "rate": replace(late, learning_rate=rate * kept.factor),
+        "transfer": carried(late, changed),
+        "unmeasured": carried(late, transfer(best.optimizer, m, delay)),
     }
 
 
-def rows(training: Training, plan: Plan, optimizer: str, delay: int, best: Sequence[Json]) -> Json:
+def starting_curvatures(training: Training) -> dict[int, tuple[float, int]]:
+    """Returns λ₀ of each seed as `tautune transfer` measures it, and the gradients of single examples that it costs.
+
+    A product of a Hessian with a vector counts as three gradients.
+    """
+    found, problem = {}, training.problem
+    for seed, start in training.starts.items():
+        problem.move_to(start)
+        some = [(problem.inputs[:EXAMPLES], problem.targets[:EXAMPLES])]
+        curvature = curvature_of(problem.model, problem.loss, some, tolerance=TOLERANCE)
+        found[seed] = curvature.sharpness, 3 * curvature.products * EXAMPLES
+    return found
+
+
+def carried(late: TrainingConfig, found: Transferred) -> TrainingConfig:
+    """Returns a configuration with what `transfer` found for it."""
+    return replace(
+        late,
+        optimizer=found.optimizer,
+        momentum=found.momentum,
+        remedy=found.remedy,
+        learning_rate=late.learning_rate * found.factor,
+    )
+
+
+def rows(
+    training: Training,
+    plan: Plan,
+    optimizer: str,
+    delay: int,
+    best: Sequence[Json],
+    curvatures: Sequence[float],
+) -> Json:
     """Returns what came of every configuration at a delay, seed by seed.
 
     Args:
+        curvatures: λ₀ of each seed.
         best: of each seed, the best configuration without delay, as `searched` returns it; empty at a delay of 0.
     """
     tried = [[replace(config, delay=delay) for config in space(optimizer)] for _ in range(plan.seeds)]
-    carried = [at_delay(TrainingConfig(**one["config"]), delay) for one in best]
-    for seed, ways in enumerate(carried):
-        tried[seed] += list(ways.values())
+    ways = [
+        at_delay(TrainingConfig(**one["config"]), delay, curvature)
+        for one, curvature in zip(best, curvatures, strict=False)
+    ]
+    for configs, own_ways in zip(tried, ways, strict=False):
+        configs += own_ways.values()
     lanes = [Lane(seed, partial(made, config)) for seed, configs in enumerate(tried) for config in configs]
     outcomes = train(
         training.problem,
@@ -99,7 +137,7 @@ def rows(training: Training, plan: Plan, optimizer: str, delay: int, best: Seque
         told = [_told(config, outcome) for config, outcome in zip(configs, own, strict=True)]
         searched, others = told[:SEARCHED], told[SEARCHED:]
         entry: Json = {"search": max(searched, key=lambda one: (one["validation_accuracy"], -one["validation_loss"]))}
-        entry |= dict(zip(carried[seed], others, strict=True)) if carried else {}
+        entry |= dict(zip(ways[seed], others, strict=True)) if ways else {}
         found["seeds"].append(entry)
     return found
 

@@ -62,6 +62,19 @@ def test_what_comes_out_is_stable_and_can_be_trained(tmp_path: Path, optimizer: 
     assert (kept["optimizer"], kept["remedy"]) == (optimizer, "none")
 
 
+def test_a_curvature_is_measured_given_or_told_to_be_unknown(tmp_path: Path) -> None:
+    folder = tuned(tmp_path / "a", {"learning_rate": 5.0, "optimizer": "sgd", "units": 32})
+    given = tautune.transfer(folder, 8, sharpness=2.0)
+    assert given["learning_rate"] == pytest.approx(tautune.max_stable_learning_rate(2.0, 8) / 2)
+    assert given["curvature"] == 2
+    unknown = tautune.transfer(folder, 8, output=tmp_path / "b")  # its space is none that the study has
+    assert unknown["curvature"] is None
+    assert "is not known" in unknown["why"][-1]
+    assert "another version of the study" in unknown["why"][-1]
+    with pytest.raises(InputError, match="sharpness must be a finite number above 0, not 0"):
+        tautune.transfer(folder, 8, sharpness=0, output=tmp_path / "c")
+
+
 def test_momentum_that_hurts_is_given_up_or_helped_and_told(tmp_path: Path) -> None:
     folder = tuned(tmp_path / "a", {"learning_rate": 0.01, "optimizer": "adamw", "momentum": 0.9})
     helped, kept = tautune.transfer(folder, 7), tautune.transfer(folder, 31)
@@ -97,7 +110,7 @@ def test_a_tuning_with_workers_is_refused(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("local_ray")
 def test_the_transferred_folder_is_refitted_with_its_delay_and_its_remedy(tmp_path: Path) -> None:
     run(SMALL, "random", "none", tmp_path / "out", trials=1, max_epochs=2)
-    found = tautune.transfer(tmp_path / "out", {0: 0.5, 4: 0.5})
+    found = tautune.transfer(tmp_path / "out", {0: 0.5, 4: 0.5}, study=SMALL)
     assert found["delay"] == "0:0.5,4:0.5"
     assert found["remedy"] == "predict:2"
     test = refit(found["path"], study=SMALL)
