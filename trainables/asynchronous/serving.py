@@ -15,6 +15,7 @@ from tautune.trainables.asynchronous.wire import (
     FIRST,
     GRADIENT,
     SILENCE,
+    STRANGER,
     WORK,
     Header,
     Lost,
@@ -26,6 +27,8 @@ from tautune.trainables.asynchronous.wire import (
     send,
 )
 
+GUESTS = 64
+"""Connections at once that have not proved the key yet: more of them wait until one is let in or turned away."""
 PATIENCE = 1.0
 """Seconds without a message after which the workers are looked after."""
 
@@ -52,6 +55,7 @@ class Serving:
         self._connections: dict[int, socket.socket] = {}
         self._all_were_here = False
         self._joined: SimpleQueue[tuple[int, socket.socket]] = SimpleQueue()
+        self._guests = threading.BoundedSemaphore(GUESTS)
         self._bell, self._rung = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._rung, selectors.EVENT_READ, None)
@@ -88,7 +92,10 @@ class Serving:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for connection in self._connections.values():
+        joined = []
+        while not self._joined.empty():
+            joined.append(self._joined.get()[1])
+        for connection in (*self._connections.values(), *joined):
             connection.close()
         self._connections.clear()
         self._selector.close()
@@ -166,6 +173,7 @@ class Serving:
     def _accept(self) -> None:
         """Lets those in that know the key, in a thread of its own: a stranger who says nothing holds up nobody else."""
         while True:
+            self._guests.acquire()
             try:
                 connection, _ = self._listener.accept()
             except OSError:
@@ -173,7 +181,7 @@ class Serving:
             threading.Thread(target=self._admit, args=(connection,), daemon=True).start()
 
     def _admit(self, connection: socket.socket) -> None:
-        connection.settimeout(SILENCE)
+        connection.settimeout(STRANGER)
         try:
             prepare(connection)
             agree(connection, self.key, first=True)
@@ -183,6 +191,9 @@ class Serving:
         except (Lost, OSError):
             connection.close()
             return
+        finally:
+            self._guests.release()
+        connection.settimeout(SILENCE)
         self._joined.put((header.number, connection))
         with suppress(OSError):
             self._bell.send(b"!")

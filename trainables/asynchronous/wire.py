@@ -1,7 +1,9 @@
 """Messages between a parameter server and its workers: a short header, then a block of memory as it lies.
 
 Nothing is pickled, and a block goes from where it is computed into the socket, and from the socket to where it is
-used. Each side proves to the other that it knows the key, which Ray has brought to both.
+used. Before anything else, each side proves to the other that it knows the key, which Ray has brought to both: it
+answers a challenge that was drawn for this connection, so that what was overheard once opens no other. What follows is
+neither encrypted nor signed.
 """
 
 import hmac
@@ -13,6 +15,8 @@ from typing import NamedTuple
 HEADER = struct.Struct("<iqqdqq")
 SILENCE = 60.0
 """Seconds within which the rest of a message must come: whoever is cut off in its middle is lost."""
+STRANGER = 10.0
+"""Seconds that somebody who connects has to prove the key."""
 WORK, GRADIENT, FAILED, JOINED, FIRST = range(5)
 
 

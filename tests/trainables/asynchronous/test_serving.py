@@ -14,8 +14,8 @@ from torch.nn.utils import parameters_to_vector
 from tautune.trainables.asynchronous.modes import parse_mode
 from tautune.trainables.asynchronous.own_loss import MakeOwnLoss
 from tautune.trainables.asynchronous.server import ParameterServer
-from tautune.trainables.asynchronous.serving import Serving, WorkerFailed
-from tautune.trainables.asynchronous.wire import Lost, agree
+from tautune.trainables.asynchronous.serving import GUESTS, Serving, WorkerFailed
+from tautune.trainables.asynchronous.wire import Lost, _exactly, agree
 from tautune.trainables.asynchronous.worker import Worker
 from tautune.trainables.delay import GradientQueue
 from tests.trainables.delay.small_training import OPTIMIZERS, batch, make_model, run
@@ -107,3 +107,46 @@ def test_a_stranger_without_the_key_is_not_let_in() -> None:
             one.run(4, lambda rows: False)  # nobody waits for it
             silent.close()
         assert len(one._connections) == 2
+
+
+def test_what_was_overheard_of_a_worker_does_not_let_a_stranger_in() -> None:
+    """A stranger between a worker and the server keeps what the worker says, and says it again."""
+    with serving("as-they-come", workers=1) as one:
+        overheard = bytearray()
+        with (
+            socket.create_connection(one.address, timeout=5) as server,
+            socket.create_server(("127.0.0.1", 0)) as listener,
+        ):
+            worker = threading.Thread(target=_prove, args=(listener.getsockname(), one.key), daemon=True)
+            worker.start()
+            between = listener.accept()[0]
+            between.sendall(_exactly(server, 32))
+            overheard += _exactly(between, 64)  # its answer, and its own challenge
+            server.sendall(overheard)
+            between.sendall(_exactly(server, 32))  # which shows that the answer was good
+            worker.join(timeout=5)
+            between.close()
+        with socket.create_connection(one.address, timeout=5) as again:
+            _exactly(again, 32)
+            again.sendall(overheard)
+            with suppress(ConnectionResetError):
+                assert again.recv(32) == b""
+
+
+def _prove(address: tuple[str, int], key: bytes) -> None:
+    with socket.create_connection(address, timeout=5) as connection:
+        agree(connection, key, first=False)
+
+
+def test_many_strangers_who_say_nothing_do_not_keep_a_worker_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tautune.trainables.asynchronous.serving.STRANGER", 0.2)
+    model = make_model()
+    server = ParameterServer(model, OPTIMIZERS["momentum"](model.parameters()), parse_mode("as-they-come"), 1)
+    one = Serving(server, "127.0.0.1")
+    strangers = [socket.create_connection(one.address, timeout=5) for _ in range(GUESTS + 1)]
+    thread = start(one, 0)
+    one.run(2, lambda rows: False)
+    one.close()
+    thread.join(timeout=10)
+    for stranger in strangers:
+        stranger.close()
