@@ -16,7 +16,8 @@ from tautune.commands.signs import sign
 from tautune.records.storage import typed
 from tautune.runners.listeners import Records, SweepListener
 from tautune.trainables.theory.optimizer_names import convention
-from tautune.trainables.threshold.record import Key, MeasurementRecord
+from tautune.trainables.threshold.record import Departure, Key, MeasurementRecord
+from tautune.trainables.threshold.search import Sample
 
 
 class SweepDisplay(OnScreen, SweepListener):
@@ -28,6 +29,7 @@ class SweepDisplay(OnScreen, SweepListener):
         self._keys: Sequence[Key] = ()
         self._known: tuple[Thresholds, list[int], Records] | None = None
         self._announced: set[int] = set()
+        self._told: Counter[Key] = Counter()
 
     def begun(self, keys: Sequence[Key]) -> None:
         """Takes in what is to be measured."""
@@ -41,6 +43,9 @@ class SweepDisplay(OnScreen, SweepListener):
         self.screen.doing(self._line, self._rows)
         if self.screen.moves:
             return
+        for key, record in records.items():
+            if (update := record.settings.update) and update.workers:
+                self._tell_trainings(key, record)
         for point in thresholds.points:
             if point.delay not in self._announced:
                 self._announced.add(point.delay)
@@ -48,6 +53,13 @@ class SweepDisplay(OnScreen, SweepListener):
                     f"delay {point.delay}: measured {point.measured:.6g} ± {point.uncertainty:.1g}, predicted "
                     f"{point.predicted:.6g} ({point.relative_error:+z.3%}) after {point.gradient_evaluations} gradients"
                 )
+
+    def _tell_trainings(self, key: Key, record: MeasurementRecord) -> None:
+        """Prints each training of real workers: one takes long enough for a reader to wonder whether anything runs."""
+        tried = [_tried(sample) for sample in record.samples]
+        for line in [*tried, *map(_watched, record.departures)][self._told[key] :]:
+            self.say(line)
+        self._told[key] = _trainings(record)
 
     def concluded(self, thresholds: Thresholds, records: Records) -> None:
         """Prints the table of all delays and, if there were several hosts, who measured how many."""
@@ -140,6 +152,19 @@ def show_hosts(hosts: Iterable[str | None], console: Console) -> None:
 def _trainings(record: MeasurementRecord) -> int:
     """Returns the learning rates at which a measurement has trained so far, to find the threshold and above it."""
     return len(record.samples) + len(record.departures)
+
+
+def _tried(sample: Sample) -> str:
+    """Returns what a training beside the minimum has shown of its learning rate."""
+    way = f"{'grows' if sample.growth > 0 else 'shrinks'} by {abs(sample.growth):.2%} a step"
+    found = way if sample.decided else "neither grows nor shrinks for certain"
+    return f"learning rate {sample.learning_rate:.4g}: the distance to the minimum {found}, after {sample.steps} steps"
+
+
+def _watched(departure: Departure) -> str:
+    """Returns when a training above the threshold has left the minimum."""
+    left = "has left the minimum after" if departure.left else "is still at the minimum after"
+    return f"learning rate {departure.learning_rate:.4g}: training {left} {departure.steps} steps"
 
 
 def _state(records: list[MeasurementRecord]) -> tuple[str, str]:

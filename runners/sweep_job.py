@@ -28,6 +28,7 @@ from tautune.runners.sweep_board import SweepBoard
 from tautune.runners.sweep_plan import SweepPlan
 from tautune.runners.with_workers import placed, room_of
 from tautune.trainables.theory.problem import ProblemParts
+from tautune.trainables.threshold.delayed_training import STEPS_OF_WORKERS
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Key, MeasurementRecord
 from tautune.trainables.threshold.trial import DelayTrial, MinimumTrial
@@ -147,6 +148,10 @@ def _measure(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> N
         workers = placed(plan.update.workers, plan.resources)
         settings = [replace(one, update=replace(plan.update, workers=workers)) for one in settings]
         room = room_of(workers, plan.resources)
+        listener.say(
+            f"{workers} train near the minimum, at one learning rate after another, for up to some "
+            f"{STEPS_OF_WORKERS:,} steps at each"
+        )
     if known := len(plan.sweep.keys) - len(settings):
         listener.say(f"{known} of {len(plan.sweep.keys)} measurements are in {typed(folder.path)} already")
     listener.begun(plan.sweep.keys)

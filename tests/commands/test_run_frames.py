@@ -12,9 +12,11 @@ from tautune.analysis.thresholds import Point, Thresholds
 from tautune.commands.grid_display import GridDisplay
 from tautune.commands.screen import Screen
 from tautune.commands.sweep_display import SweepDisplay
+from tautune.trainables.asynchronous.settings import Workers
 from tautune.trainables.theory.momentum import NO_MOMENTUM
 from tautune.trainables.threshold.record import Departure, Key, MeasurementRecord, Settings
 from tautune.trainables.threshold.search import Sample
+from tautune.trainables.threshold.update import Update
 from tests.commands.terminal import SIZES, refresh, screen_of
 
 DELAYS = [0, 1, 2, 4, 8, 16]
@@ -85,6 +87,22 @@ def test_a_threshold_is_told_when_it_is_certain_and_an_error_of_minus_nothing_is
     assert "+0.0000%" in pipe.getvalue()
     assert "8 tried, 1 watched" in pipe.getvalue()  # it was stopped before all were
     assert "-0.0" not in pipe.getvalue()
+
+
+def test_each_training_of_real_workers_is_told_once_in_a_pipe_since_one_takes_long() -> None:
+    pipe = io.StringIO()
+    display = SweepDisplay(Screen(Console(file=pipe, width=200), time.monotonic()))
+    settings = Settings(delay=1, update=Update(workers=Workers(count=2)))
+    samples = (Sample(0.25, 0.0123, 1e-3, 2000), Sample(0.2, -1e-4, 1e-3, 1500))
+    for tried, departures in ((1, ()), (2, ()), (2, (Departure(0.5, 120, True), Departure(0.2, 400, False)))):
+        record = MeasurementRecord(settings=settings, samples=samples[:tried], departures=departures)
+        display.measured(thresholds(), [1], {(1, 0): record})
+    assert [line[line.index("learning") :].strip() for line in pipe.getvalue().splitlines()] == [
+        "learning rate 0.25: the distance to the minimum grows by 1.23% a step, after 2000 steps",
+        "learning rate 0.2: the distance to the minimum neither grows nor shrinks for certain, after 1500 steps",
+        "learning rate 0.5: training has left the minimum after 120 steps",
+        "learning rate 0.2: training is still at the minimum after 400 steps",
+    ]
 
 
 @pytest.mark.parametrize(("columns", "lines"), SIZES)
