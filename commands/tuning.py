@@ -43,17 +43,20 @@ from tautune.commands.tuning_options import (
 from tautune.commands.typed_values import parse_limits, parse_point, parse_set
 from tautune.commands.worker_options import (
     Slowdown,
+    StageCount,
+    StageCpus,
+    Stashing,
     WorkerCount,
     WorkerCpus,
     WorkerGpus,
     WorkerMode,
-    workers_from_options,
+    places_among,
 )
 from tautune.records.errors import InputError, user_input
 from tautune.records.storage import folder_at
 from tautune.records.tuning_folder import read_tuning
 from tautune.runners.earlier_run import WHICH
-from tautune.runners.tuning_checks import check_more, check_study, options_among
+from tautune.runners.tuning_checks import Options, check_more, check_study, options_among
 from tautune.search_spaces.names import check_name
 from tautune.trainables.goal import ACCURACY, goal_of_study
 
@@ -83,6 +86,9 @@ def tune(
     slowdown: Slowdown = None,
     cpus_per_worker: WorkerCpus = None,
     gpus_per_worker: WorkerGpus = None,
+    stages: StageCount = None,
+    stashing: Stashing = None,
+    cpus_per_stage: StageCpus = None,
     data_dir: DataDir = None,
     start_from: StartFrom = None,
     start_points: StartPoints = "best",
@@ -93,16 +99,20 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Search STUDY's space for the configuration of the best validation accuracy, or of a loop's best metric."""
-    given = locals() | {
-        "workers": workers_from_options(workers, mode, slowdown, cpus_per_worker, gpus_per_worker),
-    }
-    points = (*_earlier(start_from, start_points), *map(parse_point, point or []))
-    with parameters(InputError):
-        aims = {"goals": tuple(goal or ()), "at_most": parse_limits(at_most or [])}
-        asked = options_among(given | aims, fixed=parse_set(set_ or []), points_to_evaluate=points)
-    check_study(study, asked)
-    checked()
+    asked = _asked(locals())
     _tell(_tune.carry_out(study, asked, output, _display(as_json)), as_json)
+
+
+def _asked(given: dict[str, Any]) -> Options:
+    """Returns what the options of `tune` ask for, once all was checked that can be without Ray."""
+    points = (*_earlier(given["start_from"], given["start_points"]), *map(parse_point, given["point"] or []))
+    with parameters(InputError):
+        aims = {"goals": tuple(given["goal"] or ()), "at_most": parse_limits(given["at_most"] or [])}
+        fixed = parse_set(given["set_"] or [])
+        asked = options_among(given | places_among(given) | aims, fixed=fixed, points_to_evaluate=points)
+    check_study(given["study"], asked)
+    checked()
+    return asked
 
 
 def _earlier(start_from: str | None, which: str) -> tuple[dict[str, Any], ...]:

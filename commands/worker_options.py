@@ -1,14 +1,14 @@
 """Who computes the gradients, as it is told on a command line."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tautune.commands.options import parameters
 from tautune.records.errors import InputError
 from tautune.trainables.asynchronous.modes import MODES
-from tautune.trainables.asynchronous.settings import Workers
+from tautune.trainables.asynchronous.settings import Stages, Workers
 
 _worker = partial(typer.Option, rich_help_panel="Real workers")
 WorkerCount = Annotated[
@@ -28,6 +28,49 @@ WorkerCpus = Annotated[
 WorkerGpus = Annotated[
     float | None, _worker("--gpus-per-worker", help="GPUs of a worker; fractions share one.", show_default="0")
 ]
+
+_stage = partial(typer.Option, rich_help_panel="An asynchronous pipeline")
+StageCount = Annotated[
+    int | None,
+    _stage("--stages", help="Stages into which each trial's model is cut, on any hosts.", show_default="none"),
+]
+Stashing = Annotated[
+    bool | None,
+    _stage(
+        "--stashing/--no-stashing",
+        help="Whether a backward pass has the weights of its forward pass.",
+        show_default="--stashing",
+    ),
+]
+StageCpus = Annotated[
+    float | None, _stage("--cpus-per-stage", help="CPU cores of a stage.", show_default="1, or what there is")
+]
+
+
+def places_among(given: dict[str, Any]) -> dict[str, Workers | Stages | None]:
+    """Returns the workers and the stages that the options of a command ask for, by the command's names.
+
+    Raises:
+        InputError: an option is out of its bounds or goes without the number of which it is, or there are both.
+    """
+    of_workers = [given[name] for name in ("workers", "mode", "slowdown", "cpus_per_worker", "gpus_per_worker")]
+    of_stages = [given[name] for name in ("stages", "stashing", "cpus_per_stage")]
+    found = {"workers": workers_from_options(*of_workers), "stages": _stages(*of_stages)}
+    if all(found.values()):
+        raise InputError(
+            "--stages are those of a pipeline, and --workers those of a parameter server; give one of them"
+        )
+    return found
+
+
+def _stages(count: int | None, stashing: bool | None, cpus: float | None) -> Stages | None:
+    if count is None:
+        name = "--stashing" if stashing else "--no-stashing" if stashing is False else "--cpus-per-stage"
+        if stashing is not None or cpus is not None:
+            raise InputError(f"{name} is one of --stages; give their number too")
+        return None
+    with parameters():
+        return Stages(count=count, stashing=stashing is not False, cpus=cpus)
 
 
 def workers_from_options(

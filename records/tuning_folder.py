@@ -47,6 +47,7 @@ class _Configuration(TypedDict):
     penalty: NotRequired[NotNegative]
     task: NotRequired[_Task]
     workers: NotRequired[Object]
+    stages: NotRequired[Object]
 
 
 class _Command(TypedDict):

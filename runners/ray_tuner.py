@@ -53,11 +53,11 @@ def make_trainable(tuning: Tuning, data: AnyData, splits: list[Split], **changes
         "threads": max(1, int(tuning.cpus_per_trial)),
         "read": read_bytes,
     }
-    if tuning.workers is None:
+    if tuning.places is None:
         return tune.with_resources(tune.with_parameters(SupervisedTrial, **shared | changes), tuning.resources)
-    workers = placed(tuning.workers, tuning.resources)
-    trainable = tune.with_parameters(SupervisedTrial, **shared | changes | {"workers": workers})
-    return tune.with_resources(trainable, room_of(workers, tuning.resources))
+    places = placed(tuning.places, tuning.resources)
+    trainable = tune.with_parameters(SupervisedTrial, **shared | changes | {f"{places.noun}s": places})
+    return tune.with_resources(trainable, room_of(places, tuning.resources))
 
 
 def _arrays(examples: Any) -> Json:

@@ -87,8 +87,11 @@ def plan_transfer(
     run = read_tuning(folder)
     if goal_in(run["configuration"]).is_of_a_loop:
         raise InputError(f"{folder} is a tuning of a loop of its own, whose learning rate only its study knows")
-    if run["configuration"].get("workers"):
-        raise InputError(f"{folder} was tuned with workers, whose gradients are late already; transfer takes delay 0")
+    for them in ("workers", "stages"):
+        if run["configuration"].get(them):
+            raise InputError(
+                f"{folder} was tuned with {them}, whose gradients are late already; transfer takes delay 0"
+            )
     check_extensible(folder, run, longer=True)
     best = read_best(folder)
     config: Json = dict(best["config"])

@@ -25,7 +25,7 @@ from tautune.runners.trial_callback import EndedInThread, TrialCallback
 from tautune.runners.trials import Trials, failure_file, name_of
 from tautune.runners.tuning_board import TuningBoard
 from tautune.runners.tuning_checks import check_extensible, is_whole
-from tautune.runners.tuning_data import load_data, make_splits, try_model
+from tautune.runners.tuning_data import load_data, make_splits, try_models
 from tautune.runners.tuning_job import Tuning, tuning_of
 from tautune.runners.tuning_journal import TuningJournal, events_of
 from tautune.runners.tuning_listener import TuningListener
@@ -107,7 +107,7 @@ def _plan(tuning: Tuning, *, new: bool = False) -> Plan:
     data = load_data(tuning.study, tuning.data_dir)
     splits = make_splits(tuning, data)
     if new:
-        try_model(tuning.study, data)
+        try_models(tuning, data)
     digest = {"data_sha256": data.digest} if isinstance(data, Text) else {}
     return Plan(tuning, partial(make_trainable, tuning, data, splits), digest, make_slope(tuning, data, splits))
 
@@ -124,8 +124,8 @@ def check_cluster(tuning: Tuning, output: Folder) -> None:
             f"a trial asks for {wanted['CPU']:g} CPU and {wanted['GPU']:g} GPU; the largest node has "
             f"{most['CPU']:g} CPU and {most['GPU']:g} GPU: lower the CPUs or GPUs per trial"
         )
-    if tuning.workers:
-        placed(tuning.workers, wanted)
+    if tuning.places:
+        placed(tuning.places, wanted)
     check_storage(output)
 
 

@@ -20,7 +20,7 @@ from tautune.search_spaces.catalogue import CATALOGUE, Entry, check_fixed
 from tautune.search_spaces.catalogue import check_study as check_name_or_file
 from tautune.search_spaces.defaults import check_points
 from tautune.search_spaces.names import check_name
-from tautune.trainables.asynchronous.settings import Workers
+from tautune.trainables.asynchronous.settings import Stages, Workers
 from tautune.trainables.goal import goal_in
 from tautune.trainables.supervised.data_files import DataError, check_data, is_here
 from tautune.trainables.supervised.hyperparameters import TRAINING_NAMES
@@ -63,7 +63,8 @@ class Options:
     at_most: Json = field(default_factory=dict)
     """Limits of what trials report, by name."""
     workers: Workers | None = None
-    """Who computes the gradients of each trial, where that is not the trial itself."""
+    stages: Stages | None = None
+    """Who computes the gradients of each trial, where that is not the trial itself: workers, or a pipeline."""
 
     def __post_init__(self) -> None:
         whole = ("trials", "max_epochs", "folds", "repeats", "examples", "concurrent", "seed", "split_seed")
@@ -146,9 +147,8 @@ def is_built_in(study: object) -> bool:
 
 def is_sure(study: object, options: Options) -> bool:
     """Returns whether all that can be refused was checked, so that Ray may start at once."""
-    if not isinstance(study, str) or not is_built_in(study) or options.points_to_evaluate:
-        return False
-    if options.goals or options.at_most or options.workers:
+    asked = (options.points_to_evaluate, options.goals, options.at_most, options.workers, options.stages)
+    if not isinstance(study, str) or not is_built_in(study) or any(asked):
         return False
     data = CATALOGUE[study].data
     return data is not None and is_here(data, options.data_dir) and set(options.fixed) <= set(TRAINING_NAMES)

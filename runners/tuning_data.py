@@ -10,12 +10,13 @@ from tautune.records.errors import InputError, user_input
 from tautune.runners.tuning_job import Tuning
 from tautune.search_spaces.data import Data
 from tautune.search_spaces.sequences import Series, Text
-from tautune.search_spaces.space import domain_of, ends, example
+from tautune.search_spaces.space import domain_of, ends, example, variants
 from tautune.search_spaces.task_data import AnyData, outputs_for
 from tautune.search_spaces.tuning_study import TuningStudy
+from tautune.trainables.asynchronous.cutting import cut
 from tautune.trainables.supervised.data_files import DataError
 from tautune.trainables.supervised.datasets import ImageData, Images, load
-from tautune.trainables.supervised.hyperparameters import WINDOW, model_part, training_config
+from tautune.trainables.supervised.hyperparameters import WINDOW, model_part, of_training, training_config
 from tautune.trainables.supervised.models import build
 from tautune.trainables.supervised.normalization import Normalization
 from tautune.trainables.supervised.penalties import check_penalties
@@ -92,6 +93,40 @@ def try_model(study: TuningStudy, data: AnyData) -> None:
         raise InputError(f"{traceback.format_exc()}{message}" if callable(study.model) else message) from None
     with user_input():
         check_penalties(model, training_config(config))
+
+
+def try_models(tuning: Tuning, data: AnyData) -> None:
+    """Raises InputError if networks of a tuning's space cannot be built, or not be cut into stages."""
+    assert isinstance(tuning.study, TuningStudy)
+    try_model(tuning.study, data)
+    if tuning.stages:
+        check_cut(tuning.study, data, tuning.stages.count)
+
+
+def check_cut(study: TuningStudy, data: AnyData, stages: int) -> None:
+    """Raises InputError if networks of a space cannot be cut into so many stages.
+
+    The networks are those at the ends and choices of each hyperparameter of the model.
+    """
+    names, cut_well, misfits = [name for name in study.space if not of_training(name)], False, list[str]()
+    for config in variants(study.space, names):
+        own = model_part(config)
+        try:
+            with torch.random.fork_rng(devices=[]):
+                source = source_of(data.train, (torch.arange(0), torch.arange(0)), window=config.get(WINDOW))
+                outputs = outputs_for(study.of_task, data)
+                model = build(study.model, source.shape, outputs, own, vocabulary=data.vocabulary)
+        except (Exception, SystemExit):
+            continue  # what a trial with it comes to, is told then
+        try:
+            cut(model, stages)
+            cut_well = True
+        except ValueError as error:
+            values = ", ".join(f"{name}={value}" for name, value in own.items())
+            misfits.append(f"the model of {study.name}{f' with {values}' if values else ''}: {error}")
+    if misfits:
+        hint = "; others of its space can be: fix what they differ in with --set (fixed=…)" if cut_well else ""
+        raise InputError(f"{misfits[0]}{hint}")
 
 
 def _some(data: AnyData, source: Any) -> Images:

@@ -20,7 +20,7 @@ from tautune.runners.with_workers import check_with_workers
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.space import as_text, combinations, domain_of
 from tautune.search_spaces.tuning_study import TuningStudy
-from tautune.trainables.asynchronous.settings import Workers
+from tautune.trainables.asynchronous.settings import Stages, Workers
 from tautune.trainables.goal import Goal
 from tautune.trainables.supervised.hyperparameters import MUTABLE
 
@@ -80,6 +80,8 @@ class Tuning:
     at_most: dict[str, float] = field(default_factory=dict)
     workers: Workers | None = None
     """Who computes the gradients, where that is not the trial itself."""
+    stages: Stages | None = None
+    """The pipeline that does so in its place."""
     fixed: Json = field(default_factory=dict)
     """What --set fixed in the study's space, which has these values already."""
 
@@ -92,7 +94,7 @@ class Tuning:
         check_starts(self.search, self.points)
         check_goals(self.search, 1 + len(self.goal.others))
         check_domains(self.search, self.study.space)
-        if self.workers:
+        if self.places:
             check_with_workers(self)
 
     def _check_loop(self) -> None:
@@ -101,6 +103,11 @@ class Tuning:
         for name, is_given in given.items():
             if is_given:
                 raise InputError(f"{name} must be left out: {self.study.name} is a loop of its own, with its own data")
+
+    @property
+    def places(self) -> Workers | Stages | None:
+        """Returns the processes that a trial has beside its own, if there are any."""
+        return self.workers or self.stages
 
     @property
     def searched(self) -> list[str]:
@@ -149,6 +156,7 @@ class Tuning:
             **({"goals": list(self.goals)} if self.goals else {}),
             **({"at_most": self.at_most} if self.at_most else {}),
             **({"workers": self.workers.as_json()} if self.workers else {}),
+            **({"stages": self.stages.as_json()} if self.stages else {}),
         }
 
 
@@ -189,6 +197,7 @@ def make_tuning(study: TuningStudy | LoopStudy | str, options: Options) -> Tunin
         fixed=options.fixed,
         data_dir=options.data_dir.resolve() if options.data_dir else None,
         workers=options.workers,
+        stages=options.stages,
         **given | defaults | {"search": search},
     )
 
@@ -217,6 +226,7 @@ def tuning_of(run: Json, folder: Folder, study: TuningStudy | LoopStudy | None =
         goals=tuple(kept.get("goals", ())),
         at_most=kept.get("at_most", {}),
         workers=Workers.from_json(kept["workers"]) if "workers" in kept else None,
+        stages=Stages.from_json(kept["stages"]) if "stages" in kept else None,
         data_dir=Path(kept["data_dir"]) if kept["data_dir"] else None,
         **{name: kept[name] for name in OPTIONS},
     )

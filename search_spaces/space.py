@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -128,6 +129,13 @@ def ends(domain: Any) -> list[Any]:
 def example(space: Space) -> dict[str, Any]:
     """Returns one configuration of the space: the first choices, the lower ends, the means of normal distributions."""
     return active(space, {name: _example_of(domain_of(entry)) for name, entry in space.items()})
+
+
+def variants(space: Space, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Returns that configuration, and one for each other value at which a rule for one of `names` has to be tried."""
+    first = {name: _example_of(domain_of(entry)) for name, entry in space.items()}
+    changed = [first | {name: value} for name in names for value in ends(domain_of(space[name]))]
+    return list({repr(config): config for config in (active(space, one) for one in (first, *changed))}.values())
 
 
 def _example_of(domain: Any) -> Any:

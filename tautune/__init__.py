@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tautune.search_spaces.space import When as When
     from tautune.search_spaces.stability_study import StabilityStudy as StabilityStudy
     from tautune.search_spaces.tuning_study import TuningStudy as TuningStudy
+    from tautune.trainables.asynchronous.settings import Stages as Stages
     from tautune.trainables.asynchronous.settings import Workers as Workers
     from tautune.trainables.curvature.monitor import StabilityMonitor as StabilityMonitor
     from tautune.trainables.curvature.monitor import StabilityWarning as StabilityWarning
@@ -63,6 +64,7 @@ _MODULES = {
     "AsynchronousTraining": "_asynchronous",
     "AsynchronousPipeline": "_pipeline",
     "ArrivingGradients": "trainables.delay.arriving",
+    "Stages": "trainables.asynchronous.settings",
     "Workers": "trainables.asynchronous.settings",
     "edge": "_edge",
     "grid": "_grid",

@@ -72,7 +72,7 @@ class AsynchronousTraining:
         from tautune.trainables.asynchronous.modes import parse_mode
         from tautune.trainables.asynchronous.own_loss import MakeOwnLoss
         from tautune.trainables.asynchronous.server import ParameterServer
-        from tautune.trainables.asynchronous.settings import Workers
+        from tautune.trainables.asynchronous.settings import Workers, missing
 
         asked = Workers(count=workers, cpus=cpus_per_worker, gpus=gpus_per_worker, slowdown=tuple(slowdown))
         NumberedBatches(batches)
@@ -84,8 +84,8 @@ class AsynchronousTraining:
         with ExitStack() as until_made:
             until_made.enter_context(ray_session())
             have = ray.cluster_resources()
-            if missing := asked.missing(have.get("CPU", 0.0), have.get("GPU", 0.0)):
-                raise ValueError(missing)
+            if lacking := missing(asked, have.get("CPU", 0.0), have.get("GPU", 0.0)):
+                raise ValueError(lacking)
             self._group = Group(server, make, asked)
             until_made.callback(self._group.close)
             self._stack = until_made.pop_all()

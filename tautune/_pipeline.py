@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tautune.cluster.session.session import ray_session
@@ -55,18 +56,20 @@ class AsynchronousPipeline:
         import ray
 
         from tautune.trainables.asynchronous.cutting import cut
-        from tautune.trainables.asynchronous.settings import Workers
+        from tautune.trainables.asynchronous.part import OwnPart
+        from tautune.trainables.asynchronous.settings import Stages, missing
         from tautune.trainables.asynchronous.stage_group import StageGroup
 
-        parts = cut(model, stages)
-        asked = Workers(count=len(parts), cpus=cpus_per_stage)
-        self.ages: list[list[int]] = [[] for _ in parts]
+        self._parts = cut(model, stages)
+        asked = Stages(count=len(self._parts), stashing=stashing, cpus=cpus_per_stage)
+        self.ages: list[list[int]] = [[] for _ in self._parts]
         """How many updates old each stage's weights were, update after update."""
         with ExitStack() as until_made:
             until_made.enter_context(ray_session())
-            if missing := asked.missing(ray.cluster_resources().get("CPU", 0.0), 0.0):
-                raise ValueError(missing.replace("workers", "stages"))
-            self._group = StageGroup(parts, optimizer, loss, batches, asked, stashing=stashing, seed=seed)
+            if lacking := missing(asked, ray.cluster_resources().get("CPU", 0.0), 0.0):
+                raise ValueError(lacking)
+            makes = [partial(OwnPart, part, optimizer) for part in self._parts]
+            self._group = StageGroup(makes, (batches, loss), asked, seed=seed)
             until_made.callback(self._group.close)
             self._stack = until_made.pop_all()
 
@@ -76,10 +79,12 @@ class AsynchronousPipeline:
         Raises:
             RuntimeError: a stage failed, or its host was lost.
         """
-        done = self._group.run(updates)
+        done = self._group.finish(self._group.start(updates))
+        for part, weights in zip(self._parts, self._group.weights(), strict=True):
+            part.load_state_dict(weights)
         for ages, reported in zip(self.ages, done, strict=True):
-            ages += [age for age, _ in reported]
-        return [loss for _, loss in done[-1]]
+            ages += [update.age for update in reported]
+        return [update.loss for update in done[-1]]
 
     def close(self) -> None:
         """Ends the stages, and the Ray that was started for them."""

@@ -26,7 +26,7 @@ from tautune.trainables.goal import goal_in
 if TYPE_CHECKING:
     from tautune.search_spaces.loop_study import LoopStudy
     from tautune.search_spaces.tuning_study import TuningStudy
-    from tautune.trainables.asynchronous.settings import Workers
+    from tautune.trainables.asynchronous.settings import Stages, Workers
 
 IMPORTS = ("torch", "pandas", "hyperopt.hp", "sklearn.model_selection")
 """Slowest imports of a tuning, which can be loaded while Ray starts."""
@@ -48,6 +48,7 @@ def tune(
     cpus_per_trial: float = 1,
     gpus_per_trial: float = 0,
     workers: "Workers | None" = None,
+    stages: "Stages | None" = None,
     seed: int = 0,
     split_seed: int = 0,
     data_dir: str | Path | None = None,
@@ -79,6 +80,7 @@ def tune(
         gpus_per_trial: GPUs for each trial; with a fraction, trials share a GPU.
         workers: processes that compute each trial's gradients, which are then as late as they are; with them, a trial's
             own CPUs and GPUs are those of its parameter server. Each trial's folder has a delays.csv.
+        stages: an asynchronous pipeline, into whose stages each trial's model is cut; it must be an nn.Sequential.
         seed: seed of the search and of the initial weights.
         split_seed: seed of the splits, which do not depend on `seed`.
         data_dir: folder in which data sets are looked for first.

@@ -15,6 +15,7 @@ import tautune
 
 NAMES = {
     "ArrivingGradients",
+    "Stages",
     "Workers",
     "AsynchronousPipeline",
     "AsynchronousTraining",

@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+from tests.commands.bad_workers import WITH_WORKERS
+
 BAD = {
     "threshold --delay -1": "delay must be an integer ≥ 0 (optimizer steps), not -1",
     "threshold --delay 1.5": "Invalid value for '--delay'",
@@ -28,11 +30,6 @@ BAD = {
     "threshold --delays-from negative.csv": "negative.csv, line 3: a delay must be an integer ≥ 0 (optimizer steps)",
     "threshold --delays-from half.csv": "half.csv, line 2: a delay must be an integer ≥ 0 (optimizer steps), not '1.5'",
     "threshold --delays-from dots.csv": "dots.csv, line 3: a delay must be an integer ≥ 0 (optimizer steps), not '.0'",
-    "tune digits_mlp --workers 0": "--workers must be an integer of at least 1, not 0",
-    "tune digits_mlp --workers 4 --mode sometimes": "--mode must be as-they-come, round-robin, synchronous, wait:AGE,",
-    "tune digits_mlp --workers 4 --slowdown 1,x": "--slowdown must be factors ≥ 1, separated by commas, not '1,x'",
-    "tune digits_mlp --mode round-robin": "--mode is one of --workers; give their number too",
-    "sweep digits --workers 4 --delays 0,1": "--delays are fixed ones; leave them out beside --workers",
     "threshold --delays-from empty.csv": "empty.csv has no delays below its first line",
     "threshold --delay 8 --optimizer adma": "optimizer 'adma' is unknown; there are sgd, dampened-momentum",
     "threshold --delay 8 --optimizer lion": "lion is a sign method and has no threshold",
@@ -217,7 +214,7 @@ BAD = {
     "simulate table.csv --metric loss --mode min --repeats 0": "--repeats must be above 0, and finite, not 0",
     "simulate table.csv --metric loss --mode min --time-budget nan": "--time-budget must be above 0, and finite",
     "simulate table.csv --metric loss --mode min --output done": "done holds a tuning, not a simulation",
-}
+} | WITH_WORKERS
 
 
 def prepare(folder: Path) -> None:

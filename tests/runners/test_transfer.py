@@ -97,12 +97,13 @@ def test_a_population_that_changed_its_momentum_is_refused(tmp_path: Path) -> No
         tautune.transfer(folder, 8)
 
 
-def test_a_tuning_with_workers_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("places", ["workers", "stages"])
+def test_a_tuning_with_workers_or_stages_is_refused(tmp_path: Path, places: str) -> None:
     folder = tuned(tmp_path / "a", {"learning_rate": 0.01, "optimizer": "nesterov"})
     ran = json.loads((folder / "run.json").read_text())
-    ran["configuration"] |= {"workers": {"count": 2, "mode": "as-they-come"}}
+    ran["configuration"] |= {places: {"count": 2}}
     (folder / "run.json").write_text(json.dumps(ran))
-    with pytest.raises(InputError, match="tuned with workers"):
+    with pytest.raises(InputError, match=f"tuned with {places}"):
         tautune.transfer(folder, 8)
 
 

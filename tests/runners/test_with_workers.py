@@ -14,10 +14,11 @@ from tautune.records.delay_trace import read_delays
 from tautune.records.errors import InputError
 from tautune.runners.delays_log import DelaysLog
 from tautune.runners.with_workers import placed, room_of
-from tautune.trainables.asynchronous.settings import Workers
+from tautune.trainables.asynchronous.settings import Stages, Workers
 from tests.runners.tunings import SMALL, STEPS, rows_of, run
 
 TWO = Workers(count=2, cpus=0.01)
+FOUR = Stages(count=4, cpus=0.01)
 
 
 class Mortal(nn.Module):
@@ -60,6 +61,27 @@ def test_a_killed_worker_and_a_killed_server_cost_no_trial_and_no_update_is_made
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
+def test_a_killed_stage_costs_no_trial_and_no_update_is_made_twice(tmp_path: Path) -> None:
+    """The process of the first stage is ended in mid-training; validation is the trial's own."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    (marks / "server").touch()
+
+    def model(shape: tuple[int, ...], classes: int) -> nn.Module:
+        return nn.Sequential(Mortal(marks), nn.Linear(64, 8), nn.Tanh(), nn.Linear(8, classes))
+
+    study = replace(SMALL, model=model, space={"learning_rate": 0.01, "optimizer": "sgd"})
+    run(study, "random", "none", tmp_path / "out", trials=1, stages=Stages(count=2, cpus=0.01))
+    assert (marks / "worker").exists()
+    [row] = rows_of(tmp_path / "out")
+    assert (row["state"], row["epochs_trained"]) == ("finished", "3")
+    [file] = (tmp_path / "out/trials").glob("*/delays.csv")
+    table = [(int(line["step"]), int(line["worker"]), int(line["age"])) for line in csv.DictReader(file.open())]
+    assert table == [(step, stage, min(step, 1 - stage)) for step in range(3 * STEPS) for stage in range(2)]
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
 def test_a_trial_takes_room_for_its_server_and_its_workers() -> None:
     workers = placed(Workers(count=4), {"CPU": 1, "GPU": 0})
     assert workers.cpus is not None
@@ -68,6 +90,10 @@ def test_a_trial_takes_room_for_its_server_and_its_workers() -> None:
     assert [bundle["CPU"] for bundle in room.bundles] == [1, *[workers.cpus] * 4]
     with pytest.raises(InputError, match=r"99 workers of 1 CPU each need 99 CPU, and the cluster has .* missing; take"):
         placed(Workers(count=99, cpus=1), {"CPU": 1, "GPU": 0})
+    with pytest.raises(
+        InputError, match=r"99 stages of 1 CPU each need 99 CPU, .* missing; take fewer stages, or lower"
+    ):
+        placed(Stages(count=99, cpus=1), {"CPU": 1, "GPU": 0})
     with pytest.raises(InputError, match=r"2 workers of 0.5 GPU each need 1 GPU, and the cluster has 0 for them"):
         placed(Workers(count=2, cpus=0.1, gpus=0.5), {"CPU": 1, "GPU": 0})
 
@@ -95,11 +121,20 @@ def test_updates_that_are_made_again_take_the_place_of_the_earlier_ones(tmp_path
         ({"folds": 3}, "folds must be left out with workers"),
         ({"fixed": {"delay": 4}}, "workers must be left out where delay is a hyperparameter"),
         ({"scheduler": "pbt", "search": "random"}, "scheduler pbt changes what workers are in the midst of"),
+        ({"stages": FOUR}, "stages are those of a pipeline, and workers those of a parameter server"),
+        ({"workers": None, "stages": FOUR, "folds": 2}, "folds must be left out with stages"),
+        ({"workers": None, "stages": FOUR, "fixed": {"remedy": "predict:2"}}, "stages must be left out where remedy"),
+        ({"workers": None, "stages": FOUR, "gpus_per_trial": 1}, "gpus_per_trial must be left out with stages"),
+        (
+            {"workers": None, "stages": FOUR},
+            "the model of digits_mlp with layers=1, units_1=64, dropout=0.0: it cannot be cut into 4 stages: it has 2 "
+            "children with parameters, and each stage needs one; others of its space can be",
+        ),
     ],
 )
 def test_what_is_not_done_with_workers_is_told_before_anything_is_written(
     options: Any, words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=words):
-        tautune.tune("digits_mlp", workers=TWO, output=tmp_path / "out", **options)
+        tautune.tune("digits_mlp", output=tmp_path / "out", **{"workers": TWO} | options)
     assert not (tmp_path / "out").exists()

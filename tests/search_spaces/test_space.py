@@ -8,7 +8,7 @@ from ray import tune
 from ray.tune.search.sample import Float, Integer
 
 from tautune.runners.searches import OptunaSpace, hyperopt_space, make_search
-from tautune.search_spaces.space import Space, When, active, as_text, check_space, combinations, example
+from tautune.search_spaces.space import Space, When, active, as_text, check_space, combinations, example, variants
 from tautune.trainables.goal import ACCURACY
 
 SPACE: Space = {
@@ -189,3 +189,11 @@ def test_every_domain_can_be_searched(search: str) -> None:
 def test_an_example_is_in_the_space() -> None:
     assert is_right(example(SPACE))
     assert example({"a": tune.randn(2, 1), "b": tune.qrandint(9, 33, 8), "c": 7}) == {"a": 2.0, "b": 16, "c": 7}
+
+
+def test_variants_have_each_end_of_the_named_domains_and_what_exists_only_there() -> None:
+    found = variants(SPACE, ["layers", "units_3"])
+    assert all(is_right(config) for config in found)
+    assert [config["layers"] for config in found] == [1, 2, 3]
+    assert [config for config in found if "units_3" in config] == [found[-1]]
+    assert {config["optimizer"] for config in found} == {"adam"}

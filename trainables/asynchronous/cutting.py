@@ -27,14 +27,15 @@ def cut(model: nn.Module, stages: Any) -> list[nn.Module]:
     if not isinstance(model, nn.Sequential):
         raise ValueError(
             f"a {type(model).__name__} cannot be cut into {stages} stages, since only an nn.Sequential says what "
-            "follows what: give the stages as a list of modules, each of which takes the output of the one before"
+            "follows what: make it one, or give AsynchronousPipeline the stages as a list of modules, each of which "
+            "takes the output of the one before"
         )
     children = list(model.children())
     heavy = [place for place, child in enumerate(children) if next(child.parameters(), None) is not None]
     if stages > len(heavy):
         raise ValueError(
-            f"the model cannot be cut into {stages} stages: it has {len(heavy)} children with parameters, and each "
-            "stage needs one"
+            f"it cannot be cut into {stages} stages: it has {len(heavy)} children with parameters, and each stage "
+            "needs one"
         )
     firsts = [int(run[0]) for run in np.array_split(heavy, stages)]
     begins = [0, *firsts[1:], len(children)]

@@ -5,9 +5,9 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayActorError
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from tautune.trainables.asynchronous.own_loss import device_of
+from tautune.trainables.asynchronous.place import place_of
 from tautune.trainables.asynchronous.server import ParameterServer, Row
 from tautune.trainables.asynchronous.serving import Serving, WorkerFailed
 from tautune.trainables.asynchronous.settings import Workers
@@ -35,17 +35,15 @@ class Group:
     def __init__(self, server: ParameterServer, make: Callable[[str], Gradients], workers: Workers) -> None:
         self.server = server
         self.serving = Serving(server, ray.util.get_node_ip_address(), self._watch)
-        bundles = ray.util.get_current_placement_group()
         actor, device = ray.remote(Worker), device_of(workers.gpus)
         self.actors: list[Any] = []
         for number in range(workers.count):
-            where = PlacementGroupSchedulingStrategy(bundles, number + 1) if bundles else "SPREAD"
             options = actor.options(
                 num_cpus=1 if workers.cpus is None else workers.cpus,
                 num_gpus=workers.gpus,
                 max_restarts=RETRIES,
                 max_task_retries=RETRIES,
-                scheduling_strategy=where,
+                scheduling_strategy=place_of(number),
             )
             slowdown = workers.slowdown[number] if workers.slowdown else 1.0
             threads = max(1, int(workers.cpus or 1))

@@ -1,74 +1,38 @@
 """One stage of an asynchronous pipeline: a part of the model, whose neighbours send it activations and gradients."""
 
-import contextlib
-import os
-import socket
-import struct
-import threading
 from collections import deque
-from collections.abc import Callable
-from queue import SimpleQueue
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
-from torch.optim import Optimizer
+from torch import Tensor
 
-from tautune.trainables.asynchronous.batches import Batches, NumberedBatches, seed_batch
-from tautune.trainables.asynchronous.wire import (
-    SILENCE,
-    WORK,
-    Header,
-    Lost,
-    agree,
-    prepare,
-    receive_header,
-    receive_into,
-    send,
-)
-
-DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.uint8)
+from tautune.trainables.asynchronous.batches import seed_batch
+from tautune.trainables.asynchronous.link import Entrance, Link, enter
+from tautune.trainables.asynchronous.part import Judged, Part, Weights
 
 
-class Link:
-    """A connection to a neighbour, over which tensors go. What it sends is taken in at once, by a thread of its own.
+class Update(NamedTuple):
+    """What is known of a stage's update."""
 
-    So two neighbours that send to each other do not wait for each other.
-    """
+    age: int
+    """Updates between the weights that the batch met and those that its gradient was applied to."""
+    loss: float
+    """In the last stage; not a number in the others, as the next two are 0."""
+    examples: int
+    hits: int
 
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self._came: SimpleQueue[Tensor | None] = SimpleQueue()
-        threading.Thread(target=self._listen, daemon=True).start()
 
-    def send(self, tensor: Tensor) -> None:
-        """Sends a tensor: its dtype and shape, and its memory as it lies. Raises Lost."""
-        plain = tensor.detach().cpu().contiguous()
-        about = struct.pack(f"<{1 + plain.ndim}q", DTYPES.index(plain.dtype), *plain.shape)
-        block: Any = plain.reshape(-1).view(torch.uint8).numpy()
-        send(self.connection, Header(WORK, number=len(about)), about, memoryview(block))
+class Kept(NamedTuple):
+    """What a stage keeps of a forward pass until the backward pass."""
 
-    def receive(self) -> Tensor:
-        """Returns the next tensor. Raises Lost if the neighbour is gone."""
-        tensor = self._came.get()
-        if tensor is None:
-            self._came.put(None)
-            raise Lost("a neighbouring stage is gone")
-        return tensor
-
-    def _listen(self) -> None:
-        with contextlib.suppress(Lost):
-            while True:
-                header = receive_header(self.connection)
-                about = bytearray(header.number)
-                receive_into(self.connection, memoryview(about))
-                kind, *shape = struct.unpack(f"<{header.number // 8}q", about)
-                tensor = torch.empty(shape, dtype=DTYPES[kind])
-                block: Any = tensor.reshape(-1).view(torch.uint8).numpy()
-                receive_into(self.connection, memoryview(block))
-                self._came.put(tensor)
-        self._came.put(None)
+    outputs: Tensor
+    """With their graph; where the backward pass computes them anew, the inputs stand for them."""
+    inputs: Tensor
+    weights: Weights
+    """Copies of those that the forward pass had; none where they are the present ones."""
+    version: int
+    judged: Judged | None
 
 
 class Stage:
@@ -79,7 +43,6 @@ class Stage:
 
     Args:
         part: of the model.
-        optimizer: makes the optimizer of parameters.
         number: of the stage, from 0.
         of: how many stages there are.
         stashing: whether the backward pass has the weights of the forward pass, which are kept for it. Otherwise the
@@ -87,109 +50,135 @@ class Stage:
         seed: of dropout, which is drawn for each batch and stage.
     """
 
-    def __init__(
-        self,
-        part: nn.Module,
-        optimizer: Callable[[Any], Optimizer],
-        number: int,
-        of: int,
-        *,
-        stashing: bool = True,
-        seed: int = 0,
-    ) -> None:
-        self.part = part.train()
-        self.optimizer = optimizer(part.parameters())
-        self.number, self.ahead, self.stashing = number, of - 1 - number, stashing
+    def __init__(self, part: Part, number: int, of: int, *, stashing: bool = True, seed: int = 0) -> None:
+        self.part = part
+        self.number, self.ahead = number, of - 1 - number
+        self.anew = not stashing and self.ahead > 0
         self.seed = seed * of + number
         self.forwards = self.backwards = 0
-        self._stash: deque[tuple[Tensor, dict[str, Tensor], Tensor | None, int]] = deque()
+        self._kept: deque[Kept] = deque()
+        self._sent: Tensor | None = None
+        """The last activations: the next stage has not used them yet when this one is between two updates."""
         self._before: Link | None = None
         self._after: Link | None = None
-        self._key = os.urandom(32)
 
     def listen(self, host: str) -> tuple[tuple[str, int], bytes]:
         """Returns where the stage before this one finds it, and the key to prove to each other."""
-        self._listener = socket.create_server((host, 0))
-        return self._listener.getsockname()[:2], self._key
+        self._entrance = Entrance(host)
+        return self._entrance.address, self._entrance.key
 
     def connect(self, address: tuple[str, int] | None, key: bytes) -> None:
         """Connects to the next stage, if there is one, and waits for the one before, if there is one."""
         if address:
-            after = socket.create_connection(address, timeout=SILENCE)
-            self._after = self._linked(after, key, first=False)
+            self._after = enter(address, key)
+            if self._sent is not None:
+                self._after.send(self._sent)
         if self.number:
-            self._listener.settimeout(SILENCE)
-            self._before = self._linked(self._listener.accept()[0], self._key, first=True)
+            self._before = self._entrance.admit()
 
-    def _linked(self, connection: socket.socket, key: bytes, *, first: bool) -> Link:
-        prepare(connection)
-        agree(connection, key, first=first)
-        connection.settimeout(None)
-        return Link(connection)
-
-    def run(self, updates: int, batches: Batches, loss: Callable[[Any, Any], Tensor]) -> list[tuple[int, float]]:
-        """Makes so many updates. Returns the age of the weights and, in the last stage, the loss of each.
+    def run(self, updates: int, rates: Sequence[float] = ()) -> list[Update]:
+        """Makes so many updates, each with its learning rate, if they are given.
 
         Raises:
             Lost: a neighbour is gone.
         """
-        numbered, done = NumberedBatches(batches), []
+        done = []
         try:
-            for _ in range(updates):
+            for number in range(updates):
                 while self.forwards <= self.backwards + self.ahead:
-                    self._forward(numbered, loss)
+                    self._forward()
+                for group in self.part.optimizer.param_groups if rates else ():
+                    group["lr"] = rates[number]
                 done.append(self._backward())
-        except Exception:
+        except BaseException:
             self.close()  # so that no neighbour waits for ever
             raise
         return done
 
-    def _forward(self, batches: NumberedBatches, loss: Callable[[Any, Any], Tensor]) -> None:
+    def _forward(self) -> None:
         number = self.forwards
-        x = self._before.receive().requires_grad_() if self._before else batches(number)[0]
-        targets = batches(number)[1] if self._after is None else None
-        weights: dict[str, Tensor] = {}
-        if self.stashing and self.ahead:
-            weights = {name: p.detach().clone().requires_grad_() for name, p in self.part.named_parameters()}
-        seed_batch(self.seed, number)
-        if self.stashing or not self.ahead:
-            y = functional_call(self.part, weights, (x,))
-            y = y if targets is None else loss(y, targets)
-        else:
-            with torch.no_grad():
-                y = self.part(x)
-        self._stash.append((y if y.requires_grad else x, weights, x, self.backwards))
+        x = self._before.receive().requires_grad_() if self._before else self.part.inputs(number)
+        weights: Weights = {}
+        if self.ahead and not self.anew:
+            named = self.part.model.named_parameters()
+            weights = {name: p.detach().clone().requires_grad_(p.requires_grad) for name, p in named}
+        with torch.set_grad_enabled(not self.anew):
+            kept = self._passed(number, x, weights, self.backwards)
         if self._after:
-            self._after.send(y)
+            self._sent = kept.outputs.detach()
+            self._after.send(self._sent)
+        self._kept.append(kept._replace(outputs=x) if self.anew else kept)
         self.forwards += 1
 
-    def _backward(self) -> tuple[int, float]:
-        number = self.backwards
-        y, weights, x, version = self._stash.popleft()
-        self.optimizer.zero_grad()
-        if not self.stashing and self.ahead:
-            seed_batch(self.seed, number)
-            y = self.part(x)
-        y.backward(self._after.receive() if self._after else None)
-        for name, parameter in self.part.named_parameters():
-            if weights:
-                parameter.grad = weights[name].grad
-        if self._before:
-            assert x is not None
-            assert x.grad is not None
-            self._before.send(x.grad)
-        self.optimizer.step()
-        self.backwards += 1
-        return number - version, float("nan") if self._after else y.item()
+    def _passed(self, number: int, x: Tensor, weights: Weights, version: int) -> Kept:
+        """Makes a forward pass."""
+        seed_batch(self.seed, number)
+        outputs = self.part.outputs(x, weights)
+        judged = None if self.ahead else self.part.judge(outputs, number)
+        return Kept(outputs, x, weights, version, judged)
 
-    def state(self) -> dict[str, Tensor]:
+    def _backward(self) -> Update:
+        number, kept = self.backwards, self._kept.popleft()
+        self.part.optimizer.zero_grad()
+        if self.anew:
+            kept = self._passed(number, kept.inputs, kept.weights, kept.version)
+        if self._after:
+            gradient = self._after.receive()
+            if kept.outputs.requires_grad:  # or all that is in the first stage is frozen
+                kept.outputs.backward(gradient)
+        elif kept.judged:
+            kept.judged.loss.backward()
+        penalty = self.part.penalty(kept.weights)
+        if isinstance(penalty, Tensor):
+            penalty.backward()
+        for name, parameter in self.part.model.named_parameters() if kept.weights else ():
+            parameter.grad = kept.weights[name].grad
+        if self._before:
+            assert kept.inputs.grad is not None
+            self._before.send(kept.inputs.grad)
+        self.part.optimizer.step()
+        self.backwards += 1
+        judged = kept.judged or Judged(torch.tensor(float("nan")), 0, 0)
+        return Update(number - kept.version, judged.loss.item(), judged.examples, judged.hits)
+
+    def weights(self) -> dict[str, Tensor]:
         """Returns the stage's newest weights and buffers."""
-        return self.part.state_dict()
+        return self.part.model.state_dict()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns all that the stage needs to go on bit for bit, while no stage makes updates."""
+        kept = [
+            {
+                "inputs": one.inputs.detach(),
+                "weights": {name: weight.detach() for name, weight in one.weights.items()},
+                "version": one.version,
+            }
+            for one in self._kept
+        ]
+        own = {"model": self.weights(), "optimizer": self.part.optimizer.state_dict()}
+        return own | {"backwards": self.backwards, "kept": kept, "sent": self._sent}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a state, before it is connected."""
+        model = self.part.model
+        model.load_state_dict(state["model"])
+        self.part.optimizer.load_state_dict(state["optimizer"])
+        self.forwards = self.backwards = state["backwards"]
+        self._sent = state["sent"]
+        for one in state["kept"]:
+            x = one["inputs"].clone()
+            x = x.requires_grad_() if self.number else x
+            weights = {name: weight.clone().requires_grad_() for name, weight in one["weights"].items()}
+            kept = Kept(x, x, weights, one["version"], None)
+            if not self.anew:
+                buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}  # they have seen this pass
+                again = self._passed(self.forwards, x, weights | buffers, one["version"])
+                kept = kept._replace(outputs=again.outputs)
+            self._kept.append(kept)
+            self.forwards += 1
 
     def close(self) -> None:
         """Closes the connections."""
         for link in (self._before, self._after):
             if link:
-                with contextlib.suppress(OSError):
-                    link.connection.shutdown(socket.SHUT_RDWR)
-                link.connection.close()
+                link.close()

@@ -12,7 +12,7 @@ from tautune.trainables.supervised.sources import source_of
 from tautune.trainables.supervised.steps import Steps
 from tautune.trainables.supervised.supervised_training import Config, SupervisedTraining
 
-NOT_SENT = ("read", "replay", "workers")
+NOT_SENT = ("read", "replay", "workers", "stages")
 """What a training is not made of."""
 
 

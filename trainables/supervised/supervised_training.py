@@ -12,6 +12,7 @@ from tautune.trainables.supervised.models import Model, build
 from tautune.trainables.supervised.normalization import Normalization
 from tautune.trainables.supervised.optimizers import make_optimizer
 from tautune.trainables.supervised.penalties import check_penalties
+from tautune.trainables.supervised.schedules import factor
 from tautune.trainables.supervised.sources import Source
 from tautune.trainables.supervised.tasks import CLASSIFICATION, Task
 from tautune.trainables.supervised.training import (
@@ -91,6 +92,11 @@ class SupervisedTraining:
         self.epochs += 1
         self.steps += epoch.steps
         return epoch
+
+    def rate_at(self, step: int, number: int) -> float:
+        """Returns the learning rate of a step of the next epoch, of so many."""
+        done, one = (self.epochs + step / number) / self.horizon, 1 / (self.horizon * number)
+        return self.config.learning_rate * factor(self.config.schedule, done, warmup=self.config.warmup, step=one)
 
     def remember(self) -> None:
         """Enters the mutable hyperparameters into the history, where they are others than before."""

@@ -11,9 +11,12 @@ import torch
 from ray import tune
 
 from tautune.trainables.asynchronous.replay import DELAYS, WRITTEN
+from tautune.trainables.asynchronous.stage_group import StageLost
 from tautune.trainables.continuing import CHECKPOINT_SECONDS, CONTINUES
 from tautune.trainables.raised import is_rays_own
+from tautune.trainables.supervised.elsewhere import TrainingElsewhere
 from tautune.trainables.supervised.hyperparameters import MUTABLE
+from tautune.trainables.supervised.in_stages import TrainingInStages
 from tautune.trainables.supervised.made import MakeTraining, examples_in
 from tautune.trainables.supervised.scores import scores_of
 from tautune.trainables.supervised.supervised_training import Config, SupervisedTraining
@@ -22,7 +25,7 @@ from tautune.trainables.supervised.training import Epoch, Evaluation
 from tautune.trainables.supervised.trial_files import STATE, read_state, write_state
 from tautune.trainables.supervised.with_workers import TrainingWithWorkers
 
-AnyTraining = SupervisedTraining | TrainingWithWorkers
+AnyTraining = SupervisedTraining | TrainingElsewhere
 DIVERGED_VALIDATION_LOSS = 1e3
 """Loss that a diverged trial reports: finite, so that schedulers and searches learn from it, and worse than others."""
 
@@ -38,8 +41,8 @@ class SupervisedTrial(tune.Trainable):
     training examples alone (numpy arrays, which all trials of a node share: pixels and targets, or the steps of a
     sequence with its window and horizon; without either, the study's own function loads them here), splits, classes
     (the number of outputs), vocabulary, max_epochs, device, seed, threads, read (a function that returns a file's
-    bytes), workers, if gradients are computed by some, and, for a refit, replay: the `history` of a training, which is
-    followed.
+    bytes), workers or stages, if gradients are computed by some, and, for a refit, replay: the `history` of a training,
+    which is followed.
     """
 
     def setup(self, config: Config, **shared: Any) -> None:
@@ -68,6 +71,8 @@ class SupervisedTrial(tune.Trainable):
             made = [MakeTraining(s, self.hyperparameters, number) for number in range(len(s["splits"]))]
             if workers := s.get("workers"):
                 self.trainings = [TrainingWithWorkers(make, workers, s["device"]) for make in made]
+            elif stages := s.get("stages"):
+                self.trainings = [TrainingInStages(make, stages) for make in made]
             else:
                 if self.examples is None:
                     self.examples = examples_in(s).to(s["device"])
@@ -96,7 +101,7 @@ class SupervisedTrial(tune.Trainable):
             self._build()
             return self._step()
         except (Exception, SystemExit) as error:  # whatever a user's model raises is the result of this configuration
-            if is_rays_own(error):
+            if is_rays_own(error) or isinstance(error, StageLost):  # which another try begins anew
                 raise
             self.broken = True
             return self._report([], [], 0.0, failure=traceback.format_exc())
@@ -148,9 +153,9 @@ class SupervisedTrial(tune.Trainable):
 
     def _delays(self) -> dict[str, Any]:
         """Returns which gradients workers have computed since the last report, and how late each was."""
-        rows = [row for t in self.trainings if isinstance(t, TrainingWithWorkers) for row in t.rows]
+        rows = [row for t in self.trainings if isinstance(t, TrainingElsewhere) for row in t.rows]
         for training in self.trainings:
-            if isinstance(training, TrainingWithWorkers):
+            if isinstance(training, TrainingElsewhere):
                 training.rows = []
         return {DELAYS: [tuple(getattr(row, name) for name in WRITTEN) for row in rows]} if rows else {}
 

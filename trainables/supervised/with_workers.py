@@ -1,6 +1,5 @@
 """A network in training whose gradients are computed by workers, on this host and on others."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,15 +14,12 @@ from tautune.trainables.asynchronous.worker import Computed
 from tautune.trainables.delay.arriving import ArrivingGradients
 from tautune.trainables.delay.remedies.weight_prediction import WeightPrediction
 from tautune.trainables.delay.shifted_momentum import ShiftedMomentumSGD
+from tautune.trainables.supervised.elsewhere import Make, TrainingElsewhere
 from tautune.trainables.supervised.gradient import Objective
 from tautune.trainables.supervised.passes import Passes
-from tautune.trainables.supervised.schedules import factor
 from tautune.trainables.supervised.supervised_training import SupervisedTraining
-from tautune.trainables.supervised.training import DIVERGED_LOSS, Epoch, conclude
+from tautune.trainables.supervised.training import DIVERGED_LOSS, Epoch
 from tautune.trainables.theory.remedies import Prediction, parse_remedy
-
-Make = Callable[[str], SupervisedTraining]
-"""Makes a training on a device: in each worker's process the same one, of which only the gradients are used."""
 
 
 class SupervisedGradients:
@@ -54,57 +50,37 @@ class MakeGradients:
         return SupervisedGradients(self.make(device))
 
 
-class TrainingWithWorkers:
+class TrainingWithWorkers(TrainingElsewhere):
     """A training whose optimizer is a parameter server's, and whose gradients come from workers.
 
-    Its epochs, checkpoints and scores are those of the `SupervisedTraining` inside. An epoch ends when as many
-    gradients were applied as a pass has batches; those that are being computed then are of the next epoch. The order
-    of the batches is that of a training without workers; dropout and changes of images are drawn for each batch by
-    its number.
+    An epoch ends when as many gradients were applied as a pass has batches; those that are being computed then are of
+    the next epoch.
 
     Args:
         make: makes the training.
         workers: how many workers, and how they take part.
         device: where the server has its weights.
-
-    Raises:
-        ValueError: the training has a delay of its own.
     """
 
+    noun = "workers"
+
     def __init__(self, make: Make, workers: Workers, device: str) -> None:
-        self.inner = make(device)
-        config = self.inner.config
-        if config.delay:
-            raise ValueError(
-                f"delay must be 0 with workers, whose gradients are late by themselves, not {config.delay}"
-            )
+        super().__init__(make, device)
         optimizer = _at_a_server(self.inner, workers.count - 1)
         self.server = ParameterServer(self.inner.model, optimizer, parse_mode(workers.mode), workers.count)
         self.inner.optimizer = self.server.optimizer
-        self.passes = Passes(self.inner)
-        self.rows: list[Row] = []
-        """What was applied since they were last taken away."""
-        self._make, self._workers, self._group = make, workers, list[Group]()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def lengthen(self, epochs: int) -> None:
-        """Makes the whole training so many epochs longer."""
-        self.inner.lengthen(epochs)
+        self._workers, self._group = workers, list[Group]()
 
     @property
     def group(self) -> Group:
         """Returns the server with its workers, which start when they are first needed."""
         if not self._group:
-            self._group.append(Group(self.server, MakeGradients(self._make), self._workers))
+            self._group.append(Group(self.server, MakeGradients(self.make), self._workers))
         return self._group[0]
 
     def train_epoch(self) -> Epoch:
         """Trains for one more epoch."""
-        inner = self.inner
-        inner.remember()
-        number = self.passes.end(inner.epochs) - (self.passes.end(inner.epochs - 1) if inner.epochs else 0)
+        number = self.next_pass()
         rows, rate = list[Row](), self._rate(0, number)
 
         def on_update(applied: list[Row]) -> bool:
@@ -114,21 +90,14 @@ class TrainingWithWorkers:
             rate = rate if ended else self._rate(len(rows), number)
             return ended
 
-        inner.model.train()
+        self.inner.model.train()
         self.group.run(number, on_update)
         self.rows += rows
-        losses = list(torch.tensor([row.loss for row in rows], dtype=torch.float64))
-        hits = list(torch.tensor([row.hits for row in rows])) if inner.task.hits else []
-        epoch = conclude(losses, hits, [row.examples for row in rows], rate)
-        inner.epochs += 1
-        inner.steps += epoch.steps
-        return epoch
+        return self.ended(rows, rate)
 
     def _rate(self, step: int, number: int) -> float:
         """Sets and returns the learning rate of the epoch's next update."""
-        inner, config = self.inner, self.inner.config
-        done, one = (inner.epochs + step / number) / inner.horizon, 1 / (inner.horizon * number)
-        rate = config.learning_rate * factor(config.schedule, done, warmup=config.warmup, step=one)
+        rate = self.inner.rate_at(step, number)
         for group in self.server.optimizer.param_groups:
             group["lr"] = rate
         return rate

@@ -37,7 +37,7 @@ def tune_again(configuration: Json) -> str:
     kept = dict(configuration)
     if kept.get("search") == "grid":
         kept["trials"] = None  # a grid has as many as it has
-    words = [*_options(kept, tuple(OPTIONS)), *_workers(kept.get("workers") or {}), *_aims(kept)]
+    words = [*_options(kept, tuple(OPTIONS)), *_workers(kept.get("workers") or {}), *_in_stages(kept), *_aims(kept)]
     words += _set(kept.get("set") or {})
     words += [word for point in kept.get("points") or () for word in ("--point", json.dumps(point))]
     return _command("tune", configuration["study"], words)
@@ -46,7 +46,7 @@ def tune_again(configuration: Json) -> str:
 def train_again(configuration: Json, config: Json) -> str:
     """Returns the command that trains one configuration as the tuning did, to its full length."""
     words = ["--search", "random", "--scheduler", "none", "--trials", "1", *_options(configuration, OF_ONE)]
-    words += [*_workers(configuration.get("workers") or {}), *_aims(configuration)]
+    words += [*_workers(configuration.get("workers") or {}), *_in_stages(configuration), *_aims(configuration)]
     words += [*_set(configuration.get("set") or {}), "--point", json.dumps(config)]
     return _command("tune", configuration["study"], [*words, "--output", "results/again"])
 
@@ -85,6 +85,15 @@ def _workers(kept: Json) -> list[str]:
     words = _plain(given, {"workers": None, "mode": "as-they-come", "cpus_per_worker": None, "gpus_per_worker": 0.0})
     slow = ",".join(f"{factor:g}" for factor in kept.get("slowdown") or ())
     return [*words, *(["--slowdown", slow] if slow else [])]
+
+
+def _in_stages(configuration: Json) -> list[str]:
+    """Returns the options of an asynchronous pipeline."""
+    kept = configuration.get("stages") or {}
+    words = _plain(
+        {"stages": kept.get("count"), "cpus_per_stage": kept.get("cpus")}, {"stages": None, "cpus_per_stage": None}
+    )
+    return words if kept.get("stashing", True) else [*words, "--no-stashing"]
 
 
 def grid_again(configuration: Json, grid: GridSummary, seeds: int) -> str:

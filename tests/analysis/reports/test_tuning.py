@@ -166,10 +166,20 @@ def test_names_of_any_kind_are_text(tmp_path: Path) -> None:
     assert "alert('x')</script>" not in text
 
 
-def test_commands_are_accepted_and_name_every_option_that_was_given(tmp_path: Path) -> None:
-    workers = {"count": 2, "mode": "synchronous", "cpus": None, "gpus": 0.0, "slowdown": []}
-    changes: dict[str, Any] = {
-        "workers": workers,
+WORKERS = {"count": 2, "mode": "synchronous", "cpus": None, "gpus": 0.0, "slowdown": []}
+
+
+@pytest.mark.parametrize(
+    ("places", "options"),
+    [
+        ({"workers": WORKERS}, "--workers 2 --mode synchronous"),
+        ({"stages": {"count": 3, "stashing": False, "cpus": 0.5}}, "--stages 3 --cpus-per-stage 0.5 --no-stashing"),
+    ],
+)
+def test_commands_are_accepted_and_name_every_option_that_was_given(
+    tmp_path: Path, places: dict[str, Any], options: str
+) -> None:
+    changes: dict[str, Any] = places | {
         "seed": 3,
         "folds": 5,
         "time_budget": 60.0,
@@ -188,7 +198,7 @@ def test_commands_are_accepted_and_name_every_option_that_was_given(tmp_path: Pa
         "--set delay=8",
         "--set 'schedule=\"cosine\"'",
         "--goal validation_loss:min",
-        "--workers 2 --mode synchronous",
+        options,
     ):
         assert option in best
         assert option in whole

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from torch.nn.utils import parameters_to_vector
 
 import tautune
 from tautune.trainables.asynchronous.cutting import cut
-from tautune.trainables.asynchronous.stage import Stage
+from tautune.trainables.asynchronous.part import OwnPart
+from tautune.trainables.asynchronous.stage import Stage, Update
 from tautune.trainables.delay.pipeline import pipeline_delays
 from tautune.trainables.delay.weight_stashing import WeightStashing
 from tests.trainables.delay.small_training import batch
@@ -32,26 +34,33 @@ def momentum(parameters: Any) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, 0.2, momentum=0.9)
 
 
-def piped(model: nn.Sequential, number: int, *, stashing: bool, runs: tuple[int, ...] = (STEPS,)) -> list[Any]:
-    """Trains by stages, in place, and returns what each of them reported."""
-    stages = [Stage(part, momentum, n, number, stashing=stashing) for n, part in enumerate(cut(model, number))]
+def stages_of(model: nn.Sequential, number: int, *, stashing: bool) -> list[Stage]:
+    made = (OwnPart(part, momentum, (batch, cross_entropy)) for part in cut(model, number))
+    return [Stage(part, n, number, stashing=stashing) for n, part in enumerate(made)]
+
+
+def run(stages: list[Stage], updates: int) -> list[list[Update]]:
+    """Connects stages, has them make so many updates, and ends them; returns what each of them reported."""
     where = [stage.listen("127.0.0.1") for stage in stages]
-    with ThreadPoolExecutor(number) as pool:
+    with ThreadPoolExecutor(len(stages)) as pool:
         list(pool.map(lambda s, w: s.connect(*w), stages, [*where[1:], (None, b"")]))
-        done: list[list[Any]] = [[] for _ in stages]
-        for updates in runs:
-            for own, new in zip(done, pool.map(lambda s: s.run(updates, batch, cross_entropy), stages), strict=True):  # noqa: B023
-                own += new
+        first = list(pool.map(lambda s: s.run(updates // 2), stages))
+        second = list(pool.map(lambda s: s.run(updates - updates // 2), stages))
     for stage in stages:
         stage.close()
-    return done
+    return [[*one, *other] for one, other in zip(first, second, strict=True)]
+
+
+def piped(model: nn.Sequential, number: int, *, stashing: bool) -> list[list[Update]]:
+    """Trains by stages, in place, and returns what each of them reported."""
+    return run(stages_of(model, number, stashing=stashing), STEPS)
 
 
 @pytest.mark.parametrize("stages", [1, 2, 4])
 @pytest.mark.parametrize("normalized", [False, True])
 def test_with_weights_stashed_it_is_weight_stashing_bit_for_bit(stages: int, normalized: bool) -> None:
     model, twin = deep(normalized), deep(normalized)
-    reported = piped(model, stages, stashing=True, runs=(5, STEPS - 5))
+    reported = piped(model, stages, stashing=True)
     groups, delays = pipeline_delays(twin, stages)
     optimizer = WeightStashing(momentum(groups), delays)
     for t in range(STEPS):
@@ -61,7 +70,7 @@ def test_with_weights_stashed_it_is_weight_stashing_bit_for_bit(stages: int, nor
         optimizer.step()
     assert torch.equal(parameters_to_vector(model.parameters()), parameters_to_vector(twin.parameters()))
     for own, delay in zip(reported, delays.values(), strict=True):
-        assert [age for age, _ in own] == [min(t, delay) for t in range(STEPS)]
+        assert [update.age for update in own] == [min(t, delay) for t in range(STEPS)]
 
 
 def test_without_stashing_the_backward_pass_has_the_newest_weights() -> None:
@@ -81,6 +90,22 @@ def test_without_stashing_the_backward_pass_has_the_newest_weights() -> None:
         for optimizer in optimizers:
             optimizer.step()
     assert torch.equal(parameters_to_vector(model.parameters()), parameters_to_vector(twin.parameters()))
+
+
+@pytest.mark.parametrize("stashing", [True, False])
+@pytest.mark.parametrize("normalized", [False, True])
+def test_stages_go_on_from_their_states_bit_for_bit(stashing: bool, normalized: bool) -> None:
+    model, twin = deep(normalized), deep(normalized)
+    piped(twin, 3, stashing=stashing)
+    first = stages_of(deep(normalized), 3, stashing=stashing)
+    run(first, 5)
+    second = stages_of(model, 3, stashing=stashing)
+    for stage, earlier in zip(second, first, strict=True):
+        stage.load_state_dict(deepcopy(earlier.state_dict()))
+    reported = run(second, STEPS - 5)
+    assert [update.age for update in reported[0]] == [2] * (STEPS - 5)
+    for name, value in twin.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value), name
 
 
 def test_a_stage_that_raises_ends_its_neighbours() -> None:
@@ -123,4 +148,4 @@ def test_stages_are_ray_actors_that_give_the_model_its_weights() -> None:
         losses = pipeline.run(STEPS)
         assert pipeline.ages == [[min(t, 1) for t in range(STEPS)], [0] * STEPS]
     assert torch.equal(parameters_to_vector(model.parameters()), parameters_to_vector(twin.parameters()))
-    assert losses == [loss for _, loss in reported[-1]]
+    assert losses == [update.loss for update in reported[-1]]
