@@ -6,6 +6,7 @@ from typing import Any
 
 from ray.tune.logger import LoggerCallback
 
+from tautune.records.storage import Folder
 from tautune.trainables.asynchronous.replay import DELAYS, WRITTEN
 
 FILE = "delays.csv"
@@ -14,19 +15,25 @@ FILE = "delays.csv"
 class DelaysLog(LoggerCallback):
     """Writes delays.csv: one line for each gradient that a trial applied, with the update that applied it.
 
-    A trial that goes on from a checkpoint makes some updates again; then they take the place of the earlier ones.
+    A trial that goes on from a checkpoint, in this run or in a later one, makes some updates again; then they take the
+    place of the earlier ones.
+
+    Args:
+        folder: that has a folder for each trial.
     """
 
+    def __init__(self, folder: Folder | None) -> None:
+        self.folder = folder
+        self._begun: set[str] = set()
+
     def __reduce__(self) -> Any:
-        return DelaysLog, ()
+        return DelaysLog, (None,)  # Tune pickles its callbacks into a file, from which this one is never loaded
 
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
         rows = result.get(DELAYS)
         if not rows:
             return
-        trial.init_local_path()
-        file = Path(trial.local_path) / FILE
-        with file.open("a+", encoding="utf-8", newline="") as table:
+        with self._file_of(trial).open("a+", encoding="utf-8", newline="") as table:
             table.seek(0)
             earlier = list(csv.reader(table))
             if earlier and int(earlier[-1][0] if earlier[1:] else -1) >= rows[0][0]:
@@ -37,3 +44,20 @@ class DelaysLog(LoggerCallback):
             if not earlier:
                 written.writerow(WRITTEN)
             written.writerows(rows)
+
+    def _file_of(self, trial: Any) -> Path:
+        """Returns the file to write: on a disk the one in the folder, which a killed run leaves as it is.
+
+        For a bucket, it is one that Ray Tune brings there, which begins with what is there.
+        """
+        assert self.folder is not None
+        trial.init_local_path()
+        own = Path(trial.local_path)
+        kept = self.folder / own.name / FILE
+        if isinstance(kept, Path):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            return kept
+        if own.name not in self._begun and kept.exists():
+            (own / FILE).write_bytes(kept.read_bytes())
+        self._begun.add(own.name)
+        return own / FILE

@@ -141,7 +141,7 @@ def _run_config(tuning: Tuning, folder: TuningFolder, experiment: str, callback:
     return tune.RunConfig(
         name=experiment,
         **ray_storage(folder.path),
-        callbacks=[FolderWatch(folder.path), callback, DelaysLog()],
+        callbacks=[FolderWatch(folder.path), callback, DelaysLog(folder.path / experiment)],
         checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_frequency=interval),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from torch import nn
+from upath import UPath
 
 import tautune
 from tautune.records.delay_trace import read_delays
@@ -99,20 +100,29 @@ def test_a_trial_takes_room_for_its_server_and_its_workers() -> None:
 
 
 class Trial:
-    """What a logger sees of Ray Tune's trial."""
+    """What a logger sees of Ray Tune's trial, whose own folder is another one in each run."""
 
     def __init__(self, folder: Path) -> None:
-        self.local_path = str(folder)
+        self.local_path = str(folder / "00")
 
     def init_local_path(self) -> None:
-        """Does nothing: the folder is there."""
+        Path(self.local_path).mkdir(parents=True, exist_ok=True)
 
 
-def test_updates_that_are_made_again_take_the_place_of_the_earlier_ones(tmp_path: Path) -> None:
-    log, trial = DelaysLog(), Trial(tmp_path)
-    for first, age in ((0, 1), (3, 1), (3, 2), (6, 2)):
-        log.log_trial_result(1, trial, {"delays": [(step, 0, age, step, step) for step in range(first, first + 3)]})
-    assert read_delays(tmp_path / "delays.csv") == [1] * 3 + [2] * 6
+@pytest.mark.parametrize("bucket", [False, True])
+def test_updates_that_are_made_again_take_the_place_of_the_earlier_ones_also_in_a_later_run(
+    tmp_path: Path, bucket: bool
+) -> None:
+    folder: Any = UPath(f"memory://{tmp_path}") if bucket else tmp_path / "trials"
+    for number, begins in enumerate((((0, 1), (3, 1), (3, 2)), ((5, 3), (8, 3)))):
+        log, trial = DelaysLog(folder), Trial(tmp_path / f"run{number}")
+        for first, age in begins:
+            log.log_trial_result(1, trial, {"delays": [(step, 0, age, step, step) for step in range(first, first + 3)]})
+        if bucket:  # as Ray Tune does at last
+            (folder / "00").mkdir(parents=True, exist_ok=True)
+            (folder / "00" / "delays.csv").write_bytes((Path(trial.local_path) / "delays.csv").read_bytes())
+    (tmp_path / "found.csv").write_bytes((folder / "00" / "delays.csv").read_bytes())
+    assert read_delays(tmp_path / "found.csv") == [1] * 3 + [2] * 2 + [3] * 6
 
 
 @pytest.mark.parametrize(
