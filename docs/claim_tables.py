@@ -1,8 +1,9 @@
 """Computes the tables of docs/claims.md and docs/real_workers.md; `docs.outcome_tables` writes them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from typing import Any, cast
 
 import tautune
@@ -14,9 +15,12 @@ from docs.tables import table
 from tautune.analysis.thresholds import Thresholds
 
 RESULTS = Path(__file__).parent.parent / "benchmarks/results"
+FOLDER = Path(__file__).parent
 Json = dict[str, Any]
+NOTHING = "Nothing is measured yet.\n"
 WAYS = (("kept",), ("ratio",), ("usable", "linear"), ("tuned",))
 """How a learning rate was found; large batches have theirs scaled by their size."""
+VERDICTS = ("holds", "undecided", "fails")
 
 
 def sweeps() -> dict[str, Thresholds]:
@@ -60,11 +64,29 @@ def verdicts() -> str:
     for claim in dict.fromkeys(verdict.claim for verdict in every):
         own = [verdict for verdict in every if verdict.claim == claim]
         rows.append([claim, *(f"{v.verdict}, {100 * v.difference:+.1f} ± {100 * v.spread:.1f}" for v in own)])
-    return table(["claim", *(f"τ = {delay}" for delay in conclusions.whole(found))], rows)
+    return table(["claim", *(f"τ = {delay}" for delay in conclusions.whole(found))], rows) if rows else NOTHING
+
+
+def holding() -> str:
+    """Returns at which delays each claim holds, is undecided or fails, from τ = 2 on."""
+    every = [verdict for verdict in conclusions.verdicts(claims()) if verdict.delay >= 2]
+    rows = []
+    for claim in dict.fromkeys(verdict.claim for verdict in every):
+        own = {verdict.delay: verdict.verdict for verdict in every if verdict.claim == claim}
+        by_verdict = {name: [str(τ) for τ, found in own.items() if found == name] for name in VERDICTS}
+        whole = "yes" if len(by_verdict["holds"]) == len(own) else "no"
+        rows.append([claim, whole, *(", ".join(delays) for delays in by_verdict.values())])
+    return table(["claim", "holds at every τ", *(f"{name} at τ" for name in VERDICTS)], rows) if rows else NOTHING
+
+
+def picture(name: str, shows: str) -> str:
+    """Returns a picture of a page, once it is drawn."""
+    return f"![{shows}]({name})\n" if (FOLDER / name).exists() else ""
 
 
 def workers() -> list[Json]:
-    found: list[Json] = json.loads((RESULTS / "real_workers.json").read_text())["rows"]
+    file = RESULTS / "real_workers.json"
+    found: list[Json] = json.loads(file.read_text())["rows"] if file.exists() else []
     return found
 
 
@@ -82,25 +104,45 @@ def worker_thresholds() -> str:
         for row in workers()
     ]
     header = ["model", "workers", "age: mean, longest", "correlation of neighbours", "measured aη", *PREDICTIONS]
-    return table(header, rows)
+    return table(header, rows) if rows else NOTHING
 
 
 def worker_errors() -> str:
-    """Returns how far each prediction is from what was measured, over all cases."""
+    """Returns how far each prediction is from what was measured, over all cases, the best one first."""
+    if not workers():
+        return NOTHING
     rows = []
-    for name in PREDICTIONS:
-        errors = [abs(error(row, name)) for row in workers()]
+    off = {name: [abs(error(row, name)) for row in workers()] for name in PREDICTIONS}
+    for name, errors in sorted(off.items(), key=lambda entry: fmean(entry[1])):
         within = sum(each <= 0.05 for each in errors)
-        rows.append(
-            [
-                name,
-                f"{100 * fmean(errors):.1f} %",
-                f"{100 * max(errors):.1f} %",
-                f"{within} of {len(errors)}",
-            ]
-        )
+        mean, largest = f"{100 * fmean(errors):.1f} %", f"{100 * max(errors):.1f} %"
+        rows.append([name, mean, largest, f"{within} of {len(errors)}"])
     return table(["predicted by", "mean error", "largest", "within 5 %"], rows)
 
 
-FOLDER = Path(__file__).parent
-PAGES = {FOLDER / "claims.md": {"stability": stability}}
+def growths() -> str:
+    """Returns how far the growth of a run is from that of the recursion with its own ages, over all runs."""
+    runs = [run for row in workers() for run in row["runs"]]
+    if not runs:
+        return NOTHING
+    apart = [abs(run["growth"] - run["recursion"]) for run in runs]
+    return table(["runs", "median", "largest"], [[str(len(apart)), f"{median(apart):.1g}", f"{max(apart):.1g}"]])
+
+
+PAGES: dict[Path, dict[str, Callable[[], str]]] = {
+    FOLDER / "claims.md": {
+        "stability": stability,
+        "accuracy picture": lambda: picture(
+            "claims_accuracy.png", "Test accuracy over the delay, for three ways to find η"
+        ),
+        "accuracies": accuracies,
+        "verdicts": verdicts,
+        "holding": holding,
+    },
+    FOLDER / "real_workers.md": {
+        "worker picture": lambda: picture("real_workers.png", "Measured thresholds over predicted ones, and the ages"),
+        "worker errors": worker_errors,
+        "worker thresholds": worker_thresholds,
+        "growths": growths,
+    },
+}
