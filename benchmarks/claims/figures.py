@@ -4,8 +4,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, cast
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import tautune
 from benchmarks.claims.conclusions import by_way, whole
@@ -38,9 +40,14 @@ def accuracy_figure(found: Json) -> Figure:
     figure.draw_without_rendering()
     for axes in panels:
         lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
-        ends = [(line.get_xdata()[-1], line.get_ydata()[-1], str(line.get_label())) for line in lines]  # type: ignore[index]
+        ends = [(*_last(line), str(line.get_label())) for line in lines]
         label_ends(axes, ends, [str(line.get_color()) for line in lines])
     return figure
+
+
+def _last(line: Line2D) -> tuple[float, float]:
+    x, y = (np.asarray(values) for values in line.get_data())
+    return float(x[-1]), float(y[-1])
 
 
 def _accuracies(axes: Axes, found: Json, ways: dict[str, str]) -> None:

@@ -11,6 +11,8 @@ the next case. `docs/real_workers.md` has the plan and the results.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -39,6 +41,7 @@ from tautune.search_spaces import find  # noqa: E402
 from tautune.search_spaces.stability_study import StabilityStudy  # noqa: E402
 from tautune.trainables.theory.problem import Problem  # noqa: E402
 from tautune.trainables.threshold.descent import find_minimum  # noqa: E402
+from tautune.trainables.threshold.minimum import Minimum  # noqa: E402
 
 Json = dict[str, Any]
 FILE, PICTURE = RESULTS / "real_workers.json", Path(__file__).parents[2] / "docs/real_workers.png"
@@ -64,6 +67,12 @@ def images() -> Problem:
 MODELS: dict[str, Callable[[], Problem]] = {"digits MLP": digits, "Fashion-MNIST CNN": images}
 
 
+@cache
+def at_minimum(model: str) -> tuple[Problem, Minimum]:
+    problem = MODELS[model]()
+    return problem, find_minimum(problem)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is measured."""
@@ -76,6 +85,11 @@ class Plan:
     """Updates of a run."""
     runs: int = 7
 
+    @property
+    def cases(self) -> list[Case]:
+        """Returns the cases in the order in which they are measured."""
+        return [Case(*case) for case in product(self.models, self.workers, self.slowdowns)]
+
 
 SHORT = Plan(models=("digits MLP",), workers=(2,), steps=300, runs=4)
 """A plan for a look, of a minute."""
@@ -86,19 +100,15 @@ def all_measured(plan: Plan, file: Path) -> Json:
     before = begun(file, plan)
     if before.get("finished"):
         return before
-    names = ("model", "workers", "slowdown")
-    known = {tuple(row[n] for n in names): row for row in before.get("rows", [])}
+    known = {Case(row["model"], row["workers"], row["slowdown"]): row for row in before.get("rows", [])}
     found: Json = {"benchmark": "real_workers", "date": now(), "plan": plan_as_json(plan), "rows": []}
     file.parent.mkdir(parents=True, exist_ok=True)
     with ray_session():
-        for model in plan.models:
-            problem = MODELS[model]()
-            minimum = find_minimum(problem)
-            for case in [Case(model, count, slow) for count in plan.workers for slow in plan.slowdowns]:
-                row = known.get(tuple(case)) or measured(case, problem, minimum, steps=plan.steps, runs=plan.runs)
-                found["rows"].append(row)
-                print(told(row), flush=True)
-                write_json(file, found | provenance())
+        for case in plan.cases:
+            row = known.get(case) or measured(case, *at_minimum(case.model), steps=plan.steps, runs=plan.runs)
+            found["rows"].append(row)
+            print(told(row), flush=True)
+            write_json(file, found | provenance())
     found["finished"] = now()
     write_json(file, found | provenance())
     return found
