@@ -67,9 +67,8 @@ def _ends(axes: Axes, edges: Edges) -> None:
     for point in found:
         place, ratio = delays.index(point.delay), point.ratio or 0.0
         spread = [[ratio - min(point.lowest or ratio, ratio)], [max(point.highest or ratio, ratio) - ratio]]
-        fill = "none" if point.unfinished else "full"
-        style = {"capsize": 4, "ecolor": FAINT, "linestyle": "none", "fillstyle": fill}
-        axes.errorbar([place], [ratio], yerr=spread, **style, **series(place))
+        style = series(place) | {"fillstyle": "none" if point.unfinished else "full"}
+        axes.errorbar([place], [ratio], yerr=spread, capsize=4, ecolor=FAINT, linestyle="none", **style)
     axes.set_xticks(range(len(delays)), [str(delay) for delay in delays])
     axes.set(xlabel="delay τ, steps", ylabel="median, last quarter of the steps")
     hollow = "; hollow: not at its end yet" if any(point.unfinished for point in found) else ""

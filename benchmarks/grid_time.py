@@ -2,11 +2,13 @@
 
     python -m benchmarks.grid_time [--json] [--steps 2000]
 
-The grid is that of `benchmarks.sweep`: 8 delays × 16 learning rates on digits with mini-batches of 32. A step's
-floating point operations are compared with the peak of one core, the rate of a product of large matrices.
+The grid is that of `benchmarks.sweep`: 8 delays × 16 learning rates on digits with mini-batches of 32. It is run with
+all its steps and with one, which takes as long but for the training. A step's floating point operations are compared
+with the peak of one core, the rate of a product of large matrices, and its time with that of its products alone.
 """
 
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,7 @@ import torch
 import typer
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -29,36 +32,50 @@ from tautune.runners.grid import Grid
 from tautune.runners.listeners import GridListener
 
 POINTS, MINI_BATCH = 64, 32
-PRODUCTS = ("aten::mm", "aten::bmm", "aten::baddbmm", "aten::addmm")
+KINDS = {
+    "matrix products": ("mm", "bmm", "baddbmm", "addmm"),
+    "activations and loss": (
+        *("tanh", "tanh_backward", "_log_softmax", "exp_", "gather", "scatter_add_", "sum", "mean", "neg", "div_"),
+    ),
+    "gradients to their queues, and updates": ("cat", "addcmul", "addcmul_", "copy_"),
+    "drawing the mini-batch": ("index", "randperm", "split"),
+}
+"""The operations of a step; what is left is Python's and torch's own, between them."""
 REPETITIONS = 5
+IMPORTED, DRAWN, ENDING = "Ray's start, with torch's import meanwhile", "conclusions and the figure", "Python's end"
+WORDS = {
+    "reading": "data, the study's checks and theory",
+    "measuring": "processes for the trials, and training",
+    "drawing the report": "the report, and Ray's end",
+}
+"""What follows, by how the listener is told of it."""
 
 
 class Stamps(GridListener):
-    """Notes when the run comes how far, in seconds since the epoch."""
+    """Notes when the run begins what, in seconds since the epoch."""
 
     def __init__(self) -> None:
-        self.times = {"imported": time.time()}
+        self.times = {IMPORTED: time.time()}
 
-    def begun(self, points: int) -> None:
-        self.times["prepared"] = time.time()
+    def doing(self, text: str) -> None:
+        for begins, what in WORDS.items():
+            if text.startswith(begins):
+                self.times.setdefault(what, time.time())
 
     def trained(self, done: int, diverged: int, at_once: int) -> None:
-        self.times.setdefault("first outcomes", time.time())
-        self.times["last outcomes"] = time.time()
+        self.times[DRAWN] = time.time()  # until the last ones are
 
 
 def phases(steps: int) -> dict[str, float]:
-    """Returns the seconds of a run's phases in the order in which they follow each other."""
+    """Returns the seconds of a run's phases, in the order in which they follow each other."""
     with tempfile.TemporaryDirectory() as folder:
         begun = time.time()
         command = [sys.executable, "-m", "benchmarks.grid_time", "--inside", folder, "--steps", str(steps)]
         done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=True)
         ended = time.time()
-    stamps = {"begun": begun, **json.loads(done.stdout.splitlines()[-1]), "ended": ended}
-    names = list(stamps)
-    return {
-        f"{before} to {after}": stamps[after] - stamps[before] for before, after in zip(names, names[1:], strict=False)
-    }
+    stamps = {"Python's start, and imports before Ray's": begun, **json.loads(done.stdout.splitlines()[-1])}
+    times = [*stamps.values(), ended]
+    return {name: times[place + 1] - times[place] for place, name in enumerate(stamps)}
 
 
 def run_inside(folder: str, steps: int) -> None:
@@ -70,10 +87,10 @@ def run_inside(folder: str, steps: int) -> None:
     )
     stamps = Stamps()
     carry_out(grid, Path(folder) / "grid", stamps)
-    print(json.dumps(stamps.times | {"returned": time.time()}))
+    print(json.dumps(dict(sorted((stamps.times | {ENDING: time.time()}).items(), key=lambda item: item[1]))))
 
 
-def step() -> dict[str, float]:
+def step() -> dict[str, Any]:
     """Returns seconds and operations of a stacked step, its share of a core's peak, and how its time divides."""
     from tautune.search_spaces.digits import STUDY
     from tautune.trainables.grid.point import Course, Point, Task
@@ -88,21 +105,50 @@ def step() -> dict[str, float]:
     with FlopCounterMode(display=False) as counter:
         training.advance(1)
     seconds = _fastest(lambda: training.advance(100)) / 100
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        training.advance(100)
-    times = {event.key: event.self_cpu_time_total for event in profiled.key_averages()}
     square = torch.randn(1024, 1024)
     peak = 2 * 1024**3 / _fastest(lambda: square @ square)
     operations = counter.get_total_flops()
+    alone = _products([(m.in_features, m.out_features) for m in problem.model.modules() if isinstance(m, nn.Linear)])
     return {
         "points": POINTS,
         "seconds": seconds,
         "operations": operations,
         "peak_per_second": peak,
         "share_of_peak": operations / seconds / peak,
-        "share_of_time_in_matrix_products": sum(times.get(name, 0.0) for name in PRODUCTS) / sum(times.values()),
+        "products_alone_seconds": alone,
+        "products_alone_share_of_peak": operations / alone / peak,
+        "share_of_products_alone": alone / seconds,
+        "shares_of_time": _shares(training),
         "bytes_of_weights": 4 * training.x.numel(),
     }
+
+
+def _products(layers: list[tuple[int, int]]) -> float:
+    """Returns the seconds of a step's matrix products alone, over and over, so that the caches hold what they need."""
+    pairs = []
+    for place, (inputs, outputs) in enumerate(layers):
+        weights, h, slopes = (
+            torch.randn(POINTS, *shape) for shape in ((outputs, inputs), (inputs, MINI_BATCH), (outputs, MINI_BATCH))
+        )
+        pairs += [(weights, h), (slopes, h.mT), *([(weights.mT, slopes)] if place else [])]
+
+    def run() -> None:
+        for _ in range(100):
+            for one, other in pairs:
+                torch.bmm(one, other)
+
+    return _fastest(run) / 100
+
+
+def _shares(training: Any) -> dict[str, float]:
+    """Returns which share of a step's time is spent on what, as torch's profiler has it, whose own time is counted."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        begun = time.perf_counter()  # which the profiler's times are of too
+        training.advance(100)
+        whole = 1e6 * (time.perf_counter() - begun)
+    times = {event.key: event.self_cpu_time_total for event in profiled.key_averages()}
+    shares = {kind: sum(times.get(f"aten::{name}", 0.0) for name in names) / whole for kind, names in KINDS.items()}
+    return shares | {"Python, and torch between the operations": 1 - sum(shares.values())}
 
 
 def _fastest(run: Callable[[], object]) -> float:
@@ -118,19 +164,30 @@ def _fastest(run: Callable[[], object]) -> float:
 def main(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each training.")] = 2000,
+    repetitions: Annotated[int, typer.Option(min=1, help="Runs of the grid, and of the one of a single step.")] = 3,
     inside: Annotated[str, typer.Option(hidden=True, help="Folder to train in, in this process.")] = "",
 ) -> None:
     """Time the phases of a grid, and what a step is made of."""
     if inside:
         run_inside(inside, steps)
         return
-    figures: dict[str, Any] = {"phases_seconds": phases(steps), "step": step()}
+    runs = {str(number): [phases(number) for _ in range(repetitions)] for number in (steps, 1)}
+    seconds = {
+        number: {name: statistics.median(run[name] for run in every) for name in every[0]}
+        for number, every in runs.items()
+    }
+    figures: dict[str, Any] = {"steps": steps, "phases_seconds": seconds, "runs": runs, "step": step()}
     keep("grid_time", figures, as_json=as_json)
-    table = Table("", "value")
-    for name, value in (figures["phases_seconds"] | figures["step"]).items():
-        table.add_row(name, f"{value:.3g}")
-    if not as_json:
-        Console().print(table)
+    if as_json:
+        return
+    table = Table("", f"{steps:,} steps, s", "1 step, s")
+    for name, whole in seconds[str(steps)].items():
+        table.add_row(name, f"{whole:.2f}", f"{seconds['1'][name]:.2f}")
+    within = Table("a step", "")
+    for name, value in (figures["step"] | figures["step"]["shares_of_time"]).items():
+        if isinstance(value, int | float):
+            within.add_row(name, f"{value:.3g}")
+    Console().print(table, within)
 
 
 if __name__ == "__main__":

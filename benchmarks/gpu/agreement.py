@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 
-import tautune
 from benchmarks.language_model import LanguageModel, next_token, text
 from benchmarks.remedies import REMEDIES
 from tautune import GradientQueue
+from tautune.trainables.curvature.probing import curvature_of
 from tautune.trainables.grid.plan import train
 from tautune.trainables.grid.point import Course, Point, Task
 from tautune.trainables.theory.problem import Problem, flatten
@@ -69,9 +69,9 @@ def _stack(device: torch.device | str, precision: torch.dtype) -> Tensor:
 def _probe(device: torch.device | str, precision: torch.dtype) -> Tensor:
     """Returns the sharpness of a small transformer's loss."""
     torch.manual_seed(0)
-    model = LanguageModel(20, 2, tokens=32, window=8).to(precision)
+    model = LanguageModel(20, 1, tokens=32, window=8).to(precision)
     batches = text(2, 4, tokens=32, window=8)
-    found = tautune.probe(model.to(device), next_token, batches, tolerance=1e-4)
+    found = curvature_of(model.to(device), next_token, batches)
     return torch.tensor([found.sharpness], dtype=torch.float64)
 
 

@@ -63,7 +63,7 @@ def bfloat16_queue(device: torch.device, *, number: int, steps: int) -> dict[str
         training = StackedTraining(task(device, storage=storage), points(number))
         training.advance(WARM)
         seconds[name] = fastest(device, partial(training.advance, steps)) / steps
-        sizes[name] = sum(group.gradients.nbytes for group in training.groups)
+        sizes[name] = sum(waiting.nbytes for group in training.groups for waiting in group.gradients)
         losses[name] = torch.tensor([outcome.loss for outcome in training.outcomes()])
     apart = (losses["bfloat16"] - losses["float32"]).abs() / losses["float32"]
     return {

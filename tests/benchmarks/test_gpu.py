@@ -22,7 +22,8 @@ def test_the_short_form_runs_on_the_cpu() -> None:
     assert list(figures["skipped"]) == ["graphs"]
     assert len(noted) == len(figures["seconds"]) == 6
     for rows in figures["agreement"].values():
-        assert all(row["bit_for_bit"] and row["agrees"] for row in rows.values()), rows
+        assert all(row["agrees"] for row in rows.values()), rows
+        assert all(rows[name]["bit_for_bit"] for name in agreement.OPTIMIZERS), rows
     assert figures["stacks"]["ratio"] > 0
     assert 0 < figures["bfloat16"]["largest_relative_difference_of_a_loss"] < 0.1
     assert figures["bfloat16"]["queue_bytes"]["float32"] == 2 * figures["bfloat16"]["queue_bytes"]["bfloat16"]

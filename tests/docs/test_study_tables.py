@@ -1,11 +1,11 @@
-"""docs/studies.md and docs/searches.md: the numbers of their tables are those that were measured."""
+"""docs/studies.md, docs/searches.md, docs/benchmarks.md: the numbers of their tables are those that were measured."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from docs import study_tables
+from docs import grid_table, study_tables
 from docs.tables import computed
 
 
@@ -14,6 +14,12 @@ def test_the_tables_are_those_of_the_results(page: Path) -> None:
     text = page.read_text()
     assert "<!-- computed: " in text
     assert computed(text, study_tables.TABLES) == text, "run `python -m docs.study_tables`"
+
+
+def test_where_a_grids_time_goes_is_as_it_was_measured() -> None:
+    text = grid_table.PAGE.read_text()
+    assert all(f"<!-- computed: {name} -->" in text for name in grid_table.TABLES)
+    assert computed(text, grid_table.TABLES) == text, "run `python -m docs.grid_table`"
 
 
 def test_a_run_and_its_folder_agree() -> None:

@@ -7,6 +7,8 @@ cross-entropy written out, since vmap would evaluate it step by step in Python.
 Shapes: K points, n examples. Inputs and targets are shared by all points or, with `per_point`, begin with dimension K.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
@@ -20,9 +22,9 @@ ELEMENTWISE = (nn.Tanh, nn.ReLU, nn.Sigmoid, nn.GELU, nn.SiLU)
 
 def outputs_of_each(problem: Problem, pieces: tuple[Tensor, ...], inputs: Tensor, *, per_point: bool) -> Tensor:
     """Returns outputs [K, n, …] for inputs [n, …] or [K, n, …] and parameters [K, …], in the order of the problem's."""
-    layers = _fully_connected(problem, inputs.ndim - per_point)
+    layers = fully_connected(problem, inputs.ndim - per_point)
     if layers is not None:
-        return _multiply(layers, pieces, inputs)
+        return through(layers, pieces, inputs)[-1].mT
 
     def outputs(pieces: tuple[Tensor, ...], inputs: Tensor) -> Tensor:
         found: Tensor = functional_call(problem.model, dict(zip(problem.names, pieces, strict=True)), (inputs,))
@@ -34,7 +36,7 @@ def outputs_of_each(problem: Problem, pieces: tuple[Tensor, ...], inputs: Tensor
 
 def losses_of_each(problem: Problem, outputs: Tensor, targets: Tensor, *, per_point: bool) -> Tensor:
     """Returns losses [K] for outputs [K, n, …] and targets [n, …] or [K, n, …]."""
-    if problem.loss is cross_entropy and outputs.ndim == 3 and problem.targets_are_classes:
+    if has_written_out_loss(problem) and outputs.ndim == 3:
         logarithms = outputs.transpose(1, 2).log_softmax(dim=1)
         classes = targets.expand(outputs.shape[:2]).unsqueeze(1)
         return -logarithms.gather(1, classes).mean(dim=(1, 2))
@@ -48,7 +50,12 @@ def accuracies_of_each(outputs: Tensor, targets: Tensor) -> Tensor:
     return accuracies
 
 
-def _fully_connected(problem: Problem, dimensions: int) -> list[nn.Module] | None:
+def has_written_out_loss(problem: Problem) -> bool:
+    """Returns whether the loss is cross-entropy with classes, which is written out for outputs [K, n, classes]."""
+    return problem.loss is cross_entropy and problem.targets_are_classes
+
+
+def fully_connected(problem: Problem, dimensions: int) -> list[nn.Module] | None:
     """Returns the layers if the network has only linear layers and activations, for inputs [n, features]; else None."""
     if type(problem.model) is not nn.Sequential or not len(problem.model) or dimensions != 2:
         return None
@@ -59,14 +66,22 @@ def _fully_connected(problem: Problem, dimensions: int) -> list[nn.Module] | Non
     return layers if plain and first and own == len(problem.parameters) else None
 
 
-def _multiply(layers: list[nn.Module], pieces: tuple[Tensor, ...], inputs: Tensor) -> Tensor:
-    """Returns outputs [K, n, classes] for inputs [n, features] or [K, n, features]."""
+def through(layers: Sequence[nn.Module], pieces: Sequence[Tensor], inputs: Tensor) -> list[Tensor]:
+    """Returns what enters each layer, and what leaves the last one, [K, features, n].
+
+    Args:
+        layers: those of `fully_connected`.
+        pieces: the parameters [K, …].
+        inputs: [n, features] or [K, n, features].
+    """
     remaining = iter(pieces)
-    h = inputs.mT.expand(len(pieces[0]), *inputs.mT.shape[-2:])  # [K, features, n]
+    passed = [inputs.mT.expand(len(pieces[0]), *inputs.mT.shape[-2:])]
     for layer in layers:
+        h = passed[-1]
         if isinstance(layer, nn.Linear):
             weights = next(remaining)
             h = weights @ h if layer.bias is None else torch.baddbmm(next(remaining).unsqueeze(2), weights, h)
         else:
             h = layer(h)
-    return h.mT
+        passed.append(h)
+    return passed

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tautune.trainables.grid.point import Course, Outcome, Point, Task, diverged, loss_limit, outcome
+from tautune.trainables.grid.stacked_gradient import losses_and_gradients
 from tautune.trainables.grid.stacked_network import accuracies_of_each, losses_of_each, outputs_of_each
 
 CHECK = 25
@@ -65,20 +66,21 @@ class StackedTraining:
     def gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Returns losses [K] on the next mini-batches and their gradients, [K, …] per parameter, without penalty."""
         inputs, targets, per_point = self._batch()
+        return losses_and_gradients(self.problem, self.leaves, inputs, targets, per_point=per_point)
+
+    def losses(self) -> Tensor:
+        """Returns losses [K] on the next mini-batches, with autograd's graph, without penalty."""
+        inputs, targets, per_point = self._batch()
         outputs = outputs_of_each(self.problem, self.leaves, inputs, per_point=per_point)
-        losses = losses_of_each(self.problem, outputs, targets, per_point=per_point)
-        gradients = torch.autograd.grad(losses.sum(), self.leaves, materialize_grads=True)
-        return losses.detach(), gradients
+        return losses_of_each(self.problem, outputs, targets, per_point=per_point)
 
     def _step(self) -> Tensor:
         """Makes one step with every point and returns their losses [K]."""
         losses, gradients = self.gradients()
         with torch.no_grad():
             torch.cat([g.reshape(len(g), -1) for g in gradients], dim=1, out=self.fresh)
-            if self.decay is not None:
-                self.fresh.addcmul_(self.x, self.decay)
             for group, x, fresh in self.shares:
-                group.step(self.time, x, fresh)
+                group.step(self.time, x, fresh, self.decay)
         self.time += 1
         return losses
 
@@ -169,20 +171,28 @@ class _Group:
         self.momentum = _column([p.momentum for p in points], x)
         shape = (len(points), x.shape[1])
         gradients, velocities = slots(points[0], course)
-        self.gradients = x.new_empty((gradients, *shape), dtype=storage or x.dtype)
-        """Gradients [τ+1, k, P]; those of step t are at index t mod (τ+1)."""
-        self.velocities = x.new_zeros((velocities, *shape)) if velocities else None
+        self.gradients = [x.new_empty(shape, dtype=storage or x.dtype) for _ in range(gradients)]
+        """Gradients [k, P] of τ+1 steps; those of step t are at index t mod (τ+1)."""
+        self.velocities = [x.new_zeros(shape) for _ in range(velocities)]
 
     def __len__(self) -> int:
         return len(self.momentum)
 
-    def step(self, time: int, x: Tensor, fresh: Tensor) -> None:
-        """Stores this step's gradients `fresh` [k, P] and updates x [k, P] in place with the gradients now due."""
-        self.gradients[time % len(self.gradients)] = fresh
+    def step(self, time: int, x: Tensor, fresh: Tensor, decay: Tensor | None) -> None:
+        """Stores this step's gradients `fresh` [k, P], and updates x [k, P] in place with the gradients now due.
+
+        Args:
+            decay: of the penalty [P], whose gradient decay · x waits with the loss's; None without one.
+        """
+        kept = self.gradients[time % len(self.gradients)]
+        if decay is None:
+            kept.copy_(fresh)
+        else:
+            torch.addcmul(fresh, x, decay, out=kept)
         if time < self.delay:
             return
         due = self.gradients[(time + 1) % len(self.gradients)]
-        if self.velocities is None:
+        if not self.velocities:
             x.addcmul_(due, self.downhill)
             return
         v = self.velocities[time % len(self.velocities)]  # v[t-s], overwritten by v[t+1]
@@ -191,9 +201,8 @@ class _Group:
 
     def keep(self, kept: Tensor) -> None:
         self.downhill, self.momentum = self.downhill[kept], self.momentum[kept]
-        self.gradients = self.gradients[:, kept]
-        if self.velocities is not None:
-            self.velocities = self.velocities[:, kept]
+        for waiting in (self.gradients, self.velocities):
+            waiting[:] = [each[kept] for each in waiting]
 
 
 def _column(values: list[float], x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ Shapes: P trainable parameters, N examples. x, gradients and eigenvectors are fl
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -185,7 +185,7 @@ class ProblemParts:
         return Problem(model, self.loss, inputs, targets, l2=self.l2, chunk=self.chunk)
 
 
-def derivative_along(value: Tensor, leaves: list[Tensor], v: Tensor) -> Tensor:
+def derivative_along(value: Tensor, leaves: Sequence[Tensor], v: Tensor) -> Tensor:
     """Returns the derivative [P] of ∇value·v with respect to the leaves; zero where it does not depend on them."""
     gradients = torch.autograd.grad(value, leaves, create_graph=True, materialize_grads=True)
     along = flatten(gradients) @ v
