@@ -8,7 +8,9 @@ results/edge-parts, so that the command goes on where it was stopped; `--part` e
 
 import json
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -17,11 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.record import keep
-from tautune.analysis.edges import Edges, conclude
+from tautune.analysis.edges import Curve, Edges, conclude
 from tautune.analysis.figure_style import DOTS_PER_INCH
 from tautune.runners.edge import LOOKS, Edge
 from tautune.runners.edge_plan import EdgePlan
 from tautune.trainables.edge.following import Following, Sample
+from tautune.trainables.edge.names import loop_of
 from tautune.trainables.edge.runs import Runs
 
 Json = dict[str, Any]
@@ -29,6 +32,12 @@ STUDY = "digits_squared"
 PARTS = Path("results/edge-parts")
 PICTURES = Path(__file__).parents[1] / "docs"
 DRAWN = {"sgd": "edge.png", "adam": "edge_adam.png"}
+
+
+ABOVE = 1.05
+"""The ratio at which it is asked in how many steps an error grows e-fold."""
+AGES = (5, 10, 20, 40, 80, 160, 320)
+"""Ends of the ages into which what is seen of trainings is divided, in such times since the edge was first passed."""
 
 
 class Case(NamedTuple):
@@ -101,6 +110,33 @@ def concluded(case: Case) -> Edges:
     )
 
 
+def by_age(edges: Edges) -> list[Json]:
+    """Returns for each delay the median ratio over all seeds, by the time since each has first passed its edge.
+
+    That time is counted in times in which an error along the sharpest direction grows e-fold at the ratio `ABOVE`; None
+    stands for ages that no training has come to.
+    """
+    rows = []
+    for delay in sorted({curve.delay for curve in edges.curves}):
+        loop = loop_of(edges.optimizer, delay)
+        growing = 1 / loop.growth(ABOVE * loop.threshold)
+        seen = [
+            ((step - arrival) / growing, ratio)
+            for curve in edges.curves
+            if curve.delay == delay and (arrival := _arrival(curve)) is not None
+            for step, ratio in zip(curve.steps, curve.ratios, strict=True)
+        ]
+        at = {f"{low} to {high}": [ratio for age, ratio in seen if low <= age < high] for low, high in pairwise(AGES)}
+        medians = {ages: median(ratios) if ratios else None for ages, ratios in at.items()}
+        rows.append({"delay": delay, "steps_to_grow": growing, "ratios": medians})
+    return rows
+
+
+def _arrival(curve: Curve) -> int | None:
+    """Returns the step of the first look at which a training is beyond its edge."""
+    return next((step for step, ratio in zip(curve.steps, curve.ratios, strict=True) if ratio > 1), None)
+
+
 def main(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     one: Annotated[bool, typer.Option("--part", help="End after one part that is missing.")] = False,
@@ -118,6 +154,8 @@ def main(
     for case in CASES:
         edges = concluded(case)
         cases[case.name] = {"steps": case.steps, "points": [asdict(point) for point in edges.points]}
+        if case.optimizer == "sgd":
+            cases[case.name]["by_age"] = by_age(edges)
         if case.optimizer in DRAWN and case.optimizer not in drawn:
             drawn.add(case.optimizer)
             edges.plot().savefig(PICTURES / DRAWN[case.optimizer], dpi=DOTS_PER_INCH)

@@ -21,6 +21,24 @@ def edge() -> Iterator[str]:
                 settled = [f"{point['ratio']:.3f}", seeds, f"{100 * point['drift']:+.1f} %"]
             cells = (name, point["delay"], f"{point['learning_rate']:.4g}", *settled, f"{slow:.0f}")
             yield f"| {' | '.join(map(str, cells))} |"
+    yield from _by_age()
+
+
+def _by_age() -> Iterator[str]:
+    rows = read("edge.json")["cases"]["sgd"]["by_age"]
+    for row in rows:
+        ratios = ["-" if ratio is None else f"{ratio:.3f}" for ratio in row["ratios"].values()]
+        yield f"| {row['delay']} | {' | '.join(ratios)} |"
+    young = [row["ratios"]["10 to 20"] for row in rows if row["ratios"]["10 to 20"]]
+    assert len(young) == 4
+    assert max(young) - min(young) < 0.015
+    yield "At the same age in its own time, SGD is about as far above its edge at every delay"
+    first, second, third, fourth, _ = ([*row["ratios"].values()] for row in rows)
+    assert min(first[:4]) > 1.03 > max(first[4:])
+    assert min(second[:3]) > 1.03 > max(second[3:5])
+    yield "It took 80 such times at τ = 0, and 40 at τ = 1, until the ratio was within the 3 %"
+    assert third[4:] == [None, None]
+    assert fourth[2:] == [None, None, None, None]
 
 
 def probe() -> Iterator[str]:
