@@ -11,6 +11,7 @@ from benchmarks.gpu.__main__ import disagreeing, sections
 from benchmarks.gpu.networks import transformer
 from benchmarks.gpu.sections import Skipped, carried_out
 
+pytestmark = pytest.mark.usefixtures("one_thread")  # with more, what MKL adds up in which order depends on its load
 CPU = torch.device("cpu")
 
 
