@@ -8,6 +8,7 @@ from typing import Any, cast
 from tautune.analysis.pages.page import Page, Section, Table
 from tautune.analysis.reports.charts import thresholds as charts
 from tautune.analysis.reports.charts.compared import thresholds_of as charts_of_several
+from tautune.analysis.reports.charts.lateness import lateness
 from tautune.analysis.reports.parts.asked import asked_table
 from tautune.analysis.reports.parts.commands import sweep_again
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
@@ -110,9 +111,9 @@ def _sections(found: Thresholds, records: list[MeasurementRecord]) -> Iterator[S
     yield Section(title="Thresholds", charts=[charts.rates(found), charts.inverse(found), charts.error(found)])
     if escapes := charts.escapes(found):
         yield Section(title="Leaving the minimum", charts=escapes)
-    closing = charts.brackets(records)
-    costs = [*([closing] if closing else []), *([charts.cost(found)] if len(found.points) > 1 else [])]
-    yield Section(title="How it was measured", charts=costs, table=_hosts(records))
+    how = (charts.brackets(records), lateness(found), charts.cost(found) if len(found.points) > 1 else None)
+    drawn = [chart for chart in how if chart is not None]
+    yield Section(title="How it was measured", charts=drawn, table=_hosts(records))
 
 
 def _hosts(records: list[MeasurementRecord]) -> Table | None:

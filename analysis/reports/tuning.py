@@ -10,6 +10,7 @@ from typing import Any
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.pareto_figure import pareto_figure
 from tautune.analysis.reports.charts.compared import best_so_far_of
+from tautune.analysis.reports.charts.lateness import lateness_of_trials
 from tautune.analysis.reports.charts.population import lineage
 from tautune.analysis.reports.charts.progress import best_so_far, learning_curves
 from tautune.analysis.reports.charts.rungs import rungs_chart
@@ -112,7 +113,7 @@ def _sections(tuned: Tuned) -> Iterator[Section]:
     if tuned.good:
         yield Section(title="Where the good ones are", charts=_drawn(tuned, parallel_coordinates, slices, _front))
         yield _importance(tuned)
-    if charts := _drawn(tuned, time_line):
+    if charts := _drawn(tuned, time_line, lateness_of_trials):
         yield Section(title="When and where", charts=charts)
     if tuned.rows:
         yield Section(title="All trials", table=trials_table(tuned))
