@@ -61,10 +61,11 @@ def read_journal(
 
 
 def _files(folder: Folder) -> list[Folder]:
-    if isinstance(folder, Path):
-        return [file] if (file := folder / FILE).exists() else []
+    """Returns the files that hold events, the earliest first: of a folder that was copied, there may be both kinds."""
     with reading(folder):
-        return sorted((folder / PARTS).glob("*.log"), key=str)
+        parts: list[Folder] = sorted((folder / PARTS).glob("*.log"), key=str)
+        one = [file] if (file := folder / FILE).exists() else []
+    return [*parts, *one] if isinstance(folder, Path) else [*one, *parts]
 
 
 def _parsed(line: bytes, check: Callable[[Event], None]) -> Event | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tautune.records.errors import RunFailed
-from tautune.records.journal import FILE, open_journal, read_journal
+from tautune.records.journal import FILE, PARTS, open_journal, read_journal
 
 EVENTS = [{"number": number, "text": "τ" * number} for number in range(20)]
 
@@ -34,6 +34,19 @@ def test_events_come_back_in_their_order_and_more_can_follow(tmp_path: Path) -> 
 def test_a_folder_without_a_journal_begins_with_what_is_known(tmp_path: Path) -> None:
     open_journal(tmp_path, EVENTS).close()
     assert read_journal(tmp_path) == EVENTS
+
+
+def test_a_journal_that_was_copied_from_a_bucket_is_read_and_goes_on(tmp_path: Path) -> None:
+    lines = written(tmp_path).read_bytes().splitlines(keepends=True)
+    copied = tmp_path / "copied"
+    (copied / PARTS).mkdir(parents=True)
+    for part, own in enumerate((lines[:7], lines[7:])):
+        (copied / PARTS / f"{part:06d}.log").write_bytes(b"".join(own))
+    assert read_journal(copied) == EVENTS
+    journal = open_journal(copied, [{"of": "no use, as there is a journal"}])
+    journal.append({"number": 20})
+    journal.close()
+    assert read_journal(copied) == [*EVENTS, {"number": 20}]
 
 
 def test_wherever_a_process_is_killed_whole_events_are_left_and_the_next_one_goes_on(
