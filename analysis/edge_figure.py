@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,6 +27,22 @@ def edge_figure(edges: Edges) -> Figure:
     figure.suptitle(_title(edges), x=0.01, ha="left")
     _ends(ends, edges)
     _curves(curves, edges)
+    return figure
+
+
+@styled
+def curves_figure(edges: Edges) -> Figure:
+    """Returns the first panel by itself: η λ over the delay's threshold against steps."""
+    figure = new_figure()
+    _curves(figure.subplots(), edges)
+    return figure
+
+
+@styled
+def settled_figure(edges: Edges) -> Figure:
+    """Returns the second panel by itself: what η λ over the threshold settles at, over the delay."""
+    figure = new_figure(height=3.2)
+    _ends(figure.subplots(), edges)
     return figure
 
 
@@ -67,8 +83,9 @@ def _ends(axes: Axes, edges: Edges) -> None:
     for point in found:
         place, ratio = delays.index(point.delay), point.ratio or 0.0
         spread = [[ratio - min(point.lowest or ratio, ratio)], [max(point.highest or ratio, ratio) - ratio]]
-        style = series(place) | {"fillstyle": "none" if point.unfinished else "full"}
-        axes.errorbar([place], [ratio], yerr=spread, capsize=4, ecolor=FAINT, linestyle="none", **style)
+        fill = "none" if point.unfinished else "full"
+        style: dict[str, Any] = {"capsize": 4, "ecolor": FAINT, "linestyle": "none", "fillstyle": fill}
+        axes.errorbar([place], [ratio], yerr=spread, **style, **series(place))
     axes.set_xticks(range(len(delays)), [str(delay) for delay in delays])
     axes.set(xlabel="delay τ, steps", ylabel="median, last quarter of the steps")
     hollow = "; hollow: not at its end yet" if any(point.unfinished for point in found) else ""

@@ -17,6 +17,7 @@ from tautune.records.provenance import now, provenance, time_of
 from tautune.runners.edge import IN_WORKERS
 from tautune.runners.edge_plan import EdgePlan
 from tautune.runners.listeners import EdgeListener
+from tautune.runners.named_study import given
 from tautune.runners.stacks_tuner import stacks_tuner
 from tautune.trainables.edge.following import Sample
 from tautune.trainables.edge.runs import Run
@@ -50,7 +51,8 @@ def run_edge(plan: EdgePlan, samples: list[Sample], folder: EdgeFolder, listener
     listener.begun(len(missing), plan.edge.steps)
     if reason:
         listener.say(f"{plan.study.name} cannot train several runs at once, so they train one by one: {reason}")
-    folder.begin(started=time_of(listener.started), trainings=len(missing), **provenance())
+    began = {"started": time_of(listener.started), "given": given(plan.edge.study)}
+    folder.begin(**began, trainings=len(missing), **provenance())
     shared = {
         "runs": [tuple(run) for run in missing],
         "problem": ProblemParts.of(plan.problem),

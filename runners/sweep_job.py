@@ -22,6 +22,7 @@ from tautune.records.storage import ray_storage, typed
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.listeners import STARTING, SweepListener
+from tautune.runners.named_study import given
 from tautune.runners.own_code import OwnCode
 from tautune.runners.sweep import IN_WORKERS, has_failed
 from tautune.runners.sweep_board import SweepBoard
@@ -55,6 +56,7 @@ def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> 
             )
             folder.begin(
                 started=time_of(listener.started),
+                given=given(sweep.study),
                 delays=list(sweep.delays),
                 mini_batch_seeds=sweep.repeats,
                 **provenance(),

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import astuple
 from typing import Any
 
-from tautune.analysis.edge_figure import edge_figure
+from tautune.analysis.edge_figure import curves_figure, settled_figure
 from tautune.analysis.edges import Edges, conclude
 from tautune.analysis.method_names import in_words
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.reports.parts.commands import edge_again
+from tautune.analysis.reports.sections.again import again_section
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.records.edge_folder import EdgeFolder
 from tautune.records.storage import Folder
@@ -31,33 +32,44 @@ def page(folder: Folder, run: Json) -> Page:
         title, verdict = f"Edge of {run['configuration'].get('study')}", "Nothing has been seen of a training yet."
         return Page(title=title, verdict=verdict, notes=notes, sections=[provenance_section(run)])
     table = Table(columns=COLUMNS, rows=[astuple(point) for point in edges.points])
-    chart = Chart(
+    on_the_way = Chart(
         name="edge",
         title="ηλ over the delay's threshold, while training sharpens",
-        says="Below 1 a minimum of this sharpness is stable, above it is not. The band is 3 % around it.",
-        figure=edge_figure(edges),
+        says="A line is a training. Below 1 a minimum of this sharpness is stable, above it is not. The band is 3 % "
+        "around it.",
+        figure=curves_figure(edges),
+    )
+    late = Chart(
+        name="settled",
+        title="What training settles at",
+        says="A point is the median over the last quarter of the steps, its bar the range of the seeds.",
+        figure=settled_figure(edges),
         table=table,
     )
-    again = Section(title="The command", commands=[edge_again(run["configuration"], edges)])
+    again = again_section(run, lambda study: edge_again(study, run["configuration"], edges))
     return Page(
         title=f"{edges.study}: the edge of stability of {in_words(edges.optimizer)}",
         verdict=verdict_of(edges),
         facts=_facts(edges, run),
         notes=notes,
-        sections=[Section(title="Where training settles", charts=[chart], table=table), again, provenance_section(run)],
+        sections=[
+            Section(title="Where training settles", charts=[on_the_way, late], table=table),
+            again,
+            provenance_section(run),
+        ],
     )
 
 
 def verdict_of(edges: Edges) -> str:
     """Returns what is settled at, at each delay."""
     settled = [
-        f"{p.ratio:.3g}{' (so far)' if p.unfinished else ''} at τ = {p.delay}"
+        f"{p.ratio:.3f} at τ = {p.delay}{' (so far)' if p.unfinished else ''}"
         for p in edges.points
         if p.ratio is not None
     ]
     if not settled:
         return "No training has come to its last quarter without diverging."
-    return f"Late in training ηλ is {', '.join(settled)} times the delay's threshold."
+    return f"Late in training ηλ divided by the delay's threshold is {', '.join(settled)}."
 
 
 def _edges(folder: Folder, run: Json, damaged: list[str]) -> Edges | None:

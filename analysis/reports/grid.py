@@ -13,6 +13,7 @@ from tautune.analysis.grids import GridSummary, conclude
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.reports.parts.asked import asked_table
 from tautune.analysis.reports.parts.commands import grid_again
+from tautune.analysis.reports.sections.again import again_section
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.records.errors import InputError
 from tautune.records.files import read_json
@@ -36,12 +37,13 @@ def page(folder: Folder, run: Json) -> Page:
         name = run["configuration"].get("study")
         verdict = "No point has been trained yet."
         return Page(title=f"Grid of {name}", verdict=verdict, notes=notes, sections=[provenance_section(run)])
+    again = again_section(run, lambda study: grid_again(study, run["configuration"], grid))
     return Page(
         title=title_of(grid),
         verdict=verdict_of(grid),
         facts=_facts(grid, run),
         notes=notes,
-        sections=[_section(grid), _again(grid, run), provenance_section(run)],
+        sections=[_section(grid), again, provenance_section(run)],
     )
 
 
@@ -128,11 +130,6 @@ def _section(grid: GridSummary) -> Section:
         table=_losses(grid),
     )
     return Section(title="What trains at which delay", charts=[heat, lines], table=table)
-
-
-def _again(grid: GridSummary, run: Json) -> Section:
-    seeds = max(row.points for row in grid.rows) // len(grid.learning_rates)
-    return Section(title="The command", commands=[grid_again(run["configuration"], grid, seeds)])
 
 
 def _losses(grid: GridSummary) -> Table:

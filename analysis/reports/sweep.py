@@ -11,6 +11,7 @@ from tautune.analysis.reports.charts.compared import thresholds_of as charts_of_
 from tautune.analysis.reports.charts.lateness import lateness
 from tautune.analysis.reports.parts.asked import asked_table
 from tautune.analysis.reports.parts.commands import sweep_again
+from tautune.analysis.reports.sections.again import again_section
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.analysis.sweep_conclusion import conclude
 from tautune.analysis.threshold_figure import title_of
@@ -34,7 +35,8 @@ def page(folder: Folder, run: Json) -> Page:
     records = list(_records(folder, damaged))
     found = _thresholds(folder, run, records, damaged)
     notes = [*_notes(run, found), *damaged]
-    sections = [*(_sections(found, records) if found else ()), _again(run), provenance_section(run)]
+    again = again_section(run, lambda study: sweep_again(study, run))
+    sections = [*(_sections(found, records) if found else ()), again, provenance_section(run)]
     if found is None or not found.points:
         name = run["configuration"].get("study")
         verdict = "No threshold has been found yet."
@@ -123,10 +125,6 @@ def _hosts(records: list[MeasurementRecord]) -> Table | None:
     ]
     columns = ("delay τ", "seed", "learning rates tried", "departures", "gradients", "done", "host")
     return Table(columns=columns, rows=rows) if rows else None
-
-
-def _again(run: Json) -> Section:
-    return Section(title="The command", text=("The whole run again:",), commands=[sweep_again(run)])
 
 
 def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:

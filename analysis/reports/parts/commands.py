@@ -51,8 +51,8 @@ def train_again(configuration: Json, config: Json) -> str:
     return _command("tune", configuration["study"], [*words, "--output", "results/again"])
 
 
-def sweep_again(run: Json) -> str:
-    """Returns the command of a sweep."""
+def sweep_again(study: str, run: Json) -> str:
+    """Returns the command of a sweep of a study, which is a name or a file."""
     kept, update = run["configuration"], run["configuration"].get("update") or {}
     own_delays = any(update.get(name) for name in ("drawn", "stages", "workers"))
     words = [] if own_delays else ["--delays", ",".join(map(str, run.get("delays") or []))]
@@ -61,7 +61,7 @@ def sweep_again(run: Json) -> str:
     words += _lateness(update)
     words += _plain(kept, {"mini_batch": None, "resolution": 0.005, "tolerance": 1e-6})
     words += ["--seeds", str(run["seeds"])] if (run.get("seeds") or 1) > 1 else []
-    return _command("sweep", str(kept.get("study")), words)
+    return _command("sweep", study, words)
 
 
 def _lateness(update: Json) -> list[str]:
@@ -96,16 +96,17 @@ def _in_stages(configuration: Json) -> list[str]:
     return words if kept.get("stashing", True) else [*words, "--no-stashing"]
 
 
-def grid_again(configuration: Json, grid: GridSummary, seeds: int) -> str:
+def grid_again(study: str, configuration: Json, grid: GridSummary) -> str:
     """Returns the command of a grid."""
+    seeds = max(row.points for row in grid.rows) // len(grid.learning_rates)
     words = ["--delays", ",".join(str(delay) for delay in grid.delays)]
     words += ["--learning-rates", ",".join(f"{rate:.6g}" for rate in grid.learning_rates)]
     words += _plain(configuration, {"steps": 2000, "mini_batch": None, "momentum": 0.0})
     words += [f"--{name.replace('_', '-')}" for name in ("shifted", "bfloat16_queue") if configuration.get(name)]
-    return _command("grid", str(configuration.get("study")), [*words, *(["--seeds", str(seeds)] if seeds > 1 else [])])
+    return _command("grid", study, [*words, *(["--seeds", str(seeds)] if seeds > 1 else [])])
 
 
-def edge_again(configuration: Json, edges: Edges) -> str:
+def edge_again(study: str, configuration: Json, edges: Edges) -> str:
     """Returns the command of trainings that were followed to their edge."""
     points = edges.points
     words = ["--optimizer", edges.optimizer, "--delays", ",".join(str(d) for d in sorted({p.delay for p in points}))]
@@ -113,7 +114,7 @@ def edge_again(configuration: Json, edges: Edges) -> str:
         words += ["--learning-rates", ",".join(f"{rate:g}" for rate in sorted({p.learning_rate for p in points}))]
     words += _plain(configuration, {"steps": 4000, "decay": 0.999})
     seeds = max(point.seeds for point in points)
-    return _command("edge", str(configuration.get("study")), [*words, *(["--seeds", str(seeds)] if seeds != 3 else [])])
+    return _command("edge", study, [*words, *(["--seeds", str(seeds)] if seeds != 3 else [])])
 
 
 def simulate_again(configuration: Json) -> str:

@@ -9,6 +9,7 @@ import pytest
 from tautune.analysis.pages.html import as_html
 from tautune.analysis.reported import compared, read_page
 from tautune.analysis.reports.parts.commands import sweep_again
+from tautune.analysis.reports.sections.again import again_section
 from tautune.records.errors import InputError
 from tautune.trainables.asynchronous.settings import Workers
 from tautune.trainables.threshold.update import Update
@@ -107,6 +108,17 @@ def test_the_command_is_accepted(tmp_path: Path, changes: dict[str, Any]) -> Non
     assert "--delays 0,1,8" in section.commands[0]
 
 
+def test_the_command_has_the_file_that_was_given_and_there_is_none_for_a_study_of_a_program() -> None:
+    def command(study: str) -> str:
+        return f"tautune sweep {study}"
+
+    run = {"configuration": {"study": "mine"}, "runs": [{"given": "mine"}, {"given": "a/my_study.py"}]}
+    assert again_section(run, command).commands == ["tautune sweep a/my_study.py"]
+    of_python = again_section(run | {"runs": [{"given": None}]}, command)
+    assert (of_python.commands, of_python.text[0][:13]) == ((), "There is none")
+    assert again_section(run | {"runs": [{}]}, command).commands == ["tautune sweep mine"]  # an older run.json
+
+
 @pytest.mark.parametrize(
     ("update", "words"),
     [
@@ -121,7 +133,7 @@ def test_the_command_is_accepted(tmp_path: Path, changes: dict[str, Any]) -> Non
 )
 def test_the_command_has_the_optimizer_and_how_gradients_are_late(update: Update, words: str) -> None:
     kept = {"study": "digits", "update": json.loads(json.dumps(update.as_json())), "momentum": 0.0, "mini_batch": None}
-    command = sweep_again({"configuration": kept, "delays": DELAYS, "seeds": 1})
+    command = sweep_again("digits", {"configuration": kept, "delays": DELAYS, "seeds": 1})
     assert command == f"tautune sweep digits {words}"
     assert refusal(command) is None
 
