@@ -50,6 +50,8 @@ WIDTH, HEIGHT = 8.0, 4.2
 """Size of a figure of one panel, in inches."""
 LABEL_GAP = 11.0
 """Distance between two labels at least, in points."""
+BEHIND: dict[str, Any] = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
+"""What is behind a label, so that lines do not cross it out."""
 DOTS_PER_INCH = 300
 TRIALS = "trials:"
 """Begins the name of a group of marks that belong to trials; the trials' keys follow, in the order of the marks."""
@@ -166,7 +168,8 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str]], colours: Se
             textcoords=offset_copy(axes.transData, axes.get_figure(root=True), x=14, y=moved, units="points"),
             va="center",
             annotation_clip=False,
-            arrowprops=line if abs(moved) > 2 or x < right else None,
+            bbox=BEHIND,
+            arrowprops=line if colours or abs(moved) > 2 or x < right else None,
         )
 
 

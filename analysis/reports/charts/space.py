@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from tautune.analysis.figure_style import (
+    BEHIND,
     BLUE,
     FAINT,
     INK,
     ORANGE,
-    PAPER,
     QUIET,
     WIDTH,
     log_axis,
@@ -33,8 +33,6 @@ from tautune.records.kept_space import Searched
 ABSENT = -0.14
 """Height at which a line passes a hyperparameter that its configuration does not have."""
 MOST_AXES = 12
-BEHIND = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
-"""What is behind a label, so that lines do not cross it out."""
 MOST_FOR_A_FOREST = 500
 """Trials of which a report asks fANOVA at most: its forest of 2,000 takes ten seconds."""
 ACROSS = 3
