@@ -199,6 +199,22 @@ def _small(usual: type[Any], started: list[Any]) -> type[Any]:
     return SmallNode
 
 
+@contextmanager
+def silent_raylet() -> Iterator[None]:
+    """Keeps Ray from printing among the results, on standard output, that a process was lost: a run says it itself."""
+    worker = find("ray._private.worker", "print_to_stdstream")
+    if worker is None:
+        moved("_private.worker.print_to_stdstream", "what Ray says of lost processes stands among the results")
+        yield
+        return
+    usual = worker.print_to_stdstream
+    worker.print_to_stdstream = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = usual
+
+
 def address_found_by_ray() -> str | None:
     """Returns HOST:PORT of the cluster that RAY_ADDRESS=auto means; None where this Ray cannot be asked.
 

@@ -56,6 +56,9 @@ def _start(stack: ExitStack, meanwhile: Sequence[str], in_workers: Sequence[str]
     stack.enter_context(sigterm_as_interrupt())
     import ray
 
+    from tautune.cluster.session.ray_private import silent_raylet
+
+    stack.enter_context(silent_raylet())
     stack.callback(ray.shutdown)
     if address:
         from tautune.cluster.session.connection import connect
