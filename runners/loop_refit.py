@@ -9,6 +9,7 @@ import ray
 from tautune.records.errors import AGAIN, InputError, Interrupted, RunFailed
 from tautune.records.files import write_json
 from tautune.records.tuning_folder import TuningFolder, read_best
+from tautune.runners.giving_up import TRIES, reason_of
 from tautune.runners.tuning_job import Tuning, tuning_of
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.tuning_study import TuningStudy
@@ -29,7 +30,7 @@ def refit_loop(tuning: Tuning, folder: TuningFolder) -> Json:
     """Calls the function on some host of the Ray session, with a trial's resources, and writes test.json.
 
     Raises:
-        RunFailed: it raised, or returned something else than finite numbers.
+        RunFailed: it raised, its process was killed again and again, or it returned something else than finite numbers.
         Interrupted: by Ctrl-C or SIGTERM.
     """
     assert isinstance(tuning.study, LoopStudy)
@@ -37,7 +38,8 @@ def refit_loop(tuning: Tuning, folder: TuningFolder) -> Json:
     config = tuning.study.arguments(read_best(folder.path)["config"])
     assert refit
     wanted = tuning.resources
-    task = ray.remote(num_cpus=wanted["CPU"], num_gpus=wanted["GPU"])(lambda: refit(config, place))
+    options = {"num_cpus": wanted["CPU"], "num_gpus": wanted["GPU"], "max_retries": TRIES - 1}
+    task = ray.remote(**options)(lambda: refit(config, place))
     try:
         numbers = ray.get(task.remote())
     except KeyboardInterrupt:
@@ -45,6 +47,8 @@ def refit_loop(tuning: Tuning, folder: TuningFolder) -> Json:
     except ray.exceptions.RayTaskError as error:
         raised = own_traceback(error.cause or error).rstrip()
         raise RunFailed(f"{raised}\ntautune: the refit failed; above is its traceback") from None
+    except ray.exceptions.RayError as error:
+        raise RunFailed(f"the refit failed: {reason_of(str(error), TRIES)}") from None
     if not isinstance(numbers, dict) or not all(isinstance(n, Real) and math.isfinite(n) for n in numbers.values()):
         raise RunFailed(f"the refit of {tuning.study.name} must return a dict of finite numbers, not {numbers!r}")
     test = {str(name): float(number) for name, number in numbers.items()}

@@ -14,6 +14,7 @@ from tautune.runners import searches as searching
 from tautune.runners.delays_log import DelaysLog
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.folding import Folding
+from tautune.runners.giving_up import FailedTrial
 from tautune.runners.gradient_search import Slope
 from tautune.runners.methods import POPULATION
 from tautune.runners.replay import Replay
@@ -141,7 +142,7 @@ def _run_config(tuning: Tuning, folder: TuningFolder, experiment: str, callback:
     return tune.RunConfig(
         name=experiment,
         **ray_storage(folder.path),
-        callbacks=[FolderWatch(folder.path), callback, DelaysLog(folder.path / experiment)],
+        callbacks=[FolderWatch(folder.path), FailedTrial(), callback, DelaysLog(folder.path / experiment)],
         checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_frequency=interval),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

@@ -18,6 +18,7 @@ from tautune.records.storage import Folder, ray_storage
 from tautune.records.tuning_folder import TuningFolder, read_best
 from tautune.runners.checkpoints import checkpoints_of
 from tautune.runners.folder_watch import FolderWatch
+from tautune.runners.giving_up import GivingUp
 from tautune.runners.longer import epochs_of
 from tautune.runners.model_file import write_model
 from tautune.runners.ray_tuner import CHECKPOINTS, make_trainable
@@ -134,7 +135,7 @@ def _make_tuner(best: Json, config: Json, trainable: Any, state: Folder) -> tune
             name=state.name,
             **ray_storage(state.parent),
             stop={"epochs": best["epochs"]},
-            callbacks=[FolderWatch(state.parent), _Lines(best["epochs"])],
+            callbacks=[FolderWatch(state.parent), GivingUp(lambda trial: "the refit"), _Lines(best["epochs"])],
             checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_at_end=True),
             failure_config=tune.FailureConfig(max_failures=RETRIES),
             verbose=0,

@@ -8,6 +8,7 @@ from ray import tune
 from tautune.cluster.session.session import RETRIES
 from tautune.records.storage import Folder, ray_storage
 from tautune.runners.folder_watch import FolderWatch
+from tautune.runners.giving_up import GivingUp
 from tautune.runners.own_code import OwnCode
 
 
@@ -24,6 +25,9 @@ def stacks_tuner(
         trained: what there are parts of, for the names of the trials' folders.
     """
 
+    def name(_: Any) -> str:
+        return "a training"
+
     def dirname(trial: Any) -> str:
         first, last = trial.config["bounds"]
         return f"{trained}={first}-{last - 1}"
@@ -35,7 +39,7 @@ def stacks_tuner(
         run_config=tune.RunConfig(
             name="trials",
             **ray_storage(folder),
-            callbacks=[FolderWatch(folder), OwnCode(folder, lambda config: "a training"), keeper],
+            callbacks=[FolderWatch(folder), GivingUp(name), OwnCode(folder, name), keeper],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=RETRIES),
             verbose=0,

@@ -21,6 +21,7 @@ from tautune.records.provenance import now, provenance, time_of
 from tautune.records.storage import ray_storage, typed
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.folder_watch import FolderWatch
+from tautune.runners.giving_up import GivingUp
 from tautune.runners.listeners import STARTING, SweepListener
 from tautune.runners.named_study import given
 from tautune.runners.own_code import OwnCode
@@ -230,7 +231,13 @@ def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep
     return tune.RunConfig(
         name=folder.trials.name,
         **ray_storage(folder.path),
-        callbacks=[FolderWatch(folder.path), OwnCode(folder.path, _name), SweepBoard(folder.path), *callbacks],
+        callbacks=[
+            FolderWatch(folder.path),
+            GivingUp(lambda trial: _name(trial.config)),
+            OwnCode(folder.path, _name),
+            SweepBoard(folder.path),
+            *callbacks,
+        ],
         checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=keep, checkpoint_at_end=True),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

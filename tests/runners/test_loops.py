@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,22 @@ def test_every_way_to_end_is_a_result(tmp_path: Path) -> None:
     assert failures["silent"] == "RuntimeError: the loop returned without a report"
     assert failures["unnamed"] == "KeyError: a report has accuracy, and not score"
     assert "sys.exit" in failures["exit-0"]
+
+
+def ending_slowly(config: dict[str, Any]) -> None:
+    try:
+        for step in range(5):
+            tune.report({"loss": config["start"] + step})
+    finally:
+        time.sleep(2.5)  # as what uploads its results does; Ray Tune alone waits for two seconds
+
+
+def test_a_loop_that_ends_slowly_does_no_harm_to_the_next(tmp_path: Path) -> None:
+    space = {"start": tune.choice([1, 2])}
+    study = LoopStudy(name="slow_end", description="", train=ending_slowly, space=space, metric="loss", mode="min")
+    options: dict[str, Any] = {"search": "grid", "scheduler": "none", "max_epochs": 2, "concurrent": 1}
+    result = tautune.tune(study, output=tmp_path / "out", **options)
+    assert list(result.trials["state"]) == ["finished", "finished"]
 
 
 def test_a_metric_that_is_never_reported_ends_the_run_in_one_line(tmp_path: Path) -> None:

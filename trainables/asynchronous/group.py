@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayError
 
 from tautune.trainables.asynchronous.own_loss import device_of
 from tautune.trainables.asynchronous.place import place_of
@@ -85,6 +85,6 @@ class Group:
             number = self._ends.index(end)
             try:
                 ray.get(end)
-            except RayActorError as error:
+            except RayError as error:
                 raise WorkerFailed(f"worker {number} could not be brought back: {error}") from None
             raise WorkerFailed(f"worker {number} has ended although it was still needed")

@@ -4,6 +4,7 @@ This file knows what Ray Tune keeps to itself about the trainables of functions.
 """
 
 import math
+import os
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -27,123 +28,137 @@ UNNAMED = "tautune.unnamed"
 LEFT = "SystemExit: the loop called sys.exit(0), or raised StopIteration"
 """What is said of a loop that ended like this: Ray Tune takes it for one that returned, and then misses its report."""
 
+SECONDS_TO_END = "TUNE_FUNCTION_THREAD_TIMEOUT_S"
+"""Ray Tune's variable: how long a function may take to end that a scheduler has stopped, such as for what it uploads.
+With Tune's own two seconds, the next trial of the process is an error that ends the run."""
 
-class _Loop(tune.Trainable):
+
+class _TunedLoop(tune.Trainable):
     """Goes before the trainable of a loop. A step is one report.
 
     Its result holds the metric, all numbers that were reported as `scores`, and what every trial of tautune reports:
-    `epochs` (the reports so far), `diverged`, `failed`, `failure`, `finished`.
+    `epochs` (the reports so far), `diverged`, `failed`, `failure`, `finished`. Its own names begin with two
+    underscores, by which Python makes them unique: the user's class has attributes of its own in the same object.
     """
 
     config: Config
 
     def setup(self, config: Config, **shared: Any) -> None:
         """Takes the study and the largest number of reports, and begins."""
-        self.shared, self.study = shared, shared["study"]
-        self._begin()
-        self._told_later(super().setup)
+        self.__shared, self.__study, self.__is_set_up = shared, shared["study"], False
+        os.environ.setdefault(SECONDS_TO_END, "60")
+        self.__begin()
+        self.__told_later(super().setup)
 
-    def _begin(self) -> None:
-        self.suggested = self.config
-        self.start: Config | None = self.suggested.get(CONTINUES)
-        self.most = self.shared["max_reports"] + (self.start or {}).get("longer", 0)
-        self.config = self.study.arguments(self.study.hyperparameters(self.suggested))
-        self.reports, self.last, self.broken = 0, {self.study.metric: self.study.worst}, False
-        self.raised = ""
-        """What it raised between two steps."""
-        self.saved = time.monotonic()
+    def __begin(self) -> None:
+        self.__suggested = self.config
+        self.__start: Config | None = self.__suggested.get(CONTINUES)
+        self.__most = self.__shared["max_reports"] + (self.__start or {}).get("longer", 0)
+        self.config = self.__study.arguments(self.__study.hyperparameters(self.__suggested))
+        self.__reports, self.__last, self.__broken = 0, {self.__study.metric: self.__study.worst}, False
+        self.__raised: str = (self.__start or {}).get("failure", "")
+        """What it raised between two steps, or why it was given up."""
+        self.__saved = time.monotonic()
 
     def reset_config(self, new_config: Config) -> bool:
         """Begins anew with other hyperparameters; returns whether the user's trainable can."""
-        self._begin()
-        return bool(self._told_later(super().reset_config))
+        self.__begin()
+        if self.__is_set_up:
+            return bool(self.__told_later(super().reset_config))
+        self.__told_later(super().setup)  # the trial before was given up, or its setup raised
+        return True
 
-    def _told_later(self, begin: Callable[[Config], Any]) -> Any:
+    def __told_later(self, begin: Callable[[Config], Any]) -> Any:
         """Lets the loop begin; what it raises is the result of the first step, since Ray Tune would try it again."""
+        if self.__raised:
+            return True
         try:
-            return begin(self.config)
+            can_begin = begin(self.config)
+            self.__is_set_up = True
+            return can_begin
         except (Exception, SystemExit) as error:
             if is_rays_own(error):
                 raise
-            self.raised = own_traceback(error)
+            self.__raised = own_traceback(error)
             return True
 
     def train(self) -> Config:
         """Returns a step's result, with the configuration as the search suggested it."""
         result: Config = super().train()
-        result["config"] = self.suggested
+        result["config"] = self.__suggested
         return result
 
     def step(self) -> Config:
         """Returns what the loop reports next that no earlier process has reported."""
-        reported = self.start["epochs"] if self.start else 0
-        if self.raised:
-            return self._failed(self.raised)
+        reported = self.__start["epochs"] if self.__start else 0
+        if self.__raised:
+            self.__reports = max(self.__reports, reported)
+            return self.__failed(self.__raised)
         try:
-            if self.start:
-                self._continue(self.start["checkpoint"])
-            result = self._next()
-            while self.reports <= reported and DUPLICATE not in result:
-                result = self._next()
+            if self.__start:
+                self.__continue(self.__start["checkpoint"])
+            result = self.__next()
+            while self.__reports <= reported and DUPLICATE not in result:
+                result = self.__next()
         except (Exception, SystemExit) as error:
             if is_rays_own(error):
                 raise
-            return self._failed(LEFT if "Should not have reached here" in str(error) else own_traceback(error))
+            return self.__failed(LEFT if "Should not have reached here" in str(error) else own_traceback(error))
         if DUPLICATE in result:
-            if not self.reports:
-                return self._failed("RuntimeError: the loop returned without a report")
-            return self._result(self.last, finished=True) | {REPEATED: True}
-        return self._judged(result)
+            if not self.__reports:
+                return self.__failed("RuntimeError: the loop returned without a report")
+            return self.__result(self.__last, finished=True) | {REPEATED: True}
+        return self.__judged(result)
 
-    def _continue(self, checkpoint: str | None) -> None:
-        self.start = None
+    def __continue(self, checkpoint: str | None) -> None:
+        self.__start = None
         if checkpoint:
             path = checkpoint.rpartition("://")[2]
             self.restore(tune.Checkpoint(path, filesystem=self._storage.storage_filesystem))
 
-    def _next(self) -> Config:
+    def __next(self) -> Config:
         result: Config = super().step()
-        self.reports += DUPLICATE not in result
+        self.__reports += DUPLICATE not in result
         return result
 
-    def _judged(self, result: Config) -> Config:
+    def __judged(self, result: Config) -> Config:
         """Returns the result of a report: finite, and with the penalty if the metric is not."""
-        metric, worst, scores = self.study.metric, self.study.worst, scores_of(result)
-        needed: dict[str, float] = self.shared["needed"]
+        metric, worst, scores = self.__study.metric, self.__study.worst, scores_of(result)
+        needed: dict[str, float] = self.__shared["needed"]
         if metric not in scores or not needed.keys() <= scores.keys():
             missing = next(name for name in (metric, *needed) if name not in scores)
             names = sorted(scores)
-            return self._failed(f"KeyError: a report has {', '.join(names) or 'no numbers'}, and not {missing}") | {
+            return self.__failed(f"KeyError: a report has {', '.join(names) or 'no numbers'}, and not {missing}") | {
                 UNNAMED: names
             }
         value = scores[metric]
-        worse = value < worst if self.study.mode == "max" else value > worst
+        worse = value < worst if self.__study.mode == "max" else value > worst
         diverged = worse or not all(math.isfinite(scores[name]) for name in (metric, *needed))
         if diverged:
             scores |= {name: most for name, most in needed.items() if not math.isfinite(scores[name])}
             scores[metric] = worst
-        self.last = {name: number for name, number in scores.items() if math.isfinite(number)}
-        finished = diverged or self.reports >= self.most or bool(result.get("done"))
-        saving = bool(result.get("should_checkpoint")) or self._is_due()
-        return self._result(self.last, finished=finished, diverged=diverged) | {"should_checkpoint": saving}
+        self.__last = {name: number for name, number in scores.items() if math.isfinite(number)}
+        finished = diverged or self.__reports >= self.__most or bool(result.get("done"))
+        saving = bool(result.get("should_checkpoint")) or self.__is_due()
+        return self.__result(self.__last, finished=finished, diverged=diverged) | {"should_checkpoint": saving}
 
-    def _is_due(self) -> bool:
+    def __is_due(self) -> bool:
         """Returns whether a class is to save a checkpoint now; a function does so when it will."""
         saves = type(self).save_checkpoint not in (tune.Trainable.save_checkpoint, FunctionTrainable.save_checkpoint)
-        return saves and time.monotonic() - self.saved >= CHECKPOINT_SECONDS
+        return saves and time.monotonic() - self.__saved >= CHECKPOINT_SECONDS
 
-    def _failed(self, failure: str) -> Config:
-        self.broken = True
-        scores = self.shared["needed"] | self.last | {self.study.metric: self.study.worst}
-        return self._result(scores, finished=True, failure=failure)
+    def __failed(self, failure: str) -> Config:
+        self.__broken = True
+        scores = self.__shared["needed"] | self.__last | {self.__study.metric: self.__study.worst}
+        return self.__result(scores, finished=True, failure=failure)
 
-    def _result(self, scores: Config, *, finished: bool, diverged: bool = False, failure: str = "") -> Config:
+    def __result(self, scores: Config, *, finished: bool, diverged: bool = False, failure: str = "") -> Config:
         return {
-            self.study.metric: scores[self.study.metric],
+            self.__study.metric: scores[self.__study.metric],
             "scores": scores,
-            "epochs": self.reports,
+            "epochs": self.__reports,
             "diverged": int(diverged),
-            "diverged_step": self.reports if diverged else -1,
+            "diverged_step": self.__reports if diverged else -1,
             "failed": int(bool(failure)),
             "failure": failure,
             "history": [],
@@ -153,30 +168,32 @@ class _Loop(tune.Trainable):
 
     def save(self, checkpoint_dir: str | None = None) -> Any:
         """Saves the user's checkpoint, and beside it how many reports it holds."""
-        self.saved = time.monotonic()
+        self.__saved = time.monotonic()
         try:
             saved = super().save(checkpoint_dir)
         except (Exception, SystemExit) as error:
             if is_rays_own(error):
                 raise
-            self.raised = own_traceback(error)
+            self.__raised = own_traceback(error)
             return SimpleNamespace(checkpoint=None, metrics={})  # no checkpoint, as far as Ray Tune looks
         if saved.checkpoint is not None:
-            describe(saved.checkpoint, self.reports)
+            describe(saved.checkpoint, self.__reports)
         return saved
 
     def restore(self, checkpoint_path: Any) -> None:
         """Goes on from a checkpoint, this trial's or another one's."""
+        if self.__raised:
+            return
         super().restore(checkpoint_path)
         checkpoint = getattr(checkpoint_path, "checkpoint", checkpoint_path)
-        self.start, self.reports = None, reports_of(checkpoint)
+        self.__start, self.__reports = None, reports_of(checkpoint)
 
     def cleanup(self) -> None:
         """Ends the loop; what it raised has been reported."""
         try:
             super().cleanup()
         except Exception:
-            if not self.broken:
+            if not self.__broken:
                 raise
 
 
@@ -192,4 +209,4 @@ def loop_trainable(study: Any) -> type[tune.Trainable]:
     metric, with what stands for it in a trial that diverges or raises.
     """
     loop = study.train if isinstance(study.train, type) else wrap_function(study.train)
-    return type("LoopTrial", (_Loop, loop), {})
+    return type("LoopTrial", (_TunedLoop, loop), {})

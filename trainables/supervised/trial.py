@@ -58,6 +58,7 @@ class SupervisedTrial(tune.Trainable):
         self.cleanup()
         self.start: Config | None = new_config.get(CONTINUES)
         self.longer = int(self.start.get("longer", 0)) if self.start else 0
+        self.given_up: str = self.start.get("failure", "") if self.start else ""
         self.hyperparameters = self.shared["study"].hyperparameters(new_config)
         self.broken = False  # whether its model or optimizer has raised: Tune wants a checkpoint all the same
         self.trainings = []
@@ -97,14 +98,19 @@ class SupervisedTrial(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Trains for an epoch; returns what Tune is to know of it."""
+        if self.given_up:
+            return self._failed(self.given_up)
         try:
             self._build()
             return self._step()
         except (Exception, SystemExit) as error:  # whatever a user's model raises is the result of this configuration
             if is_rays_own(error) or isinstance(error, StageLost):  # which another try begins anew
                 raise
-            self.broken = True
-            return self._report([], [], 0.0, failure=traceback.format_exc())
+            return self._failed(traceback.format_exc())
+
+    def _failed(self, failure: str) -> dict[str, Any]:
+        self.broken = True
+        return self._report([], [], 0.0, failure=failure)
 
     def _step(self) -> dict[str, Any]:
         for training in self.trainings:
@@ -124,7 +130,7 @@ class SupervisedTrial(tune.Trainable):
     ) -> dict[str, Any]:
         scores, diverged = self._scores(epochs, validated, failed=bool(failure))
         bad, loss = diverged or bool(failure), scores["validation_loss"]
-        done = self.trainings[0].epochs if self.trainings else 0
+        done = self.trainings[0].epochs if self.trainings else self.start["epochs"] if self.start else 0
         if loss < self.lowest_loss:
             self.lowest_loss, self.lowest_epoch = loss, done
         config = self.trainings[0].config if self.trainings else None
@@ -203,6 +209,8 @@ class SupervisedTrial(tune.Trainable):
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
         """Continues from trial.pt."""
+        if self.given_up:
+            return
         self.start = None
         self._build()
         self._load((Path(checkpoint_dir) / STATE).read_bytes())
