@@ -86,6 +86,12 @@ class WeightStashing(DelayedOptimizer):
         """Each parameter group's delay, in steps."""
         return self.longest_delays
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds a parameter group to the wrapped optimizer. Raises ValueError if it needs a delay and has none."""
+        if isinstance(self.delay, Mapping):
+            name_of(param_group, len(self.param_groups), self.delay)
+        super().add_param_group(param_group)
+
     def stashed(self) -> AbstractContextManager[None]:
         """Returns the block of code for which the parameters are the stashed ones."""
         return self._elsewhere.block(self._leave, self._come_back)

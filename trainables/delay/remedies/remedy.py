@@ -12,12 +12,24 @@ from tautune.trainables.delay.wrapper import OptimizerWrapper
 
 
 class Remedy(OptimizerWrapper):
-    """An optimizer around another one, whose state dict has one more entry for what the remedy remembers."""
+    """An optimizer around another one, whose state dict has one more entry for what the remedy remembers.
+
+    Raises:
+        ValueError: `optimizer` has the same remedy already, whose entry would be this one's.
+    """
 
     KEY: ClassVar[str]
     """The entry of the state dict."""
     ATTRIBUTES: ClassVar[tuple[str, ...]] = ()
     """What a copy of the remedy has of its attributes, besides the wrapped optimizer."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        inner = optimizer
+        while isinstance(inner, Remedy):
+            if inner.KEY == self.KEY:
+                raise ValueError(f"{type(self).__name__} is around this optimizer already; a remedy goes there once")
+            inner = inner.optimizer
+        super().__init__(optimizer)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in ("optimizer", *self.ATTRIBUTES)}

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from tautune.trainables.delay.delayed import DelayedOptimizer
 from tautune.trainables.delay.elsewhere import Elsewhere
-from tautune.trainables.delay.lanes import check_names
+from tautune.trainables.delay.lanes import check_names, name_of
 from tautune.trainables.delay.per_parameter import by_parameter, listed, parameters_of
 from tautune.trainables.delay.remedies.remedy import Remedy
 
@@ -67,6 +67,12 @@ class WeightPrediction(Remedy):
         super().__init__(optimizer)
         if horizon is None:
             self._check_delays(self._delayed)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds a parameter group to the wrapped optimizer. Raises ValueError if it needs a horizon and has none."""
+        if isinstance(self._horizon, Mapping):
+            name_of(param_group, len(self.param_groups), self._horizon)
+        super().add_param_group(param_group)
 
     def predicted(self) -> AbstractContextManager[None]:
         """Returns the block of code for which the parameters are the predicted ones."""

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tautune.trainables.delay import GradientQueue, RandomDelay
+from tautune.trainables.delay.pipeline import pipeline_delays
 from tautune.trainables.delay.remedies.delay_adaptive import DelayAdaptive
 from tautune.trainables.delay.remedies.delay_compensation import DelayCompensation
 from tautune.trainables.delay.remedies.discard_stale import DiscardStale
@@ -48,6 +49,10 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
     (lambda: WeightPrediction(queue(RANDOM)), "horizon must be given where delays vary"),
     (lambda: WeightPrediction(queue(), {"stage0": 1}), "parameter group 'stage1' has no delay"),
     (lambda: WeightPrediction(WeightStashing(bare(), 2)), "weights cannot be predicted where they are stashed"),
+    (
+        lambda: WeightPrediction(StalenessAware(WeightPrediction(queue()))),
+        "WeightPrediction is around this optimizer already; a remedy goes there once",
+    ),
 ]
 
 
@@ -56,6 +61,17 @@ def test_it_is_refused(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message) as told:
         make()
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "wrap", [GradientQueue, WeightStashing, lambda inner, steps: WeightPrediction(GradientQueue(inner, 3), steps)]
+)
+def test_a_group_that_has_no_entry_is_refused_before_it_is_added(wrap: Callable[[Any, Any], Any]) -> None:
+    groups, delays = pipeline_delays(staged_model(), 3)
+    optimizer = wrap(torch.optim.SGD(groups, 0.1), delays)
+    with pytest.raises(ValueError, match="parameter group 'head' has no delay"):
+        optimizer.add_param_group({"name": "head", "params": [nn.Parameter(torch.ones(2))]})
+    assert len(optimizer.param_groups) == 3
 
 
 @pytest.mark.parametrize(("make", "name"), [(DelayCompensation, "delay compensation"), (GapAware, "gap-aware")])
