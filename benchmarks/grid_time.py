@@ -55,6 +55,7 @@ class Stamps(GridListener):
     """Notes when the run begins what, in seconds since the epoch."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.times = {IMPORTED: time.time()}
 
     def doing(self, text: str) -> None:
