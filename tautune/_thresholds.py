@@ -62,7 +62,8 @@ def measure_thresholds(
         delays: τ, in optimizer steps; None means 0, 1, 2, 4, 8, 16 and 32.
         momentum: m in [0, 1), dampened by 1-m as in the paper; as the optimizer takes it, where one is named.
         shifted: whether the velocity is delayed too (the paper's shifted momentum).
-        optimizer: sgd, dampened-momentum, nesterov, shifted-momentum or spike-compensation; None is the paper's SGD.
+        optimizer: sgd, dampened-momentum, nesterov, shifted-momentum or spike-compensation; or adam, adamw, nadam or
+            rmsprop, with their preconditioner held; None is the paper's SGD.
         remedy: predict:T, weight prediction of T steps, or predict, of the delay.
         delays_from: delays that are drawn anew at each step, in place of `delays`: those of a recorded run, as a
             sequence or as the path of a CSV file with a column `delay`, a mapping {d: probability} or a `RandomDelay`.

@@ -79,6 +79,7 @@ BAD = {
     "frobnicate": "No such command 'frobnicate'",
     "sweep": "Missing argument",
     "sweep digit": "study 'digit' is unknown; did you mean digits?",
+    "sweep digits --optimizer 1,0/1,-0.9": "optimizer must be a name where steps are made: the filter '1,0/1,-0.9'",
     "sweep digits --delays ,": "--delays must be integers ≥ 0, separated by commas, such as 0,1,2,4,8, not ','",
     "sweep digits --delays 1,-2": "'-2' is not one",
     "sweep digits --delays 1,2.5": "'2.5' is not one",

@@ -53,7 +53,7 @@ class Advice:
     """By which share of its size, as a logarithm, a displacement grows there at each step: below 0."""
     memory: Memory
     code: str
-    """Three lines or fewer of Python with `model`, and `sharpness` where it is not known."""
+    """Python with `model`, and `sharpness` if that is not known: at most three lines, or four for a pipeline."""
     warning: str | None
 
 

@@ -129,7 +129,8 @@ def parse_filter(text: str) -> OwnFilter:
 
 def _refuse_sign_method(name: str, delays: Delays) -> None:
     if name in SIGN_METHODS:
+        size = f" = {delays.maximum + 1} η" if delays.maximum else ""
         raise ValueError(
             f"{name} is a sign method and has no threshold: its steps do not shrink with the gradient, so it comes to "
-            f"rest at no learning rate η; on a quadratic it ends in a cycle of size η(τ+1) = {delays.maximum + 1} η"
+            f"rest at no learning rate η; on a quadratic it ends in a cycle of size η(τ+1){size}"
         )

@@ -21,7 +21,7 @@ from tautune.trainables.threshold.descent import MinimumNotReached
 from tautune.trainables.threshold.minimum import Minimum
 
 MINI_BATCH, BATCHES = 32, 200
-"""Examples of a mini-batch, and the mini-batches whose squared gradients are averaged."""
+"""Examples of a mini-batch, or half of all where there are no more, and the mini-batches that are averaged over."""
 SHARE = 0.1
 """ε over the mean of √v."""
 VANISHED = 1e-6
@@ -43,7 +43,8 @@ def hold(problem: Problem, minimum: Minimum) -> Minimum:
     x = minimum.point
     problem.move_to(x)
     squares = torch.zeros_like(x)
-    for batch in islice(problem.batches(min(MINI_BATCH, len(problem)), seed=0), BATCHES):
+    some = MINI_BATCH if len(problem) > MINI_BATCH else max(len(problem) // 2, 1)  # the full batch has no gradient here
+    for batch in islice(problem.batches(some, seed=0), BATCHES):
         for parameter in problem.parameters:
             parameter.grad = None
         problem.backward(batch)

@@ -51,6 +51,11 @@ class Update:
                 "remedy compensate cannot be measured: with the curvature of DC-ASGD, g gᵀ, it vanishes at a minimum. "
                 "A sweep takes predict:T"
             )
+        if "/" in self.optimizer:
+            raise ValueError(
+                f"optimizer must be a name where steps are made: the filter {self.optimizer!r} has no code to run; "
+                "`tautune threshold` and tautune.TrainingLoop know its threshold"
+            )
         if self.drawn and self.stages:
             raise ValueError("delays are either drawn or those of stages, not both")
         if self.shares and len(self.shares) != len(self.stages):

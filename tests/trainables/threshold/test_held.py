@@ -73,6 +73,16 @@ def test_the_preconditioner_stays(optimizer: str) -> None:
     assert not torch.equal(problem.point, before)
 
 
+@pytest.mark.usefixtures("one_thread")
+def test_few_examples_have_mini_batches_of_half_of_them() -> None:
+    inputs, targets = noisy().examples()
+    few = replace(noisy(), data=(inputs[:20], targets[:20])).problem()
+    update = Update(optimizer="adam")
+    minimum, (record,) = measure_in_process(few, [1], update=update)
+    assert record.threshold is not None
+    assert record.threshold.learning_rate * minimum.sharpness == pytest.approx(update.loop(1).threshold, rel=1e-4)
+
+
 def test_a_model_that_fits_every_example_has_none() -> None:
     with pytest.raises(MinimumNotReached, match="the model fits every example"):
         measure_in_process(two_parts().problem(), [1], update=Update(optimizer="adam"))

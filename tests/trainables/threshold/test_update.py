@@ -156,6 +156,7 @@ def test_more_stages_than_the_model_has_children_are_refused() -> None:
     [
         ({"optimizer": "lion"}, "has no threshold"),
         ({"optimizer": "nesterov", "momentum": 0.0}, "nesterov needs a momentum above 0"),
+        ({"optimizer": "1,0/1,-0.9"}, "the filter '1,0/1,-0.9' has no code to run"),
         ({"remedy": "compensate:0.5"}, "remedy compensate cannot be measured"),
         ({"remedy": "predict:x"}, "a remedy must be predict:T"),
         ({"drawn": ((0, 0.5), (1, 0.6))}, "shares must sum to 1"),
