@@ -13,6 +13,7 @@ from tautune.trainables.asynchronous.place import place_of
 from tautune.trainables.asynchronous.settings import Stages
 from tautune.trainables.asynchronous.stage import Stage, Update
 from tautune.trainables.asynchronous.wire import Lost
+from tautune.trainables.raised import is_rays_own
 
 Running = list[Any]
 """What each stage will have done."""
@@ -34,6 +35,15 @@ class StageActor(Stage):
     ) -> None:
         torch.set_num_threads(threads)
         super().__init__(make(shared), *place, **how)
+
+    def run(self, updates: int, rates: Sequence[float] = ()) -> list[Update]:
+        """Makes so many updates; a user's code that exits has failed, while Ray's own exit is a loss."""
+        try:
+            return super().run(updates, rates)
+        except SystemExit as error:
+            if is_rays_own(error):
+                raise
+            raise RuntimeError(f"the code of a stage has exited with {error.code!r}") from error
 
     def where(self, state: dict[str, Any] | None) -> tuple[tuple[str, int], bytes]:
         """Goes on from a state, if there is one, listens for the stage before, and returns its address and key."""
@@ -73,7 +83,7 @@ class StageGroup:
             )
             for number, make in enumerate(makes)
         ]
-        from_ = states or [None] * len(makes)
+        from_: list[Any] = list(states) or [None] * len(makes)
         where = _got([stage.where.remote(state) for stage, state in zip(self._stages, from_, strict=True)])
         following = [*where[1:], (None, b"")]
         _got([stage.connect.remote(*next_) for stage, next_ in zip(self._stages, following, strict=True)])
