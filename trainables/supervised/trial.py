@@ -64,6 +64,8 @@ class SupervisedTrial(tune.Trainable):
         self.trainings = []
         self.lowest_loss, self.lowest_epoch, self.last_loss = math.inf, 0, DIVERGED_VALIDATION_LOSS
         self.since_checkpoint = 0.0
+        self.unreported: list[Any] = []
+        """The gradients of epochs that an earlier process had reported, which are others now."""
         return True
 
     def _build(self) -> None:
@@ -94,7 +96,7 @@ class SupervisedTrial(tune.Trainable):
         if checkpoint:
             self._load(self.shared["read"](f"{checkpoint}/{STATE}"))
         while self.trainings[0].epochs < epochs:
-            self._step()
+            self.unreported = self._step().get(DELAYS, [])
 
     def step(self) -> dict[str, Any]:
         """Trains for an epoch; returns what Tune is to know of it."""
@@ -159,11 +161,12 @@ class SupervisedTrial(tune.Trainable):
 
     def _delays(self) -> dict[str, Any]:
         """Returns which gradients workers have computed since the last report, and how late each was."""
-        rows = [row for t in self.trainings if isinstance(t, TrainingElsewhere) for row in t.rows]
+        rows, self.unreported = self.unreported, []
         for training in self.trainings:
             if isinstance(training, TrainingElsewhere):
+                rows += [tuple(getattr(row, name) for name in WRITTEN) for row in training.rows]
                 training.rows = []
-        return {DELAYS: [tuple(getattr(row, name) for name in WRITTEN) for row in rows]} if rows else {}
+        return {DELAYS: rows} if rows else {}
 
     def _scores(self, epochs: list[Epoch], validated: list[Evaluation], *, failed: bool) -> tuple[dict[str, Any], bool]:
         """Returns what the epoch is judged by, and whether training has diverged.

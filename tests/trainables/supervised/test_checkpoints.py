@@ -1,11 +1,18 @@
 """A trial goes on from its last whole checkpoint, and reports nothing twice."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tautune.runners.checkpoints import checkpoints_of
+from tautune.trainables.asynchronous.replay import DELAYS
+from tautune.trainables.asynchronous.settings import Stages
 from tautune.trainables.continuing import CONTINUES
+from tautune.trainables.supervised import trial as supervised
+from tautune.trainables.supervised.elsewhere import TrainingElsewhere
+from tautune.trainables.supervised.in_stages import Row
+from tautune.trainables.supervised.training import Epoch
 from tests.trainables.supervised.test_trial import make_trial, measured
 
 
@@ -48,3 +55,39 @@ def test_a_checkpoint_is_whole_or_known_not_to_be(tmp_path: Path, caplog: pytest
     (folder / "trial.json").write_text("[]")
     assert [found.epochs for found in checkpoints_of(tmp_path)] == [1]
     assert "checkpoint_000001 is damaged; the checkpoint before it is used" in caplog.text
+
+
+def test_epochs_that_are_made_again_are_told_of_with_the_next_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real workers' gradients have other ages then; here the workers are this process, with stages of one."""
+    monkeypatch.setattr(supervised, "TrainingInStages", lambda make, stages: OneStage(make, "cpu"))
+    config = {"learning_rate": 0.1, "units": 8}
+    trial = make_trial(config, stages=Stages(count=1))
+    read = {"read": lambda file: Path(file).read_bytes()}
+    steps = [[row[0] for row in trial.step()[DELAYS]] for _ in range(2)]
+    assert steps == [[0], [1]]
+    trial.save_checkpoint(str(tmp_path))
+    trial.step()
+    resumed = make_trial(config, stages=Stages(count=1), **read)
+    resumed.reset_config(config | {CONTINUES: {"checkpoint": None, "epochs": 2}})
+    assert [row[0] for row in resumed.step()[DELAYS]] == [0, 1, 2]
+    resumed.reset_config(config | {CONTINUES: {"checkpoint": str(tmp_path), "epochs": 2}})
+    assert [row[0] for row in resumed.step()[DELAYS]] == [2]
+
+
+class OneStage(TrainingElsewhere):
+    """A training that notes one gradient of each epoch."""
+
+    def train_epoch(self) -> Epoch:
+        self.rows.append(Row(self.inner.epochs, 0, 0, self.inner.epochs, self.inner.epochs))
+        return self.inner.train_epoch()
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.inner.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.inner.load_state_dict(state)
+
+    def close(self) -> None:
+        pass
