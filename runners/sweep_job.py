@@ -3,11 +3,9 @@
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import ray
-import torch
 from ray import tune
 
 from tautune.analysis.sweep_conclusion import conclude
@@ -16,10 +14,10 @@ from tautune.cluster.session.fit import fit
 from tautune.cluster.session.session import RETRIES, ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.errors import AGAIN, Interrupted, RunFailed, trial_failed
-from tautune.records.minimum_cache import MinimumCache
 from tautune.records.provenance import now, provenance, time_of
 from tautune.records.storage import ray_storage, typed
 from tautune.records.sweep_folder import SweepFolder
+from tautune.runners.descent_keeper import DescentKeeper, read_checkpoint
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.giving_up import GivingUp
 from tautune.runners.listeners import STARTING, SweepListener
@@ -124,7 +122,7 @@ def _find_minimum(plan: SweepPlan, folder: SweepFolder, listener: SweepListener)
         tune.with_resources(trainable, plan.resources),
         param_space={"tolerance": sweep.tolerance, "budget": sweep.budget},
         tune_config=tune.TuneConfig(trial_dirname_creator=lambda trial: "minimum"),
-        run_config=_run_config(folder, [_DescentKeeper(plan.cache, listener)], keep=2),
+        run_config=_run_config(folder, [DescentKeeper(plan.cache, listener)], keep=2),
     )
     results = fit(tuner)
     if not len(results):  # Ctrl-C before there was a trial
@@ -137,7 +135,7 @@ def _find_minimum(plan: SweepPlan, folder: SweepFolder, listener: SweepListener)
         raise RunFailed(metrics["failure"])
     if not metrics.get("done") or result.checkpoint is None:
         raise KeyboardInterrupt
-    plan.minimum = Minimum(**_read_checkpoint(result.checkpoint)["minimum"])
+    plan.minimum = Minimum(**read_checkpoint(result.checkpoint)["minimum"])
     plan.cache.keep(plan.minimum)
 
 
@@ -200,33 +198,6 @@ class _MeasurementKeeper(tune.Callback):
         self.listener.measured(known, self.folder.run["delays"], self.records)
 
 
-class _DescentKeeper(tune.Callback):
-    """Writes the state of the descent to disk, so that a later run can continue from there."""
-
-    def __init__(self, cache: MinimumCache, listener: SweepListener) -> None:
-        self.cache, self.listener = cache, listener
-        self.error: RunFailed | None = None
-
-    def __getstate__(self) -> Json:
-        return {}  # as above
-
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Json, **info: Any) -> None:
-        norm, evaluations = result["gradient_norm"], result["timesteps_total"]
-        self.listener.doing(f"training to the minimum: gradient norm {norm:.1e} after {evaluations} evaluations")
-
-    def on_checkpoint(
-        self, iteration: int, trials: list[Any], trial: Any, checkpoint: tune.Checkpoint, **info: Any
-    ) -> None:
-        try:
-            self.cache.keep_begun(_read_checkpoint(checkpoint)["descent"])
-        except RunFailed as error:  # which Tune would log, and take for the checkpoint's own
-            self.error = error
-
-    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        if self.error:
-            raise self.error
-
-
 def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep: int) -> tune.RunConfig:
     return tune.RunConfig(
         name=folder.trials.name,
@@ -251,9 +222,3 @@ def _name(config: Json) -> str:
 
 def _dirname(trial: Any) -> str:
     return "delay={delay}_seed={seed}".format(**trial.config["measurement"])
-
-
-def _read_checkpoint(checkpoint: tune.Checkpoint) -> Json:
-    with checkpoint.as_directory() as folder:
-        state: Json = torch.load(Path(folder) / "minimum.pt", weights_only=True, map_location="cpu")
-    return state

@@ -84,26 +84,8 @@ def plan_transfer(
     Raises:
         InputError: there is no finished tuning, its best has a delay already, or theory does not know its optimizer.
     """
-    run = read_tuning(folder)
-    if goal_in(run["configuration"]).is_of_a_loop:
-        raise InputError(f"{folder} is a tuning of a loop of its own, whose learning rate only its study knows")
-    for them in ("workers", "stages"):
-        if run["configuration"].get(them):
-            raise InputError(
-                f"{folder} was tuned with {them}, whose gradients are late already; transfer takes delay 0"
-            )
-    check_extensible(folder, run, longer=True)
-    best = read_best(folder)
+    run, best = _tuned_without_delay(folder)
     config: Json = dict(best["config"])
-    if config.get("delay") or config.get("remedy", "none") != "none":
-        raise InputError(
-            f"the best configuration of {folder} has a delay already, {config.get('delay', 0)}; "
-            "transfer takes one that was tuned at delay 0"
-        )
-    if len({entry.get("momentum") for entry in best["history"]}) > 1:
-        raise InputError(
-            f"{folder} has a population, whose momentum changed while it trained: there is no one to carry"
-        )
     with user_input():
         before = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
         named = in_theory(before.optimizer, before.momentum)
@@ -124,6 +106,35 @@ def plan_transfer(
     of_trial = {name: best[name] for name in ("trial", "number", "epochs") if name in best}
     whole = of_trial | {"config": config | late, "history": history}
     return Transfer(folder, whole, late, rate, optimizer, found, sharpness, unknown)
+
+
+def _tuned_without_delay(folder: Folder) -> tuple[Json, Json]:
+    """Returns run.json and best.json of a finished tuning.
+
+    Raises:
+        InputError: there is none, or its best configuration cannot be carried to a delay.
+    """
+    run = read_tuning(folder)
+    if goal_in(run["configuration"]).is_of_a_loop:
+        raise InputError(f"{folder} is a tuning of a loop of its own, whose learning rate only its study knows")
+    for them in ("workers", "stages"):
+        if run["configuration"].get(them):
+            raise InputError(
+                f"{folder} was tuned with {them}, whose gradients are late already; transfer takes delay 0"
+            )
+    check_extensible(folder, run, longer=True)
+    best = read_best(folder)
+    config = best["config"]
+    if config.get("delay") or config.get("remedy", "none") != "none":
+        raise InputError(
+            f"the best configuration of {folder} has a delay already, {config.get('delay', 0)}; "
+            "transfer takes one that was tuned at delay 0"
+        )
+    if len({entry.get("momentum") for entry in best["history"]}) > 1:
+        raise InputError(
+            f"{folder} has a population, whose momentum changed while it trained: there is no one to carry"
+        )
+    return run, best
 
 
 def _measured(

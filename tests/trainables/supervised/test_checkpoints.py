@@ -64,7 +64,7 @@ def test_epochs_that_are_made_again_are_told_of_with_the_next_report(
     monkeypatch.setattr(supervised, "TrainingInStages", lambda make, stages: OneStage(make, "cpu"))
     config = {"learning_rate": 0.1, "units": 8}
     trial = make_trial(config, stages=Stages(count=1))
-    read = {"read": lambda file: Path(file).read_bytes()}
+    read: dict[str, Any] = {"read": lambda file: Path(file).read_bytes()}
     steps = [[row[0] for row in trial.step()[DELAYS]] for _ in range(2)]
     assert steps == [[0], [1]]
     trial.save_checkpoint(str(tmp_path))
