@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tautune.records.errors import InputError
+from tautune.records.storage import Folder
 from tautune.trainables.asynchronous.replay import WRITTEN, Recorded, queue_delays
 from tautune.trainables.theory.delays import Delays, as_delays
 
@@ -33,7 +34,7 @@ def write_delays(path: Path, rows: Iterable[Any]) -> None:
         table.writerows([getattr(row, name) for name in WRITTEN] for row in rows)
 
 
-def read_delays(path: Path) -> list[int]:
+def read_delays(path: Folder) -> list[int]:
     """Returns the delays of a recorded run, in optimizer steps.
 
     Raises:
@@ -93,7 +94,7 @@ Rows = list[tuple[int, list[str]]]
 """Each line's number and cells."""
 
 
-def _table(path: Path) -> tuple[list[str], Rows]:
+def _table(path: Folder) -> tuple[list[str], Rows]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file)
@@ -104,7 +105,7 @@ def _table(path: Path) -> tuple[list[str], Rows]:
         raise InputError(f"{path} cannot be read: {reason}") from None
 
 
-def _numbers(path: Path, header: list[str], rows: Rows, column: str) -> list[int]:
+def _numbers(path: Folder, header: list[str], rows: Rows, column: str) -> list[int]:
     place, what = header.index(column), "delay" if column in COLUMNS else column
     cells = [(line, row[place].strip() if place < len(row) else "") for line, row in rows]
     wrong = next(((line, cell) for line, cell in cells if not WHOLE.fullmatch(cell)), None)
@@ -114,7 +115,7 @@ def _numbers(path: Path, header: list[str], rows: Rows, column: str) -> list[int
     return [int(cell.partition(".")[0]) for _, cell in cells]
 
 
-def _check_whole(path: Path, rows: Rows, steps: list[int]) -> None:
+def _check_whole(path: Folder, rows: Rows, steps: list[int]) -> None:
     """Raises InputError if a step is missing; several gradients may have made one step."""
     for (line, _), before, step in zip(rows, [-1, *steps], steps, strict=False):
         if step not in (before, before + 1):

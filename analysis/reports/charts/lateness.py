@@ -39,7 +39,7 @@ def lateness(thresholds: Thresholds) -> Chart | None:
 
 @styled
 def lateness_of_trials(tuned: Tuned) -> Chart | None:
-    """Returns the ages of the gradients that the best trials' workers computed; None if no folder tells of them."""
+    """Returns the ages of the best trials' gradients, those of workers or stages; None if no folder tells of them."""
     found = {row["trial"]: (row, shares) for row in tuned.best if (shares := _recorded(tuned, row))}
     if not found:
         return None
@@ -71,7 +71,7 @@ def lateness_of_trials(tuned: Tuned) -> Chart | None:
 
 def _recorded(tuned: Tuned, row: Json) -> Shares:
     """Returns what a trial's delays.csv says; nothing where there is none, or it is damaged, which is noted."""
-    if not tuned.configuration.get("workers") or not row.get("number"):
+    if not any(tuned.configuration.get(them) for them in ("workers", "stages")) or not row.get("number"):
         return {}
     file = tuned.folder / str(row.get("experiment", "trials")) / numbered(row["number"]) / "delays.csv"
     if not file.is_file():

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,12 @@ def test_delays_that_a_sweep_drew_are_told_with_their_mean() -> None:
     assert list(chart.table.rows) == [(0, 25), (8, 75)]
 
 
-def test_ages_of_the_best_trials_are_those_of_their_tables_and_a_damaged_one_is_named(tmp_path: Path) -> None:
-    folder = made_tuning(tmp_path / "run", workers={"count": 2})
+@pytest.mark.parametrize("places", ["workers", "stages"])
+def test_ages_of_the_best_trials_are_those_of_their_tables_and_a_damaged_one_is_named(
+    tmp_path: Path, places: str
+) -> None:
+    changes: dict[str, Any] = {places: {"count": 2}}
+    folder = made_tuning(tmp_path / "run", **changes)
     assert "lateness" not in {chart.name for chart in read_page(folder).charts}
     best = [str(row[0]).split()[0] for row in table_of(folder)[:2]]
     for number, text in zip(best, (RECORDED, "step,age\n0,soon\n"), strict=True):
