@@ -19,6 +19,8 @@ Json = dict[str, Any]
 NAMES = {"none": "no momentum", "momentum": "momentum 0.9", "shifted": "shifted 0.9", "large": "large batch"}
 SWEEPS = {"none": "digits", "momentum": "digits-momentum-0.9", "shifted": "digits-shifted-0.9"}
 """Folders of the sweeps that were made already, by the kind of momentum."""
+LATE = [name for kind, name in NAMES.items() if kind != "large"]
+"""What is shown whole where late gradients do not diverge."""
 PANELS = {
     "η as tuned without delay": {"none": "kept", "momentum": "kept", "shifted": "kept", "large": "kept"},
     "η scaled by the threshold": {"none": "usable", "momentum": "usable", "shifted": "usable", "large": "linear"},
@@ -32,16 +34,23 @@ def accuracy_figure(found: Json) -> Figure:
     """Returns a figure of test accuracy over the delay; a panel for each way to find the learning rate."""
     figure = new_figure(13.0, 4.4)
     figure.suptitle("A small convolutional network on Fashion-MNIST, 14 × 14 pixels", x=0.01, ha="left")
-    panels = figure.subplots(1, len(PANELS), sharey=True)
+    panels = figure.subplots(1, len(PANELS))
     for axes, (title, ways) in zip(panels, PANELS.items(), strict=True):
         axes.set_title(title)
         _accuracies(axes, found, ways)
     panels[0].set_ylabel("test accuracy, %")
+    for axes in panels[1:]:
+        late = [y for line in axes.get_lines() if line.get_label() in LATE for y in np.asarray(line.get_ydata())]
+        axes.set_ylim(min(late) - 2, max(late) + 2)
     figure.draw_without_rendering()
     for axes in panels:
         lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
-        ends = [(*_last(line), str(line.get_label())) for line in lines]
-        label_ends(axes, ends, [str(line.get_color()) for line in lines])
+        seen = [line for line in lines if _last(line)[1] >= axes.get_ylim()[0]]
+        ends = [(*_last(line), str(line.get_label())) for line in seen]
+        label_ends(axes, ends, [str(line.get_color()) for line in seen])
+        for line in (line for line in lines if line not in seen):
+            said = f"{line.get_label()}: falls to {_last(line)[1]:.0f} %"
+            axes.text(0.02, 0.03, said, color=QUIET, transform=axes.transAxes)
     return figure
 
 
