@@ -42,12 +42,6 @@ def best(rates: Sequence[Json]) -> Json:
     return max(rates, key=lambda rate: (statistics.fmean(rate["validation_accuracies"]), -rate["learning_rate"]))
 
 
-def at_end(row: Json) -> bool:
-    """Returns whether the best learning rate is the lowest or the highest of those that were tried."""
-    rates = sorted(rate["learning_rate"] for rate in row["rates"])
-    return best(row["rates"])["learning_rate"] in (rates[0], rates[-1])
-
-
 def compared(this: Sequence[float], other: Sequence[float]) -> tuple[float, float, bool]:
     """Returns mean and spread of the seeds' differences, and whether all seeds agree on the sign."""
     differences = [mine - theirs for mine, theirs in zip(this, other, strict=True)]
