@@ -65,7 +65,13 @@ def _accuracies(axes: Axes, found: Json, ways: dict[str, str]) -> None:
     small = fmean(by_way(rows["none", 0], "tuned"))
     axes.axhline(100 * small, color=FAINT, linewidth=2.4, zorder=1)
     axes.text(
-        0.02, 100 * small, "small batches, no delay", color=QUIET, va="bottom", transform=axes.get_yaxis_transform()
+        0.98,
+        100 * small,
+        "small batches, no delay",
+        color=QUIET,
+        va="bottom",
+        ha="right",
+        transform=axes.get_yaxis_transform(),
     )
     for place, (kind, way) in enumerate(ways.items()):
         first = rows["momentum" if kind in ("momentum", "shifted") else "none", 0]
