@@ -1,6 +1,7 @@
 """Recorded delays in a file, a user's or ours: a CSV table with a column `age` or `delay`, one row for each step."""
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -96,10 +97,9 @@ Rows = list[tuple[int, list[str]]]
 
 def _table(path: Folder) -> tuple[list[str], Rows]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            header = [name.strip() for name in next(rows, [])]
-            return header, [(rows.line_num, row) for row in rows if row]
+        rows = csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
+        header = [name.strip() for name in next(rows, [])]
+        return header, [(rows.line_num, row) for row in rows if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or "it is no text file with a table"
         raise InputError(f"{path} cannot be read: {reason}") from None
