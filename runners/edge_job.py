@@ -13,11 +13,11 @@ from tautune.cluster.session.session import ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.edge_folder import EdgeFolder
 from tautune.records.errors import AGAIN, Interrupted, trial_failed
-from tautune.records.provenance import now, provenance, time_of
+from tautune.records.provenance import now
+from tautune.runners.begun import begun
 from tautune.runners.edge import IN_WORKERS
 from tautune.runners.edge_plan import EdgePlan
 from tautune.runners.listeners import EdgeListener
-from tautune.runners.named_study import given
 from tautune.runners.stacks_tuner import stacks_tuner
 from tautune.trainables.edge.following import Sample
 from tautune.trainables.edge.runs import Run
@@ -51,8 +51,7 @@ def run_edge(plan: EdgePlan, samples: list[Sample], folder: EdgeFolder, listener
     listener.begun(len(missing), plan.edge.steps)
     if reason:
         listener.say(f"{plan.study.name} cannot train several runs at once, so they train one by one: {reason}")
-    began = {"started": time_of(listener.started), "given": given(plan.edge.study)}
-    folder.begin(**began, trainings=len(missing), **provenance())
+    folder.begin(**begun(plan.edge.study, listener.started), trainings=len(missing))
     shared = {
         "runs": [tuple(run) for run in missing],
         "problem": ProblemParts.of(plan.problem),

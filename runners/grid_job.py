@@ -17,11 +17,11 @@ from tautune.cluster.session.session import ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.errors import AGAIN, InputError, Interrupted, trial_failed
 from tautune.records.grid_folder import GridFolder
-from tautune.records.provenance import now, provenance, time_of
+from tautune.records.provenance import now
+from tautune.runners.begun import begun
 from tautune.runners.grid import IN_WORKERS
 from tautune.runners.grid_plan import GridPlan
 from tautune.runners.listeners import STARTING, GridListener
-from tautune.runners.named_study import given
 from tautune.runners.stacks_tuner import stacks_tuner
 from tautune.trainables.grid.plan import check_stackable
 from tautune.trainables.grid.point import OUTCOMES, POINTS, Outcome, Point
@@ -54,8 +54,7 @@ def run_grid(plan: GridPlan, rows: dict[Point, Outcome], folder: GridFolder, lis
     if reason:
         listener.say(f"{plan.study.name} cannot train several points at once, so they train one by one: {reason}")
     folder.keep_run(sharpness=plan.sharpness)
-    began = {"started": time_of(listener.started), "given": given(plan.grid.study)}
-    folder.begin(**began, points=len(missing), **provenance())
+    folder.begin(**begun(plan.grid.study, listener.started), points=len(missing))
     folder.write(rows)
     shared = {
         "points": np.array(missing, dtype=POINTS),

@@ -22,11 +22,6 @@ def known_name(study: StabilityStudy | str) -> dict[str, str]:
     return {} if isinstance(study, str) and not is_built_in(study) else {"study": study_name(study)}
 
 
-def given(study: StabilityStudy | str) -> str | None:
-    """Returns what stands for a study in a command, its name or its file; None for one that a program made."""
-    return study if isinstance(study, str) else None
-
-
 def is_built_in(study: StabilityStudy | str) -> bool:
     """Returns whether the study is one of ours, whose module cannot be at fault."""
     return isinstance(study, str) and study in CATALOGUE

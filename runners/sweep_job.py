@@ -14,14 +14,14 @@ from tautune.cluster.session.fit import fit
 from tautune.cluster.session.session import RETRIES, ray_session
 from tautune.cluster.session.storage_probe import check_storage
 from tautune.records.errors import AGAIN, Interrupted, RunFailed, trial_failed
-from tautune.records.provenance import now, provenance, time_of
+from tautune.records.provenance import now
 from tautune.records.storage import ray_storage, typed
 from tautune.records.sweep_folder import SweepFolder
+from tautune.runners.begun import begun
 from tautune.runners.descent_keeper import DescentKeeper, read_checkpoint
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.giving_up import GivingUp
 from tautune.runners.listeners import STARTING, SweepListener
-from tautune.runners.named_study import given
 from tautune.runners.own_code import OwnCode
 from tautune.runners.sweep import IN_WORKERS, has_failed
 from tautune.runners.sweep_board import SweepBoard
@@ -53,13 +53,8 @@ def run_sweep(plan: SweepPlan, folder: SweepFolder, listener: SweepListener) -> 
                 delays=sorted({*folder.run.get("delays", []), *sweep.delays}),
                 seeds=max(sweep.repeats, folder.run.get("seeds", 0)),
             )
-            folder.begin(
-                started=time_of(listener.started),
-                given=given(sweep.study),
-                delays=list(sweep.delays),
-                mini_batch_seeds=sweep.repeats,
-                **provenance(),
-            )
+            entry = begun(sweep.study, listener.started)
+            folder.begin(**entry, delays=list(sweep.delays), mini_batch_seeds=sweep.repeats)
             _find_minimum(plan, folder, listener)
             folder.keep_run(minimum=_described(plan))
             _measure(plan, folder, listener)
@@ -199,16 +194,11 @@ class _MeasurementKeeper(tune.Callback):
 
 
 def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep: int) -> tune.RunConfig:
+    watching = GivingUp(lambda trial: _name(trial.config)), OwnCode(folder.path, _name)
     return tune.RunConfig(
         name=folder.trials.name,
         **ray_storage(folder.path),
-        callbacks=[
-            FolderWatch(folder.path),
-            GivingUp(lambda trial: _name(trial.config)),
-            OwnCode(folder.path, _name),
-            SweepBoard(folder.path),
-            *callbacks,
-        ],
+        callbacks=[FolderWatch(folder.path), *watching, SweepBoard(folder.path), *callbacks],
         checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=keep, checkpoint_at_end=True),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

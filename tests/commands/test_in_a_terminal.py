@@ -119,7 +119,7 @@ def test_without_colours_every_frame_fits_and_the_end_is_a_table_with_the_next_c
     asked = ("sweep", "quadratic", "--delays", "0,4", "--no-departures", "--output", str(tmp_path / "out"))
     run = Run(*asked, folder=tmp_path, columns=120, lines=40, NO_COLOR="1")
     left = run.ended()
-    assert run.code == 0
+    assert run.code == 0, left
     moving = [frame for frame in run.frames if frame and re.match(r"\S \d+:\d\d ", frame[-1])]
     assert re.search("starting", moving[0][-1])
     assert any("of 2 measured" in frame[-1] for frame in moving)

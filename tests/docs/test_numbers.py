@@ -56,7 +56,6 @@ CHOSEN = {
         **dict.fromkeys(("1.5 %", "4 %", "5 %", "6 %"), "of the table, rounded"),
     },
     "docs/gpu.md": {"60 epochs": "of each training of a study that was not run"},
-    "docs/gpu.md": {"60 epochs": "of trainings that were not run"},
     "docs/measure.md": {"3.11": "of Python", "0.9": "a momentum"},
     "docs/outcomes.md": {"0.5": "the correlation that decides"},
     "docs/own_study.md": {"2,000": "iterations of a descent"},
