@@ -6,7 +6,6 @@ This file knows what Ray Tune keeps to itself about the trainables of functions.
 import math
 import os
 import time
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,43 +43,52 @@ class _TunedLoop(tune.Trainable):
     config: Config
 
     def setup(self, config: Config, **shared: Any) -> None:
-        """Takes the study and the largest number of reports, and begins."""
-        self.__shared, self.__study, self.__is_set_up = shared, shared["study"], False
+        """Takes the study and the largest number of reports."""
         os.environ.setdefault(SECONDS_TO_END, "60")
-        self.__begin()
-        self.__told_later(super().setup)
+        self.__shared, self.__study = shared, shared["study"]
+        self.__is_set_up = self.__is_starting = False
+        self.__take()
 
-    def __begin(self) -> None:
+    def reset_config(self, new_config: Config) -> bool:
+        """Takes other hyperparameters."""
+        if self.__is_starting:  # the user's own setup calls it
+            return bool(super().reset_config(new_config))
+        self.__take()
+        return True
+
+    def __take(self) -> None:
         self.__suggested = self.config
         self.__start: Config | None = self.__suggested.get(CONTINUES)
         self.__most = self.__shared["max_reports"] + (self.__start or {}).get("longer", 0)
         self.config = self.__study.arguments(self.__study.hyperparameters(self.__suggested))
         self.__reports, self.__last, self.__broken = 0, {self.__study.metric: self.__study.worst}, False
+        self.__has_started = False
         self.__raised: str = (self.__start or {}).get("failure", "")
         """What it raised between two steps, or why it was given up."""
         self.__saved = time.monotonic()
 
-    def reset_config(self, new_config: Config) -> bool:
-        """Begins anew with other hyperparameters; returns whether the user's trainable can."""
-        self.__begin()
-        if self.__is_set_up:
-            return bool(self.__told_later(super().reset_config))
-        self.__told_later(super().setup)  # the trial before was given up, or its setup raised
-        return True
+    def __start_loop(self) -> None:
+        """Lets the user's code begin, in the first step: Ray Tune gives a trial up whose process dies before that.
 
-    def __told_later(self, begin: Callable[[Config], Any]) -> Any:
-        """Lets the loop begin; what it raises is the result of the first step, since Ray Tune would try it again."""
-        if self.__raised:
-            return True
+        What it raises is the result of that step, since Ray Tune would try it again.
+        """
+        if self.__has_started or self.__raised:
+            return
+        self.__has_started = self.__is_starting = can_start = True
         try:
-            can_begin = begin(self.config)
-            self.__is_set_up = True
-            return can_begin
+            if self.__is_set_up:
+                can_start = bool(super().reset_config(self.config))
+            else:  # or its setup has raised before
+                super().setup(self.config)
+                self.__is_set_up = True
         except (Exception, SystemExit) as error:
             if is_rays_own(error):
                 raise
             self.__raised = own_traceback(error)
-            return True
+        finally:
+            self.__is_starting = False
+        if not can_start:
+            raise RuntimeError("the loop before has not ended yet")  # Ray Tune then takes another process
 
     def train(self) -> Config:
         """Returns a step's result, with the configuration as the search suggested it."""
@@ -90,6 +98,7 @@ class _TunedLoop(tune.Trainable):
 
     def step(self) -> Config:
         """Returns what the loop reports next that no earlier process has reported."""
+        self.__start_loop()
         reported = self.__start["epochs"] if self.__start else 0
         if self.__raised:
             self.__reports = max(self.__reports, reported)
@@ -182,6 +191,7 @@ class _TunedLoop(tune.Trainable):
 
     def restore(self, checkpoint_path: Any) -> None:
         """Goes on from a checkpoint, this trial's or another one's."""
+        self.__start_loop()
         if self.__raised:
             return
         super().restore(checkpoint_path)
@@ -190,6 +200,8 @@ class _TunedLoop(tune.Trainable):
 
     def cleanup(self) -> None:
         """Ends the loop; what it raised has been reported."""
+        if not self.__is_set_up:
+            return
         try:
             super().cleanup()
         except Exception:

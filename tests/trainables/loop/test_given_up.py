@@ -18,6 +18,7 @@ class Counting(tune.Trainable):
         if config["rate"] < 0:
             raise ValueError("negative")
         self.study, self.start, self.reports, self.last, self.shared, self.raised = 1, 2, 3, "", 4, 5
+        self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         assert (self.study, self.start, self.reports) == (1, 2, 3)
