@@ -41,17 +41,22 @@ class _TunedLoop(tune.Trainable):
     """
 
     config: Config
+    __is_starting = False
+    """Whether the user's code begins now, whose setup may call its reset_config, or the other way around."""
 
     def setup(self, config: Config, **shared: Any) -> None:
         """Takes the study and the largest number of reports."""
+        if self.__is_starting:
+            super().setup(config)
+            return
         os.environ.setdefault(SECONDS_TO_END, "60")
         self.__shared, self.__study = shared, shared["study"]
-        self.__is_set_up = self.__is_starting = False
+        self.__is_set_up = False
         self.__take()
 
     def reset_config(self, new_config: Config) -> bool:
         """Takes other hyperparameters."""
-        if self.__is_starting:  # the user's own setup calls it
+        if self.__is_starting:
             return bool(super().reset_config(new_config))
         self.__take()
         return True

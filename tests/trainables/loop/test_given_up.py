@@ -34,10 +34,10 @@ class Counting(tune.Trainable):
         assert self.study
 
 
-def begun(config: dict[str, Any]) -> Any:
+def begun(config: dict[str, Any], loop: type[tune.Trainable] = Counting) -> Any:
     """Returns the trainable in this process, as Ray Tune makes it in another."""
     study = LoopStudy(
-        name="loop", description="", train=Counting, space={"rate": tune.uniform(-1, 1)}, metric="loss", mode="min"
+        name="loop", description="", train=loop, space={"rate": tune.uniform(-1, 1)}, metric="loss", mode="min"
     )
     kind = loop_trainable(study)
 
@@ -58,6 +58,32 @@ def test_one_that_is_given_up_is_no_hindrance_to_the_next() -> None:
     assert trial.train()["failed"]
     assert trial.reset({"rate": 0.75})
     assert trial.train()["loss"] == 0.75
+    trial.stop()
+
+
+class Again(Counting):
+    """A class that is set up once more for the next configuration, as is often done."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.sum = 0.0
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        self.sum += self._next()
+        return {"loss": self.sum}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Saves nothing."""
+
+
+def test_a_reset_may_be_a_setup() -> None:
+    trial = begun({"rate": 0.5}, Again)
+    assert [trial.train()["loss"] for _ in range(2)] == [0.5, 1.0]
+    assert trial.reset({"rate": 0.25})
+    assert [trial.train()["loss"] for _ in range(2)] == [0.25, 0.5]
     trial.stop()
 
 
