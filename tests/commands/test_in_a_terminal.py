@@ -116,13 +116,21 @@ def test_ctrl_c_in_the_middle_leaves_what_was_measured_and_a_command_to_copy(tmp
 
 @pytest.mark.timeout(400)
 def test_without_colours_every_frame_fits_and_the_end_is_a_table_with_the_next_command(tmp_path: Path) -> None:
-    asked = ("sweep", "quadratic", "--delays", "0,4", "--no-departures", "--output", str(tmp_path / "out"))
+    asked = (
+        "sweep",
+        "quadratic",
+        "--delays",
+        "0,1,2,4,8,16,24,32",
+        "--no-departures",
+        "--output",
+        str(tmp_path / "out"),
+    )
     run = Run(*asked, folder=tmp_path, columns=120, lines=40, NO_COLOR="1")
     left = run.ended()
     assert run.code == 0, left
     moving = [frame for frame in run.frames if frame and re.match(r"\S \d+:\d\d ", frame[-1])]
     assert re.search("starting", moving[0][-1])
-    assert any("of 2 measured" in frame[-1] for frame in moving)
+    assert any("of 8 measured" in frame[-1] for frame in moving)
     assert all(len(frame) <= 40 for frame in run.frames)
     assert all(len(line) <= 120 - 4 for frame in moving for line in frame[-1:])
     assert not re.findall(rb"\x1b\[(?:\d+;)*(?:3[0-7]|38|9[0-7]|4[0-7]|48|10[0-7])(?:;\d+)*m", run.written)
