@@ -107,7 +107,7 @@ def _print_notes(rows: list[Advice]) -> None:
         "rmsprop of the preconditioned loss. Lion, Muon and signSGD have no threshold."
     )
     if any(row.mean_square_threshold is not None for row in rows):
-        print("Delays are drawn: unit gain and mean-sq. bound E x²; the warnings are of E x.")
+        print("Delays are drawn: unit gain, mean-sq. and the warnings bound E x².")
     for said in {convention(row.optimizer, row.momentum) for row in rows} - {None}:
         print(f"{said}.")
     if any("=recorded" in row.code for row in rows):

@@ -130,7 +130,7 @@ def _loop(
 
 
 def _row(loop: TrainingLoop, name: str, m: float, sharpness: float | None, known: dict[Any, TrainingLoop]) -> Advice:
-    bounded = loop.mean_square_threshold() if loop.delay.drawn else None
+    bounded = loop.bound_at_unit_gain / loop.gain_at_rest if loop.delay.drawn else None
     best = loop.fastest_decay
     if bounded is not None and best.step > NOISY_SHARE * bounded:
         best = Decay(NOISY_SHARE * bounded, loop.growth(NOISY_SHARE * bounded))
@@ -151,30 +151,30 @@ def _row(loop: TrainingLoop, name: str, m: float, sharpness: float | None, known
 
 
 def _warnings(loop: TrainingLoop, name: str, m: float, known: dict[Any, TrainingLoop]) -> list[str]:
-    here, found = loop.threshold_at_unit_gain, []
+    here, found = loop.bound_at_unit_gain, []
     predicted = [remedy for remedy in loop.remedies if isinstance(remedy, Prediction)]
     if predicted:
-        without = _loop(name, m, loop.delay, (), known).threshold_at_unit_gain
+        without = _loop(name, m, loop.delay, (), known).bound_at_unit_gain
         if here < without * (1 - ROUNDING):
             found.append(f"predicting lowers the threshold from {without:.3g} to {here:.3g}{_shorter(loop, predicted)}")
     if any(isinstance(remedy, Compensation) for remedy in loop.remedies):
         found.append("supposes that half of the exact curvature is known")
     if m and name in BY_NAME:
-        plain = _loop("sgd", 0.0, loop.delay, loop.remedies, known).threshold_at_unit_gain
+        plain = _loop("sgd", 0.0, loop.delay, loop.remedies, known).bound_at_unit_gain
         if here < plain * (1 - ROUNDING):
             found.append(f"momentum {m:.3g} lowers the threshold from {plain:.3g} to {here:.3g}")
     return found
 
 
 def _shorter(loop: TrainingLoop, predicted: Sequence[Prediction]) -> str:
-    """Returns which shorter horizon has the largest threshold, for a prediction that goes too far."""
+    """Returns which shorter horizon has the largest threshold, if there is one, for a prediction that goes too far."""
     (prediction,) = predicted
     if prediction.horizon is None:
         return ""
-    horizons = sorted({max(1, round(share * prediction.horizon)) for share in SHORTER})
-    best = max(horizons, key=lambda T: _with_horizon(loop, T).threshold)
-    shorter = _with_horizon(loop, best).threshold_at_unit_gain
-    return f" (predict:{best}: {shorter:.3g})"
+    horizons = {max(1, round(share * prediction.horizon)) for share in SHORTER} - {prediction.horizon}
+    bounds = {T: _with_horizon(loop, T).bound_at_unit_gain for T in sorted(horizons)}
+    best = max(bounds, key=bounds.__getitem__, default=None)
+    return "" if best is None else f" (predict:{best}: {bounds[best]:.3g})"
 
 
 def _with_horizon(loop: TrainingLoop, horizon: float) -> TrainingLoop:

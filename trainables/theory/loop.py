@@ -98,6 +98,11 @@ class TrainingLoop:
         """The threshold times the gain at rest, by which optimizers compare."""
         return self.threshold * self.gain_at_rest
 
+    @cached_property
+    def bound_at_unit_gain(self) -> float:
+        """What loops are ranked by: the threshold at unit gain, or the mean-square one where delays are drawn."""
+        return (self.mean_square_threshold() if self.delay.drawn else self.threshold) * self.gain_at_rest
+
     def max_stable_learning_rate(self, sharpness: float) -> float:
         """Returns the η below which a minimum of sharpness λ > 0 is stable."""
         check_positive("sharpness", sharpness)

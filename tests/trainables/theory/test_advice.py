@@ -113,6 +113,20 @@ def test_warnings_say_where_predicting_and_momentum_hurt() -> None:
     assert "half of the exact curvature" in (the(rows, "sgd", "compensate:0.5").warning or "")
 
 
+def test_a_prediction_of_one_step_has_no_shorter_one() -> None:
+    warning = the(advise(1), "sgd", "predict:1").warning
+    assert warning == "predicting lowers the threshold from 1 to 0.618"
+
+
+def test_warnings_bound_what_random_delays_are_ranked_by() -> None:
+    rows = advise([(7 * t) % 23 for t in range(230)])  # prediction raises sgd's threshold in the mean
+    plain, predicted = the(rows, "sgd", "none"), the(rows, "sgd", "predict:11")
+    assert predicted.threshold > plain.threshold
+    assert (predicted.mean_square_threshold or 0) < (plain.mean_square_threshold or 0)
+    assert "predicting lowers the threshold from 0.192 to 0.0848" in (predicted.warning or "")
+    assert the(rows, "nadam", "predict:11").warning is None
+
+
 def test_without_a_delay_there_is_nothing_to_remedy() -> None:
     rows = advise(0)
     assert {row.remedy for row in rows} == {"none"}
