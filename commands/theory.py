@@ -70,6 +70,8 @@ def threshold(
         return
     table = Table(show_header=False)
     for name, value in answer.items():
+        if name == "mean_square_threshold" and value == answer["threshold"]:
+            continue  # without anything that varies
         table.add_row(name.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value))
     Console().print(table)
     if optimizer in PRECONDITIONED:
@@ -100,8 +102,8 @@ def _by_gain_margin(
     answer["threshold"] = loop.threshold
     answer["threshold_at_unit_gain"] = loop.threshold_at_unit_gain
     answer["angle"] = loop.angle
-    if noise is not None or delays.drawn:  # of random delays the mean alone may be far too large
-        answer["mean_square_threshold"] = loop.mean_square_threshold(noise or 0.0)
+    varies = noise is not None or delays.drawn  # then the mean alone may be far too large
+    answer["mean_square_threshold"] = loop.mean_square_threshold(noise or 0.0) if varies else loop.threshold
     if sharpness is not None:
         answer["max_stable_learning_rate"] = loop.max_stable_learning_rate(sharpness)
     return answer
