@@ -12,6 +12,7 @@ DEAR = {
     "tune a_study.py": "a file of the user's is run to see what it holds",
     "predict broken x.png": "only torch can read a model",
     "probe digits --checkpoint a_file": "only torch can read a checkpoint",
+    **dict.fromkeys(("sweep once.py", "edge once.py"), "only torch knows what it cannot differentiate twice"),
     "tune digits_mlp --examples 5": "the images have to be there to be divided",
     "tune digits_mlp --folds 500": "the images have to be there to be divided",
 }
