@@ -25,6 +25,7 @@ from tautune.trainables.asynchronous.wire import (
     send,
 )
 
+GONE = "a neighbouring stage is gone"
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.uint8)
 
 
@@ -54,14 +55,17 @@ class Link:
         plain = tensor.detach().cpu().contiguous()
         about = struct.pack(f"<{1 + plain.ndim}q", DTYPES.index(plain.dtype), *plain.shape)
         block: Any = plain.reshape(-1).view(torch.uint8).numpy()
-        send(self.connection, Header(WORK, number=len(about)), about, memoryview(block))
+        try:
+            send(self.connection, Header(WORK, number=len(about)), about, memoryview(block))
+        except Lost as error:  # as whoever receives says it
+            raise Lost(GONE) from error
 
     def receive(self) -> Tensor:
         """Returns the next tensor. Raises Lost if the neighbour is gone."""
         tensor = self._came.get()
         if tensor is None:
             self._came.put(None)
-            raise Lost("a neighbouring stage is gone")
+            raise Lost(GONE)
         return tensor
 
     def close(self) -> None:
