@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,14 @@ def run(sweep: Sweep, output: Path) -> tuple[Thresholds, str]:
     thresholds = carry_out(sweep, output, display)
     display.ended(thresholds)
     return thresholds, text.getvalue()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cold_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Sets a cache of this file's own: in the shared one, another test may have left the minimum."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAUTUNE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")
