@@ -79,6 +79,8 @@ class StudyProbe:
             loaded = (
                 None if self.checkpoint is None else load_checkpoint(self.checkpoint, problem.model, self.optimizer)
             )
+            if self.checkpoint is not None:
+                problem.model.train()  # batch norm is then as in the training that the checkpoint is of
             optimizer = loaded or self._fresh(problem)
             if self.learning_rate is not None and loaded is not None:
                 _scale(loaded, self.learning_rate)

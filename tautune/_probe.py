@@ -32,8 +32,8 @@ def probe(
 
     The sharpness is that of the loss over the batches, preconditioned by the optimizer's own state where it has one,
     with its learning rates by parameter group and its weight decay. It takes some ten to a hundred Hessian-vector
-    products, one batch in memory at a time. Model, optimizer and torch's random numbers stay as they are; the model is
-    evaluated in eval mode.
+    products, one batch in memory at a time. Model, optimizer and torch's random numbers stay as they are. Dropout is
+    off; batch norm in train mode divides by each batch's own statistics, in eval mode by its running ones.
 
     Args:
         model: any network whose parameters are real, on any device.

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 import tautune
+from tautune.runners.probe import StudyProbe
 from tautune.search_spaces import find
 from tautune.trainables.curvature.probing import curvature_of
 from tautune.trainables.theory.loop import TrainingLoop
@@ -110,6 +111,23 @@ def test_the_command_probes_a_checkpoint(
         assert (answer["optimizer"], answer["learning_rate"], answer["preconditioned"]) == ("AdamW", 1e-3, True)
         assert answer["sharpness"] == pytest.approx(expected.sharpness, rel=1e-4)
         assert [row["delay"] for row in answer["rows"]] == [0, 2]
+
+
+def test_a_checkpoint_of_batch_norm_is_probed_as_it_was_trained(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    batch = torch.randn(32, 4), torch.randint(3, (32,))
+
+    def model() -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3))
+
+    trained = model()
+    optimizer = torch.optim.Adam(trained.parameters(), 1e-3)
+    train(trained, [batch], optimizer, steps=20)
+    expected = tautune.probe(trained, cross_entropy, batch, optimizer=optimizer)
+    torch.save({"model": trained.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "last.pt")
+    study = tautune.StabilityStudy(name="norm", model=model, data=lambda: batch, loss=cross_entropy)
+    found = StudyProbe(study=study, checkpoint=tmp_path / "last.pt").carried_out()
+    assert found.sharpness == pytest.approx(expected.sharpness, rel=1e-2)
 
 
 def test_a_checkpoint_of_another_model_is_told(

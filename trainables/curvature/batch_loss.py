@@ -26,7 +26,7 @@ DRIFT = {torch.float64: 1e-9}
 class BatchLoss:
     """f(x) = Σ n_b f_b(x) / Σ n_b over batches of n_b examples, at the weights that the model has.
 
-    The model must be in eval mode. Its `.grad` and buffers stay as they are.
+    The model must be as `checks.evaluating` puts it. Its `.grad` and buffers stay as they are.
 
     Args:
         model: the network, on any device; batches are brought there.
@@ -101,7 +101,8 @@ class BatchLoss:
         if before is not None and not abs(value - before) <= drift * abs(before):
             raise ValueError(
                 f"two passes over the batches gave a loss of {before:.6g} and of {value:.6g}: the batches must be the "
-                "same ones in each pass; turn random augmentation off, or give list(…) of a few of them"
+                "same ones in each pass; turn random augmentation off, and shuffling too where batch norm is in train "
+                "mode, or give list(…) of a few of them"
             )
 
 

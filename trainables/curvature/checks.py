@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from tautune.trainables.curvature.batch_loss import BatchLoss
 from tautune.trainables.theory.problem import differentiable, twice_differentiable
@@ -17,16 +18,26 @@ TOLERANCE = {torch.float64: 1e-9}
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Puts the model into eval mode inside: dropout is off, and batch norm uses its running statistics unchanged.
+    """Puts the model into eval mode inside, but for batch norm: dropout is off.
 
-    Each module is in its own mode again afterwards, and torch's random numbers are where they were.
+    Batch norm that is in train mode goes on to divide by each batch's own statistics, as the training whose curvature
+    it is does. Its running ones would make another loss: an optimizer that divides has never seen a gradient of a bias
+    in front of it, and takes the curvature there for a million times that of the training.
+
+    Each module is in its own mode again afterwards, its running statistics and torch's random numbers are as they were.
     """
     training = [module for module in model.modules() if module.training]
+    norms = [module for module in training if isinstance(module, _NormBase) and module.track_running_stats]
+    kept = [(norm, norm.running_mean, norm.running_var) for norm in norms]
     with torch.random.fork_rng(devices={p.device for p in model.parameters() if p.is_cuda}):
         model.eval()
         try:
+            for norm in norms:
+                norm.track_running_stats, norm.running_mean, norm.running_var = False, None, None
             yield
         finally:
+            for norm, mean, variance in kept:
+                norm.track_running_stats, norm.running_mean, norm.running_var = True, mean, variance
             for module in training:
                 module.training = True
 

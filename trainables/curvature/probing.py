@@ -62,7 +62,7 @@ def curvature_of(
     l2: float = 0.0,
     tolerance: float = TOLERANCE,
 ) -> Curvature:
-    """Returns the curvature at the model's weights, in eval mode; model, optimizer and random numbers stay as they are.
+    """Returns the curvature at the model's weights, without dropout; all that is the user's stays as it is.
 
     Args:
         model, loss, batches: see `BatchLoss`.

@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 
 from tautune.trainables.curvature.probing import curvature_of
-from tests.trainables.curvature.networks import NETWORKS, HuggingFaceLike, network
+from tests.trainables.curvature.networks import NETWORKS, HuggingFaceLike, network, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 cross_entropy = nn.CrossEntropyLoss()
@@ -25,6 +25,9 @@ def test_the_sharpness_is_curvlinops(name: str) -> None:
     found = curvature_of(model, cross_entropy, batches)
     assert model.training
     model.eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):  # which divides by each batch's own statistics in training
+            module.running_mean = module.running_var = None
     parameters = list(model.parameters())
     with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):  # its LSTM has no forward mode
         hessian = HessianLinearOperator(model, cross_entropy, parameters, batches, check_deterministic=False)
@@ -35,6 +38,7 @@ def test_the_sharpness_is_curvlinops(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_batches_of_any_form_give_the_same_curvature(name: str) -> None:
     model, batches = network(name, dtype=torch.float64)
+    model.eval()  # batch norm's statistics would be those of other batches
     expected = curvature_of(model, cross_entropy, batches)
     whole = tuple(torch.cat(parts) for parts in zip(*batches, strict=True))
     pairs = list(zip(*whole, strict=True))
@@ -55,11 +59,25 @@ def test_nothing_of_the_users_is_changed() -> None:
     weight.grad = torch.ones_like(weight)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     modes, random = [module.training for module in model.modules()], torch.get_rng_state()
-    curvature_of(model, cross_entropy, DataLoader(list(zip(*batches[0], strict=True)), 4, shuffle=True))  # type: ignore[arg-type]
+    curvature_of(model, cross_entropy, DataLoader(list(zip(*batches[0], strict=True)), 16, shuffle=True))  # type: ignore[arg-type]
     assert [module.training for module in model.modules()] == modes
     assert torch.equal(torch.get_rng_state(), random)
     assert torch.equal(weight.grad, torch.ones_like(weight))
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_bias_that_batch_norm_takes_away_has_no_curvature() -> None:
+    """Adam never sees a gradient there and divides by ε: its running statistics made 10⁷ of a rounding error."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
+    batch = torch.randn(32, 4), torch.randint(3, (32,))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    train(model, [batch], optimizer, steps=50)
+    found = curvature_of(model, cross_entropy, batch, optimizer=optimizer)
+    assert float(found.direction[64:80].norm()) < 1e-2
+    model.eval()
+    running = curvature_of(model, cross_entropy, batch, optimizer=optimizer)
+    assert running.sharpness > 1e3 * found.sharpness
 
 
 def test_one_batch_is_in_memory_at_a_time() -> None:
