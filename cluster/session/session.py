@@ -73,10 +73,11 @@ def _start(stack: ExitStack, meanwhile: Sequence[str], in_workers: Sequence[str]
 
 def _quiet_tune(stack: ExitStack) -> None:
     """Leaves the trials' environment alone, and what becomes of a lost trial to the run's own words."""
-    from tautune.cluster.session.tune_private import staging_of_its_own, trials_without_environment
+    from tautune.cluster.session import tune_private
 
-    stack.enter_context(trials_without_environment())
-    stack.enter_context(staging_of_its_own())
+    stack.enter_context(tune_private.trials_without_environment())
+    stack.enter_context(tune_private.staging_of_its_own())
+    stack.enter_context(tune_private.memory_kills_are_lost_processes())
     log = logging.getLogger("ray.tune")
     stack.callback(log.setLevel, log.level)
     log.setLevel(logging.CRITICAL)

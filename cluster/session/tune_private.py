@@ -9,6 +9,7 @@ from tautune.cluster.session import ray_private
 from tautune.cluster.session.keys import keys_in_a_file
 
 SHARED = "two runs that begin on a cluster in the same second share the folder for what they stage"
+ENDS = "a trial whose process Ray ends for lack of memory may end the run"
 
 
 @contextmanager
@@ -59,3 +60,29 @@ def staging_of_its_own() -> Iterator[None]:
         yield
     finally:
         module.StorageContext.__init__ = usual
+
+
+@contextmanager
+def memory_kills_are_lost_processes() -> Iterator[None]:
+    """Lets a run go on, inside, when Ray's memory monitor ends a trial's process in the middle of a step.
+
+    Ray has an error of its own for that, which is no RayActorError: Tune does not expect it, and ends the whole run.
+    """
+    module = ray_private.find("ray.air.execution._internal.actor_manager", "RayActorManager")
+    if module is None or not hasattr(module.RayActorManager, "_actor_task_failed"):
+        ray_private.moved("air.execution._internal.actor_manager.RayActorManager._actor_task_failed", ENDS)
+        yield
+        return
+    from ray.exceptions import OutOfMemoryError, RayActorError
+
+    usual = module.RayActorManager._actor_task_failed
+
+    def failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
+        lost = RayActorError(error_msg=str(exception)) if isinstance(exception, OutOfMemoryError) else exception
+        usual(self, tracked_actor_task, lost)
+
+    module.RayActorManager._actor_task_failed = failed
+    try:
+        yield
+    finally:
+        module.RayActorManager._actor_task_failed = usual

@@ -58,7 +58,7 @@ def test_a_session_does_without_what_has_moved(tmp_path: Path) -> None:
     assert logs
     assert not [path for path in logs if b"not-to-be-logged" in path.read_bytes()]
     said = [line for line in done.stderr.splitlines() if line.startswith("Ray 2.")]
-    assert len(said) == len(set(said)) == 6
+    assert len(said) == len(set(said)) == 7
     assert not (tmp_path / ".ray").exists()
 
 
