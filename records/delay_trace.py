@@ -78,7 +78,7 @@ def read_trace(path: str | Path) -> Recorded:
         raise InputError(f"{path} has no delays below its first line")
     _check_whole(path, rows, columns["step"])
     try:
-        return queue_delays(applied, workers=max(columns["worker"]) + 1)
+        return queue_delays(applied, workers=_workers(applied))
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -89,6 +89,12 @@ class _Applied(NamedTuple):
     age: int
     gradient: int
     batch: int
+
+
+def _workers(applied: list[_Applied]) -> int:
+    """Returns N, also where a slow worker is not in the trace: update t comes after N + t gradients were handed out."""
+    later = (one.gradient + 1 - (one.step - one.age) for one in applied if one.age < one.step)
+    return max(next(later, 0), *(one.worker + 1 for one in applied))
 
 
 Rows = list[tuple[int, list[str]]]

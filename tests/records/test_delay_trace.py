@@ -14,9 +14,16 @@ from tests.trainables.delay.small_training import OPTIMIZERS, make_model, run
 HEADER = "step,worker,age,gradient,batch\n"
 
 
-def test_a_run_that_was_written_is_repeated_by_a_queue_bit_for_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arrivals",
+    [
+        [0, 1, 1, 2, 0, 0, 1, 2, 2, 0, 1, 0, 2, 1, 0],
+        pytest.param([0, 1, 1, 0, 0, 1, 0], id="a worker so slow that it is not in the trace"),
+    ],
+)
+def test_a_run_that_was_written_is_repeated_by_a_queue_bit_for_bit(arrivals: list[int], tmp_path: Path) -> None:
     together = Together(OPTIMIZERS["momentum"], 3, "as-they-come")
-    path = together.finish([0, 1, 1, 2, 0, 0, 1, 2, 2, 0, 1, 0, 2, 1, 0])
+    path = together.finish(arrivals)
     write_delays(tmp_path / "delays.csv", together.rows)
     assert read_delays(tmp_path / "delays.csv") == [row.age for row in together.rows]
     trace = tautune.read_trace(tmp_path / "delays.csv")
