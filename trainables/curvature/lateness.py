@@ -12,6 +12,7 @@ from tautune.trainables.delay.queue import GradientQueue
 from tautune.trainables.delay.remedies.weight_prediction import WeightPrediction
 from tautune.trainables.delay.wrapper import OptimizerWrapper
 from tautune.trainables.theory.delays import Delays, as_delays
+from tautune.trainables.theory.optimizer_names import as_optimizer
 from tautune.trainables.theory.remedies import Prediction, Remedy
 
 
@@ -43,7 +44,7 @@ def lateness(optimizer: Optimizer) -> Late:
     """Returns the optimizer inside queues, remedies and trainers' wrappers, with its delays and linear remedies.
 
     Raises:
-        ValueError: it is no optimizer of torch, or a remedy around it is none of theory's.
+        ValueError: it is no optimizer of torch, or it or a remedy around it is none of theory's.
     """
     delays: tuple[Delays, ...] | None = None
     prediction: WeightPrediction | None = None
@@ -63,6 +64,7 @@ def lateness(optimizer: Optimizer) -> Late:
         inner = inner.optimizer  # type: ignore[attr-defined]
     if not isinstance(inner, Optimizer):
         raise ValueError(f"optimizer must be an optimizer of torch, with or without a queue, not {inner!r}")
+    as_optimizer(inner, None, Delays.fixed(0))  # it raises
     return Late(inner, delays, (Prediction(_horizon(prediction)),) if prediction else ())
 
 
@@ -87,7 +89,17 @@ def shares_of(direction: Tensor, parameters: Sequence[Tensor], sets: Iterable[It
 
 
 def stages_of(model: nn.Module, stages: Sequence[int]) -> list[list[Tensor]]:
-    """Returns the parameters of each of as many stages, made of the model's children from first to last."""
+    """Returns the parameters of each of as many stages, made of the model's children from first to last.
+
+    Raises:
+        ValueError: the model has fewer children.
+    """
+    children = sum(any(True for _ in child.parameters()) for child in model.children())
+    if len(stages) > children:
+        raise ValueError(
+            f"there are {len(stages)} stages, and the model has {children} children with parameters to be divided "
+            "among them; in Python, put a GradientQueue around the optimizer, whose parameter groups may be any stages"
+        )
     groups, _ = pipeline_delays(model, len(stages))
     return [group["params"] for group in groups]
 

@@ -112,7 +112,10 @@ def _of_torch(optimizer: Any, delays: Delays) -> LinearOptimizer:
         return (NAdam if name == "NAdam" else Adam)(options["betas"][0])
     if name == "RMSprop":
         return RMSProp(options["momentum"])
-    raise ValueError(f"the filter of {name} is not known; give it as an OwnFilter, or the name of one that is like it")
+    raise ValueError(
+        f"the filter of {name} is not known, as those of SGD, Adam, AdamW, NAdam and RMSprop are; a TrainingLoop takes "
+        "an OwnFilter in its place, or the name of one that is like it"
+    )
 
 
 def parse_filter(text: str) -> OwnFilter:

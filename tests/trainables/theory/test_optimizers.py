@@ -84,7 +84,9 @@ def test_an_optimizer_of_torch_stands_for_itself_and_one_that_is_wrapped_is_refu
     nesterov = torch.optim.SGD([x], 0.1, momentum=0.9, nesterov=True)
     assert TrainingLoop(nesterov, 4).threshold_at_unit_gain == pytest.approx(0.3265, abs=5e-5)
     assert TrainingLoop(torch.optim.AdamW([x]), 4) == TrainingLoop("adamw", 4)
-    with pytest.raises(ValueError, match="the filter of Adagrad is not known; give it as an OwnFilter"):
+    with pytest.raises(
+        ValueError, match="the filter of Adagrad is not known, as those of SGD, .*; a TrainingLoop takes an OwnFilter"
+    ):
         TrainingLoop(torch.optim.Adagrad([x]), 4)
     with pytest.raises(ValueError, match="give the optimizer inside, with delay and remedies beside it"):
         TrainingLoop(GradientQueue(nesterov, 4), 4)
