@@ -86,9 +86,16 @@ class Probe:
         own = self.loop.optimizer
         m = getattr(own, "momentum", getattr(own, "beta1", 0.0)) or None
         rows = advise(delays, momentum=m, sharpness=self.sharpness)
-        fitting = [r for r in rows if (r.optimizer in PRECONDITIONED) == self.preconditioned and not r.warning]
-        best = max(fitting, key=lambda row: row.threshold_at_unit_gain)
-        return best if best.threshold_at_unit_gain > 1.001 * self.loop.threshold_at_unit_gain else None
+        own_name = self.optimizer.lower()  # NAdam's momentum rises by itself: it is no remedy for a young NAdam
+        fitting = [
+            row
+            for row in rows
+            if (row.optimizer in PRECONDITIONED) == self.preconditioned
+            and not row.warning
+            and (row.remedy != "none" or row.optimizer != own_name)
+        ]
+        best = max(fitting, key=lambda row: row.threshold_at_unit_gain, default=None)
+        return best if best and best.threshold_at_unit_gain > 1.001 * self.loop.threshold_at_unit_gain else None
 
     def to_frame(self) -> "pd.DataFrame":
         """Returns a row for each delay, with the fields of `ProbeRow` as columns."""

@@ -89,6 +89,14 @@ def _table(found: "Probe", study: str) -> Table:
     return table
 
 
+def _tolerated(largest: int | None) -> str:
+    if largest is None:
+        return "this learning rate is not safe without a delay either"
+    return (
+        f"this learning rate tolerates delays up to {largest}" if largest else "this learning rate tolerates no delay"
+    )
+
+
 def said(found: "Probe") -> list[str]:
     """Returns what follows for this run, in sentences."""
     lines: list[str] = []
@@ -98,8 +106,7 @@ def said(found: "Probe") -> list[str]:
         verdict = "is safe" if found.safe else "is not safe"
         factor = f"may grow {found.margin:.3g}-fold" if found.safe else f"must shrink to {found.margin:.3g} of itself"
         lines.append(f"{found.optimizer} at η = {found.learning_rate:g} {verdict} at delay {found.delay}: it {factor}")
-        largest = "no delay" if found.largest_delay is None else f"delays up to {found.largest_delay}"
-        lines.append(f"this learning rate tolerates {largest}")
+        lines.append(_tolerated(found.largest_delay))
     best = found.best_remedy
     if best:
         remedy = "" if best.remedy == "none" else f" with {best.remedy}"
