@@ -76,10 +76,10 @@ class StudyProbe:
         with user_input():
             check_mini_batch(self.mini_batch, study.name, len(problem))
             problem = ProblemParts.of(problem).on(device_of(self.device))
-            loaded = (
-                None if self.checkpoint is None else load_checkpoint(self.checkpoint, problem.model, self.optimizer)
-            )
+            loaded = None
             if self.checkpoint is not None:
+                late = bool(self.delays or self.stages)
+                loaded = load_checkpoint(self.checkpoint, problem.model, self.optimizer, late=late)
                 problem.model.train()  # batch norm is then as in the training that the checkpoint is of
             optimizer = loaded or self._fresh(problem)
             if self.learning_rate is not None and loaded is not None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tautune.records.errors import InputError
+from tautune.trainables.delay.queue_state import OWN_KEYS
 
 MODEL_KEYS = ("model", "model_state_dict", "state_dict", "network", "net", "module")
 OPTIMIZER_KEYS = ("optimizer", "optimizer_state_dict", "optimizer_states", "optim")
@@ -32,26 +33,37 @@ def make(name: str, parameters: Iterable[Any], learning_rate: float, m: float) -
     return OPTIMIZERS[name](parameters, learning_rate, m)
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: str | None) -> Optimizer | None:
+def load_checkpoint(path: Path, model: nn.Module, optimizer: str | None, *, late: bool) -> Optimizer | None:
     """Loads a model's weights, and returns its optimizer with its state; None if the file has none.
 
     Args:
         optimizer: its name, where the file does not tell; None means what its settings are those of.
+        late: whether delays are asked about: the file of an optimizer in a queue does not tell them otherwise.
 
     Raises:
-        InputError: the file cannot be read, or is that of another model.
+        InputError: the file cannot be read, is that of another model, or of a queue whose delays are not asked about.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever torch's reader makes of another file
-        line = str(error).strip().partition("\n")[0][:160]
-        raise InputError(f"{path} is no checkpoint that torch.load reads with weights_only=True ({line})") from None
+        line = str(error).strip().partition("\n")[0].partition(". ")[0][:160]
+        raise InputError(
+            f"{path} is no checkpoint that torch.load reads with weights_only=True ({line}); save the state dicts of "
+            "model and optimizer, and not the objects"
+        ) from None
     if not isinstance(content, Mapping):
         raise InputError(f"{path} holds a {type(content).__name__}, and no state dict")
     _load_weights(path, model, _weights(path, content))
     saved = next((content[key] for key in OPTIMIZER_KEYS if key in content), None)
     saved = saved[0] if isinstance(saved, list) and saved else saved
-    return _optimizer(path, model, saved, optimizer) if isinstance(saved, Mapping) and saved else None
+    if not isinstance(saved, Mapping) or not saved:
+        return None
+    if not late and not set(OWN_KEYS) - saved.keys():
+        raise InputError(
+            f"{path} is of an optimizer whose gradients are late ({saved['settings']}): say how late by --delays, "
+            "--delays-from, --delay-shares or --stages"
+        )
+    return _optimizer(path, model, saved, optimizer)
 
 
 def _weights(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -84,7 +96,8 @@ def _optimizer(path: Path, model: nn.Module, saved: Mapping[str, Any], name: str
     groups = saved.get("param_groups")
     if not isinstance(groups, list) or not groups:
         raise InputError(f"{path} has an optimizer without param_groups")
-    optimizer = make(name or _kind(path, groups[0]), _grouped(path, model, groups), 1.0, 0.0)
+    optimizer = make(_named(path, name, groups[0]), _grouped(path, model, groups), 1.0, 0.0)
+    groups = [{**optimizer.defaults, **group} for group in groups]  # an optimizer like it may lack a setting
     try:
         optimizer.load_state_dict({"state": saved.get("state", {}), "param_groups": groups})
     except (ValueError, KeyError) as error:
@@ -95,8 +108,23 @@ def _optimizer(path: Path, model: nn.Module, saved: Mapping[str, Any], name: str
     return optimizer
 
 
-def _kind(path: Path, group: Json) -> str:
-    """Returns the name of the optimizer whose settings a parameter group has."""
+def _named(path: Path, name: str | None, group: Json) -> str:
+    """Returns the optimizer that is to be made. Raises InputError if the file tells of another one, or of none."""
+    own = _kind(group)
+    if own is None and name is None:
+        raise InputError(f"{path} has an optimizer that is not known; name one like it by --optimizer, or use Python")
+    if own and name and _class(own) != _class(name):
+        raise InputError(f"{path} has the state of {own}, and not of {name}: leave --optimizer out")
+    return name or own or ""
+
+
+def _class(name: str) -> str:
+    """Returns the optimizer whose settings cannot be told from those of `name`: AdamW's were Adam's in older files."""
+    return {"adamw": "adam", "nesterov": "sgd", "dampened-momentum": "sgd"}.get(name, name)
+
+
+def _kind(group: Json) -> str | None:
+    """Returns the name of the optimizer whose settings a parameter group has; None if it is not known."""
     if "momentum_decay" in group:
         return "nadam"
     if "betas" in group and "amsgrad" in group:
@@ -105,7 +133,7 @@ def _kind(path: Path, group: Json) -> str:
         return "rmsprop"
     if "dampening" in group:
         return "sgd"
-    raise InputError(f"{path} has an optimizer that is not known; name one like it by --optimizer, or use Python")
+    return None
 
 
 def _grouped(path: Path, model: nn.Module, groups: list[Json]) -> list[Any]:

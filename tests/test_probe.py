@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 import tautune
+from tautune.analysis.probe import Probe
 from tautune.runners.probe import StudyProbe
 from tautune.search_spaces import find
 from tautune.trainables.curvature.probing import curvature_of
@@ -79,6 +80,8 @@ def test_traces_and_stages_are_asked_about_as_theory_has_them(tmp_path: Path) ->
     queue = tautune.GradientQueue(torch.optim.SGD(groups, 0.1), {"stage0": 1, "stage1": 0})
     queued = tautune.probe(model, cross_entropy, batches[0], optimizer=queue)
     assert staged.rows[0].threshold > TrainingLoop("sgd", 1).threshold
+    with pytest.raises(ValueError, match="there are 4 stages, and the model has 3 children with parameters"):
+        tautune.probe(model, cross_entropy, batches[0], stages=[3, 2, 1, 0])
     assert queued.rows[0].threshold == pytest.approx(staged.rows[0].threshold, rel=1e-4)
 
 
@@ -130,10 +133,48 @@ def test_a_checkpoint_of_batch_norm_is_probed_as_it_was_trained(tmp_path: Path) 
     assert found.sharpness == pytest.approx(expected.sharpness, rel=1e-2)
 
 
+def test_an_optimizer_is_named_where_the_file_does_not_tell(tmp_path: Path) -> None:
+    model = find("digits").problem().model
+    names = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad, "radam": torch.optim.RAdam}
+    for name, make in names.items():
+        optimizer = make(model.parameters(), 1e-3)
+        for p in model.parameters():
+            p.grad = torch.ones_like(p)
+        optimizer.step()
+        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / name)
+
+    def probed(name: str, optimizer: str) -> Probe:
+        return StudyProbe(study="digits", checkpoint=tmp_path / name, optimizer=optimizer).carried_out()
+
+    assert probed("adagrad", "sgd").preconditioned is False
+    assert probed("radam", "adam").preconditioned is True
+    assert probed("adam", "adamw").optimizer == "AdamW"
+    with pytest.raises(ValueError, match="has the state of adam, and not of sgd: leave --optimizer out"):
+        probed("adam", "sgd")
+    with pytest.raises(ValueError, match="the state of Adam has no exp_avg_sq: it is that of another optimizer"):
+        probed("adagrad", "adam")
+
+
+def test_an_optimizer_without_a_threshold_is_told_before_anything_is_measured() -> None:
+    model, batches = network("mlp")
+    optimizer = torch.optim.Adagrad(model.parameters())
+
+    def loss(*_: Any) -> torch.Tensor:
+        raise AssertionError
+
+    for wanted in (
+        lambda: tautune.probe(model, loss, batches, optimizer=optimizer),
+        lambda: tautune.StabilityMonitor(model, loss, batches, optimizer),
+    ):
+        with pytest.raises(ValueError, match="the filter of Adagrad is not known"):
+            wanted()
+
+
 def test_a_checkpoint_of_another_model_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own = find("digits").problem().model.state_dict()
+    model = find("digits").problem().model
+    own, late = model.state_dict(), tautune.GradientQueue(torch.optim.SGD(model.parameters(), 0.1), 4)
     cases: list[tuple[Any, str]] = [
         (
             nn.Linear(2, 2).state_dict(),
@@ -149,6 +190,10 @@ def test_a_checkpoint_of_another_model_is_told(
         (
             {"model": own, "optimizer": torch.optim.Adam(nn.Linear(2, 2).parameters()).state_dict()},
             "has the optimizer of another model: ",
+        ),
+        (
+            {"model": own, "optimizer": late.state_dict()},
+            "is of an optimizer whose gradients are late (RecordedDelay(delays=(4,)), storage None): say how late by",
         ),
     ]
     for content, words in cases:

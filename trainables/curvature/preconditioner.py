@@ -128,7 +128,11 @@ def _divisor(optimizer: Optimizer, p: Tensor, group: Group) -> Tensor:
     if divide is None:
         return torch.ones_like(p)
     state = optimizer.state.get(p)
-    return divide(group, state).detach() if state else torch.full_like(p, torch.inf).detach()
+    try:
+        return divide(group, state).detach() if state else torch.full_like(p, torch.inf).detach()
+    except KeyError as error:
+        name = type(optimizer).__name__
+        raise ValueError(f"the state of {name} has no {error.args[0]}: it is that of another optimizer") from None
 
 
 def _adam(group: Group, state: State) -> Tensor:
