@@ -31,11 +31,25 @@ def second_derivatives() -> Iterator[None]:
 def check_twice(value: Tensor, leaves: Sequence[Tensor]) -> None:
     """Raises ValueError if torch would take the second derivative of a function behind `value` for 0.
 
-    It does so with a function that is marked with `once_differentiable`: the graph of its gradient ends there, and
-    what would have gone through it is left out without an error.
+    It does so with a function of the user's own that is marked with `once_differentiable`, or whose `backward` computes
+    what torch does not record, as with NumPy: the graph of its gradient ends there, and what would have gone through it
+    is left out without an error. A `backward` that multiplies by what `forward` has kept is not found out.
     """
-    gradients = torch.autograd.grad(value, leaves, create_graph=True, materialize_grads=True)
-    names = sorted({_name(node) for node in _nodes([value]) if _is_marked(node)})
+    own = [node for node in _nodes([value]) if hasattr(type(node), "_forward_cls")]
+    found = {_name(node) for node in own if _is_marked(node)}
+
+    def watch(node: Any) -> None:
+        def see(inputs: Sequence[Tensor | None], _: Any) -> None:
+            if any(g is not None and not g.requires_grad and bool(g.any()) for g in inputs):
+                found.add(_name(node))
+
+        node.register_hook(see)
+
+    for node in own:
+        watch(node)
+    one = torch.ones_like(value).requires_grad_()  # each gradient depends on it, if torch records how
+    gradients = torch.autograd.grad(value, leaves, one, create_graph=True, materialize_grads=True)
+    names = sorted(found)
     if names or any("Error" in node.name() for node in _nodes(gradients)):  # what such a function leaves behind
         raise ValueError(_lacking(", ".join(names) or "a function of one's own"))
 

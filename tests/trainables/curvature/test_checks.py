@@ -50,13 +50,37 @@ class OnceSquared(torch.autograd.Function):
         return product
 
 
+class SquaredInNumPy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return torch.from_numpy(2 * x.detach().numpy() * gradient.detach().numpy())
+
+
+class StraightThrough(torch.autograd.Function):
+    """Rounds; its second derivative is 0, and so is that of its second input."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor) -> Tensor:
+        return (x / scale).round() * scale
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        return gradient, torch.zeros(())
+
+
 class Once(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, function: Any = OnceSquared) -> None:
         super().__init__()
-        self.layer = nn.Linear(4, 3)
+        self.layer, self.function = nn.Linear(4, 3), function
 
     def forward(self, x: Tensor) -> Tensor:
-        outputs: Tensor = OnceSquared.apply(self.layer(x))
+        outputs: Tensor = self.function.apply(self.layer(x))
         return outputs
 
 
@@ -143,3 +167,19 @@ def test_a_compiled_model_is_probed_as_it_is_without() -> None:
     assert isinstance(compiled, nn.Module)
     plain = curvature_of(MODEL, cross_entropy, BATCHES).sharpness
     assert curvature_of(compiled, cross_entropy, BATCHES).sharpness == plain
+
+
+def test_a_backward_that_torch_does_not_record_is_told() -> None:
+    with pytest.raises(ValueError, match="SquaredInNumPy has a first derivative and no second one"):
+        curvature_of(Once(SquaredInNumPy), cross_entropy, BATCHES)
+
+    class Rounded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.scale = nn.Linear(4, 3), nn.Parameter(torch.tensor(1e-4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            outputs: Tensor = StraightThrough.apply(self.layer(x), self.scale)
+            return outputs
+
+    assert curvature_of(Rounded(), cross_entropy, BATCHES).sharpness > 0
