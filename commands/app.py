@@ -133,15 +133,18 @@ def _typed() -> str:
 
 
 def _end(message: str, code: int, command: str = "") -> None:
-    """Prints the message in one line, after the user's own traceback if it begins with one, and exits.
+    """Prints the message in one line, below what a trial died of or the user's own traceback if it has one, and exits.
 
     Args:
         command: what goes on with a run that was stopped; it has a line of its own, to be copied.
     """
     screen.end()
-    if message.startswith(("Traceback (most recent call last)", "  File ")) and "\n" in message:  # no folder's name
-        trace, _, message = message.rpartition("\n")
-        print(trace, file=sys.stderr)
+    above, told, last = message.rpartition("\ntautune: ")
+    if not told and message.startswith(("Traceback (most recent call last)", "  File ")):  # no folder's name
+        above, told, last = message.rpartition("\n")
+    if told:
+        print(above, file=sys.stderr)
+        message = last
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message.removeprefix("tautune: "))
     print(f"tautune: {shown}", file=sys.stderr)
     if command:

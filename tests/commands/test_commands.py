@@ -9,6 +9,7 @@ import pytest
 
 from tautune.analysis.thresholds import Thresholds
 from tautune.commands import app as cli
+from tautune.records.errors import RunFailed
 from tautune.runners.sweep import Sweep
 from tautune.trainables.theory.momentum import Momentum
 from tests.commands.bad_input import BAD, prepare
@@ -148,6 +149,24 @@ def test_options_of_the_tuner_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert job.study.space["delay"] == 8
     assert (job.folds, job.repeats, job.examples, job.split_seed) == (5, 2, 100, 6)
     assert (job.data_dir, job.device, output) == (tmp_path, "cuda", "out")
+
+
+@pytest.mark.parametrize(
+    "died_of",
+    ["OutOfMemory: Ray ended its process 3 times", 'Traceback (most recent call last):\n  File "a.py"\nValueError'],
+)
+def test_what_a_trial_died_of_stands_above_the_last_line(
+    died_of: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tautune.commands import sweep
+
+    def fail(*_: object) -> None:
+        raise RunFailed(f"{died_of}\ntautune: 1 of 3 trials failed; above is trial 02 (name=two\nlines)")
+
+    monkeypatch.setattr(sweep, "carry_out", fail)
+    assert run(monkeypatch, "sweep", "digits") == 1
+    last = r"tautune: 1 of 3 trials failed; above is trial 02 (name=two\nlines)"
+    assert capsys.readouterr().err == f"{died_of}\n{last}\n"
 
 
 def test_a_cache_that_cannot_be_written_is_named(
