@@ -16,6 +16,7 @@ from tautune.records.storage import folder_at
 from tautune.records.tuning_folder import read_tuning
 from tautune.runners.trial_rows import read_rows, sorted_rows
 from tautune.runners.trials import BAD, marked
+from tautune.runners.tuning_checks import check_searched
 from tautune.trainables.goal import Goal, goal_in
 
 results_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -38,7 +39,9 @@ def results(
 ) -> None:
     """Show the best configurations that were found."""
     path = folder_at(folder)
-    configuration = read_tuning(path)["configuration"]
+    run = read_tuning(path)
+    check_searched(path, run)
+    configuration = run["configuration"]
     goal = goal_in(configuration)
     rows = read_rows(path, goal)
     rows = sorted_rows(rows, sort, goal) if sort else rows

@@ -51,6 +51,7 @@ BAD = {
     "transfer adagrad --delay 8": "optimizer adagrad has no threshold in theory; sgd, momentum, nesterov",
     "transfer adam --delay 8 --output done": "done holds a run",
     "resume carried": "carried has the best configuration of done at another delay, and no trials",
+    "results carried": "carried has the best configuration of done at another delay, and no trials",
     "extend carried --trials 3": "refit it, or go on with done",
     "predict done x.png": "there is no done/model.pt; make it with `tautune refit done`",
     "predict broken x.png": "broken/model.pt is damaged",
