@@ -38,19 +38,34 @@ def refit_loop(tuning: Tuning, folder: TuningFolder) -> Json:
     config = tuning.study.arguments(read_best(folder.path)["config"])
     assert refit
     wanted = tuning.resources
-    options = {"num_cpus": wanted["CPU"], "num_gpus": wanted["GPU"], "max_retries": TRIES - 1}
+    options = {"num_cpus": wanted["CPU"], "num_gpus": wanted["GPU"], "max_retries": 0}
     task = ray.remote(**options)(lambda: refit(config, place))
     try:
-        numbers = ray.get(task.remote())
+        numbers = answer_of(task)
     except KeyboardInterrupt:
         raise Interrupted("stopped; the refit was not kept", AGAIN) from None
     except ray.exceptions.RayTaskError as error:
         raised = own_traceback(error.cause or error).rstrip()
         raise RunFailed(f"{raised}\ntautune: the refit failed; above is its traceback") from None
-    except ray.exceptions.RayError as error:
-        raise RunFailed(f"the refit failed: {reason_of(str(error), TRIES)}") from None
     if not isinstance(numbers, dict) or not all(isinstance(n, Real) and math.isfinite(n) for n in numbers.values()):
         raise RunFailed(f"the refit of {tuning.study.name} must return a dict of finite numbers, not {numbers!r}")
     test = {str(name): float(number) for name, number in numbers.items()}
     write_json(folder.path / "test.json", test)
     return test
+
+
+def answer_of(task: Any) -> Any:
+    """Returns what the task returns, which is begun again where its process dies.
+
+    Ray's own retries will not do: they have no end where its memory monitor ends the process.
+    """
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            return ray.get(task.remote())
+        except ray.exceptions.RayTaskError:
+            raise
+        except ray.exceptions.RayError as error:
+            if tries == TRIES:
+                raise RunFailed(f"the refit failed: {reason_of(str(error), TRIES)}") from None

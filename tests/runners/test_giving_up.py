@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 import torch
 from ray import tune
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from tautune._tuning_result import TuningResult
 from tautune.cluster.session.session import RETRIES
 from tautune.records.errors import RunFailed
 from tautune.runners.giving_up import TRIES, FailedTrial, GivingUp
+from tautune.runners.loop_refit import answer_of
 from tautune.trainables.continuing import CONTINUES
 
 
@@ -85,6 +87,19 @@ def test_a_sweep_ends_in_one_line(tmp_path: Path) -> None:
     )
     with pytest.raises(RunFailed, match=r"^the training to the minimum failed: ProcessLost: its process died 3 times"):
         tautune.sweep(study, delays=[0], output=tmp_path / "out")
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_the_refit_of_a_loop_is_tried_three_times_and_not_for_ever(tmp_path: Path) -> None:
+    def dies() -> None:
+        with (tmp_path / "tries").open("a") as file:
+            file.write("x")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(RunFailed, match="^the refit failed: ProcessLost: its process died 3 times"):
+        answer_of(ray.remote(max_retries=0)(dies))
+    assert (tmp_path / "tries").read_text() == "xxx"
 
 
 class Tried:
