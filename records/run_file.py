@@ -66,6 +66,11 @@ def check_output(output: Folder, kind: Kind) -> Folder:
     return output
 
 
+def with_article(kind: str) -> str:
+    """Returns the kind of a run as a sentence has it: a sweep, an edge."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 def check_kind(folder: Folder, kind: Kind) -> None:
     """Raises InputError if the folder holds anything but a run of that kind. It may be missing or empty."""
     with reading(folder):
@@ -76,8 +81,8 @@ def check_kind(folder: Folder, kind: Kind) -> None:
     if begun:
         held = kind_in(read_run(folder))
         if held not in (kind, None):
-            what = f"a {held}" if held in get_args(Kind) else f"a run of the unknown kind {held!r}"
-            raise InputError(f"{folder} holds {what}, not a {kind}; give another folder")
+            what = with_article(held) if held in get_args(Kind) else f"a run of the unknown kind {held!r}"
+            raise InputError(f"{folder} holds {what}, not {with_article(kind)}; give another folder")
     elif holds_files(folder):
         with reading(folder):
             begun = (folder / RUN_FILE).exists()

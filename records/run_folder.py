@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from tautune.records.errors import InputError
 from tautune.records.files import write_json
 from tautune.records.folder_lock import FolderLock, Held
-from tautune.records.run_file import RUN_FILE, Kind, check_kind, read_run
+from tautune.records.run_file import RUN_FILE, Kind, check_kind, read_run, with_article
 from tautune.records.storage import Folder, make, writing
 
 Json = dict[str, Any]
@@ -70,7 +70,7 @@ class RunFolder:
         for key, value in self.configuration.items():
             if held.get(key) != value:
                 raise InputError(
-                    f"{self.path} holds a {self.kind} with {key} = {held.get(key)!r}, not {value!r}; "
+                    f"{self.path} holds {with_article(self.kind)} with {key} = {held.get(key)!r}, not {value!r}; "
                     "give another folder"
                 )
         return run

@@ -116,6 +116,12 @@ def test_a_new_tuning_does_not_write_over_one_that_was_quicker(tmp_path: Path) -
     assert [run["finished"] for run in runs_in(tmp_path / "out")] == ["now"]
 
 
+def test_an_edge_has_its_article(tmp_path: Path) -> None:
+    make_run("sweep", tmp_path / "out")
+    with pytest.raises(InputError, match="holds a sweep, not an edge; give another folder"):
+        check_output(tmp_path / "out", "edge")
+
+
 def test_a_killed_run_holds_no_lock_and_leaves_a_folder_that_a_new_one_may_use(tmp_path: Path) -> None:
     path = tmp_path / "out"
     code = HOLD.replace("sys.stdin.readline()", "import os; os.kill(os.getpid(), 9)")
