@@ -34,6 +34,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="module")
+def cold_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Sets a cache of a file's own: in the one that all share, another test may have left a minimum."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAUTUNE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """As trials have it; and many small operations on several threads are slow where the machine is busy."""

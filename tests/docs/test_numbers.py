@@ -12,6 +12,7 @@ CLAIMS = {
     "README.md": measured.readme,
     "docs/asynchronous.md": measured_benchmarks.asynchronous,
     "docs/benchmarks.md": lambda: (*measured_benchmarks.tuned(), *measured_benchmarks.speed()),
+    "docs/real_workers.md": measured_claims.real_workers,
     "docs/claims.md": lambda: (*measured_claims.stability(), *measured_claims.accuracy()),
     "docs/edge.md": measured_edges.edge,
     "docs/paper.md": measured.paper,
@@ -46,6 +47,7 @@ CHOSEN = {
         "2,410": "parameters of a network",
         "10,000": "images",
     },
+    "docs/real_workers.md": {"1,000": "updates of a run"},
     "docs/claims.md": {"0.9": "a momentum", "16 epochs": "of each training"},
     "docs/cluster.md": {"3.11": "of Python", "100 MiB": "the limit of what Ray takes"},
     "docs/edge.md": {

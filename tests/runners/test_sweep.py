@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ from tautune.search_spaces import quadratic
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.threshold.minimum import content_hash
 
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray", "cold_cache")]
 
 SWEEP = Sweep(study=quadratic.STUDY, delays=(0, 1, 4))
 
@@ -49,22 +48,10 @@ def run(sweep: Sweep, output: Path) -> tuple[Thresholds, str]:
     return thresholds, text.getvalue()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _cold_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Sets a cache of this file's own: in the shared one, another test may have left the minimum."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TAUTUNE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="module")
-def finished(local_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Thresholds, str]:
-    folder = tmp_path_factory.mktemp("sweep")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(
-            "TAUTUNE_CACHE", str(folder / "cache")
-        )  # in the shared one, another test may have left the minimum
-        return folder / "quadratic", *run(SWEEP, folder / "quadratic")
+def finished(cold_cache: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Thresholds, str]:
+    output = tmp_path_factory.mktemp("sweep") / "quadratic"
+    return output, *run(SWEEP, output)
 
 
 def test_every_delay_is_measured_and_printed(finished: tuple[Path, Thresholds, str]) -> None:
