@@ -3,8 +3,6 @@
 from itertools import islice
 from typing import Any
 
-import torch
-
 from tautune.runners.devices import device_of
 from tautune.runners.refit import RefitPlan, training_on_all
 from tautune.runners.tuning_data import load_data
@@ -19,8 +17,6 @@ EXAMPLES = 128
 """Examples whose loss is looked at: with all of them, the largest eigenvalue changed by a tenth at most."""
 TOLERANCE = 0.1
 """Largest residual relative to the curvature, whose own error is far smaller then."""
-SETTLING = 30
-"""Batches after which batch norm's running statistics, which the curvature sees, are those of the data."""
 
 
 def starting_curvature(folder: Any, run: Json, best: Json, study: TuningStudy | None = None) -> float:
@@ -42,14 +38,8 @@ def starting_curvature(folder: Any, run: Json, best: Json, study: TuningStudy | 
 def curvature_at_start(training: SupervisedTraining) -> float:
     """Returns λ₀ of a training that has not begun, over some of its batches. Raises ValueError if there is none."""
     model, size, task, scale = training.model, training.config.batch_size, training.task, training.scale
-    normalizing = normalizes_batches(model)
-    passed = training.source.training_pass(size, training.order, epoch=0, drop_single=normalizing)
+    passed = training.source.training_pass(size, training.order, epoch=0, drop_single=normalizes_batches(model))
     batches = [(training.normalize(part.pixels), part.targets) for part in islice(passed.batches, -(-EXAMPLES // size))]
-    if normalizing:
-        with torch.no_grad():
-            for _ in range(1 + SETTLING // len(batches)):
-                for inputs, _ in batches:
-                    model(inputs)
     return curvature_of(
         model,
         lambda outputs, targets: task.loss(task.shaped(outputs.float(), targets), scale(targets)),
