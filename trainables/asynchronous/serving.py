@@ -59,6 +59,7 @@ class Serving:
         self._bell, self._rung = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._rung, selectors.EVENT_READ, None)
+        self._closed = False
         threading.Thread(target=self._accept, daemon=True).start()
 
     def run(self, updates: int, on_update: Callable[[list[Row]], bool]) -> None:
@@ -89,6 +90,7 @@ class Serving:
 
     def close(self) -> None:
         """Closes all connections: the workers end."""
+        self._closed = True
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -195,5 +197,7 @@ class Serving:
             self._guests.release()
         connection.settimeout(SILENCE)
         self._joined.put((header.number, connection))
+        if self._closed:  # after `close` had looked who had joined
+            connection.close()
         with suppress(OSError):
             self._bell.send(b"!")
