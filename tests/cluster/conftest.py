@@ -1,10 +1,19 @@
 """`make test-cluster` where the three hosts cannot be made: what is missing is its last line, and CI fails."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
 from tests.cluster.hosts import why_not
+from tests.cluster.real_cluster import Cluster, cluster_that_is_up
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One for all tests of `make test-cluster`, file after file."""
+    with cluster_that_is_up(tmp_path_factory.mktemp("cluster")) as made:
+        yield made
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.cluster.faults import WorkerFaults, check_whole, faulty_run, finished, kill_and_cut_off
 from tests.cluster.hosts import why_not
-from tests.cluster.real_cluster import ROOT, Cluster, add_names_like_ours, cluster_that_is_up, wait_until
+from tests.cluster.real_cluster import ROOT, Cluster, add_names_like_ours, wait_until
 from tests.cluster.slow_study import write_slow_study
 
 pytestmark = [
@@ -23,12 +23,6 @@ pytestmark = [
     pytest.mark.timeout(400),
     pytest.mark.skipif(bool(why_not()), reason=f"the three-host cluster {why_not()}"),
 ]
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster_that_is_up(tmp_path_factory.mktemp("cluster")) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
