@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from statistics import fmean, median, stdev
 
+import numpy as np
+
 from tests.docs.measured import listed, percent, read
 
 
@@ -156,3 +158,18 @@ def asynchronous() -> Iterator[str]:
         )
     yield f"come {slower / share:.1f} and {than_flat / share:.1f} times as fast"
     yield f"tautune makes {percent(share, 0)} % of that many updates"
+
+
+def reliability() -> Iterator[str]:
+    load = read("load.json")
+    rows, growing = load["rows"], load["growth"]
+    last = rows[-1]
+    trials, seconds = ([row[name] for row in rows] for name in ("trials", "seconds"))
+    first, before_last = (float(np.interp(done, trials, seconds)) for done in (1000, trials[-1] - 1000))
+    yield f"the driver's memory grows by {growing['driver_mib']:.0f} MiB for every 1,000 trials"
+    yield f"to {last['driver_mib'] / 1024:.1f} GiB"
+    yield f"the folder by {growing['folder_mib']:.0f} MiB, to {last['folder_mib']:.0f} MiB"
+    yield f"Ray's own processes grow by {growing['ray_mib']:.0f} MiB"
+    assert all(abs(growing[name]) < 1 for name in ("driver_files", "processes"))
+    yield f"The last 1,000 trials took {seconds[-1] - before_last:.0f} s"
+    yield f"the first 1,000 took {first - seconds[0]:.0f} s"
