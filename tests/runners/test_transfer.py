@@ -1,6 +1,7 @@
 """A tuning without delay, carried to a delay, and trained there."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,11 +111,13 @@ def test_a_tuning_with_workers_or_stages_is_refused(tmp_path: Path, places: str)
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 def test_the_transferred_folder_is_refitted_with_its_delay_and_its_remedy(tmp_path: Path) -> None:
-    run(SMALL, "random", "none", tmp_path / "out", trials=1, max_epochs=2)
-    found = tautune.transfer(tmp_path / "out", {0: 0.5, 4: 0.5}, study=SMALL)
-    assert found["delay"] == "0:0.5,4:0.5"
-    assert found["remedy"] == "predict:2"
-    test = refit(found["path"], study=SMALL)
+    study = replace(SMALL, space=dict(SMALL.space) | {"momentum": 0.9})
+    run(study, "random", "none", tmp_path / "out", trials=1, max_epochs=2)
+    found = tautune.transfer(tmp_path / "out", {3: 0.5, 5: 0.5}, study=study)
+    assert found["delay"] == "3:0.5,5:0.5"
+    assert found["remedy"] == "predict:4"
+    assert found["curvature"] > 0
+    test = refit(found["path"], study=study)
     assert test["config"] == found["config"]
     assert (test["test_images"], test["epochs"]) == (360, 2)
 
