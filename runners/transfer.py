@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tautune.records.errors import InputError, user_input
@@ -11,8 +10,7 @@ from tautune.records.files import write_json
 from tautune.records.run_file import RUN_FILE
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import check_new, make_folder, read_best, read_tuning
-from tautune.runners.trust import check_trusted
-from tautune.runners.tuning_checks import check_built_in_data, check_extensible, check_findable
+from tautune.runners.tuning_checks import check_extensible, read_findable
 from tautune.trainables.goal import goal_in
 from tautune.trainables.supervised.hyperparameters import TRAINING_NAMES, TrainingConfig
 from tautune.trainables.supervised.in_theory import in_theory, in_training
@@ -141,12 +139,8 @@ def _measured(
     folder: Folder, run: Json, best: Json, study: TuningStudy | None, *, trust: bool
 ) -> tuple[float | None, str]:
     """Returns λ₀, or None with the reason why it cannot be measured."""
-    kept = run["configuration"]
     try:
-        if study is None:
-            check_findable(kept["study"], folder)
-            check_trusted(folder, kept["study"], trust=trust)
-            check_built_in_data(kept["study"], Path(kept["data_dir"]) if kept.get("data_dir") else None)
+        read_findable(folder, has_study=study is not None, trust=trust)
         from tautune.runners.starting_curvature import starting_curvature
 
         return starting_curvature(folder, run, best, study), ""
