@@ -24,7 +24,11 @@ SWEEP = ("sweep", "quadratic", "--delays", ",".join(map(str, range(40))), "--no-
 
 
 class Run:
-    """`tautune` in a pseudo-terminal, whose frames are read as they come."""
+    """`tautune` in a pseudo-terminal, whose frames are read as they come.
+
+    COLUMNS and LINES would speak louder than the terminal's size: readline, where pytest has imported it, sets them for
+    the processes that run tests in parallel.
+    """
 
     def __init__(self, *arguments: str, folder: Path, columns: int = 80, lines: int = 24, **environment: str) -> None:
         self.written = b""
@@ -32,7 +36,8 @@ class Run:
         self.screen = pyte.HistoryScreen(columns, lines, history=1000)
         self.stream = pyte.ByteStream(self.screen)
         command = [sys.executable, "-m", "tautune", *arguments]
-        environment = os.environ | {"TERM": "xterm-256color", "TAUTUNE_CACHE": str(folder / "cache")} | environment
+        sizeless = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+        environment = sizeless | {"TERM": "xterm-256color", "TAUTUNE_CACHE": str(folder / "cache")} | environment
         self.process, self.terminal = pty.fork()
         if not self.process:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that runs the tests in its background ignores it
