@@ -112,11 +112,14 @@ class SupervisedTraining:
         """Does nothing: all of it is in this process."""
 
     def change(self, values: Config) -> None:
-        """Sets other mutable hyperparameters from the next epoch on; the optimizer keeps its state."""
+        """Sets other mutable hyperparameters from the next epoch on; the optimizer keeps its state.
+
+        A shift stays too: workers have given it as many steps as they are late, which no hyperparameter says.
+        """
         self.config = replace(self.config, **values)
         fresh = make_optimizer(self.model.parameters(), self.config)
         for group, settings in zip(self.optimizer.param_groups, fresh.param_groups, strict=True):
-            group.update({name: value for name, value in settings.items() if name != "params"})
+            group.update({name: value for name, value in settings.items() if name not in ("params", "shift")})
 
     def validate(self) -> Evaluation:
         """Returns how good the model is on the validation examples."""

@@ -74,6 +74,14 @@ def test_workers_in_turn_train_as_a_queue_does_also_from_a_state(optimizer: str)
     assert [row.batch for row in second.rows] == list(range(10, 30))
 
 
+def test_another_learning_rate_leaves_each_worker_its_velocity() -> None:
+    """A refit sets what its training's history says, before its first epoch."""
+    training = TrainingWithWorkers(partial(make, CONFIG | {"optimizer": "shifted-momentum"}), Workers(count=3), "cpu")
+    training.change({"learning_rate": 0.01})
+    (group,) = training.server.optimizer.param_groups
+    assert (group["lr"], group["shift"]) == (0.01, 2)
+
+
 def test_a_delay_beside_workers_is_refused() -> None:
     with pytest.raises(ValueError, match="delay must be 0 with workers"):
         TrainingWithWorkers(partial(make, CONFIG | {"delay": 3}), Workers(count=2), "cpu")
