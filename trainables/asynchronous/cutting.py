@@ -24,13 +24,13 @@ def cut(model: nn.Module, stages: Any) -> list[nn.Module]:
         raise ValueError(f"stages must be an integer of at least 1, or a list of modules, not {stages!r}")
     if stages == 1:
         return [model]
-    if not isinstance(model, nn.Sequential):
+    if not isinstance(model, nn.Sequential) or type(model).forward is not nn.Sequential.forward:
         raise ValueError(
             f"a {type(model).__name__} cannot be cut into {stages} stages, since only an nn.Sequential says what "
             "follows what: make it one, or give AsynchronousPipeline the stages as a list of modules, each of which "
             "takes the output of the one before"
         )
-    children = list(model.children())
+    children = list(model)  # and not `children()`, which has a module that is in there twice, an activation, only once
     heavy = [place for place, child in enumerate(children) if next(child.parameters(), None) is not None]
     if stages > len(heavy):
         raise ValueError(
@@ -39,7 +39,7 @@ def cut(model: nn.Module, stages: Any) -> list[nn.Module]:
         )
     firsts = [int(run[0]) for run in np.array_split(heavy, stages)]
     begins = [0, *firsts[1:], len(children)]
-    return [nn.Sequential(*children[begin:end]) for begin, end in zip(begins, begins[1:], strict=False)]
+    return _given(model, [nn.Sequential(*children[begin:end]) for begin, end in zip(begins, begins[1:], strict=False)])
 
 
 def _given(model: nn.Module, parts: list[nn.Module]) -> list[nn.Module]:
@@ -50,7 +50,9 @@ def _given(model: nn.Module, parts: list[nn.Module]) -> list[nn.Module]:
         if not here:
             raise ValueError(f"stage {number} has no parameters")
         if here & seen:
-            raise ValueError(f"stage {number} has a parameter that an earlier stage has too")
+            raise ValueError(
+                f"stage {number} has a parameter that an earlier stage has too; keep both in one stage, or untie them"
+            )
         seen |= here
     if seen != own:
         raise ValueError("the stages do not have the parameters that the model has")

@@ -119,9 +119,26 @@ def test_a_stage_that_raises_ends_its_neighbours() -> None:
     assert threading.active_count() < 20
 
 
+class Residual(nn.Sequential):
+    """Would be cut into something else, without its own `forward`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        for layer in self:
+            input = input + layer(input)
+        return input
+
+
+def tied() -> nn.Sequential:
+    model = nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 3))
+    model[2].weight = model[0].weight
+    return model
+
+
 @pytest.mark.parametrize(
     ("model", "stages", "words"),
     [
+        (Residual(nn.Linear(3, 3), nn.Linear(3, 3)), 2, "a Residual cannot be cut into 2 stages"),
+        (tied(), 2, "stage 1 has a parameter that an earlier stage has too"),
         (deep(), 5, "cannot be cut into 5 stages: it has 4 children with parameters"),
         (nn.LSTM(3, 4), 2, "a LSTM cannot be cut into 2 stages"),
         (deep(), 0, "stages must be an integer of at least 1, or a list of modules, not 0"),
@@ -130,6 +147,13 @@ def test_a_stage_that_raises_ends_its_neighbours() -> None:
 def test_a_model_that_cannot_be_cut_is_told(model: nn.Module, stages: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         cut(model, stages)
+
+
+def test_an_activation_that_is_in_a_model_twice_is_in_its_stages_twice() -> None:
+    act, x = nn.Tanh(), torch.randn(4, 3)
+    model = nn.Sequential(nn.Linear(3, 3), act, nn.Linear(3, 3), act, nn.Linear(3, 2))
+    first, second = cut(model, 2)
+    assert torch.equal(second(first(x)), model(x))
 
 
 def test_parts_may_be_given_as_they_are() -> None:
