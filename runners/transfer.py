@@ -9,7 +9,7 @@ from tautune.records.errors import InputError, user_input
 from tautune.records.files import write_json
 from tautune.records.run_file import RUN_FILE
 from tautune.records.storage import Folder
-from tautune.records.tuning_folder import check_new, make_folder, read_best, read_tuning
+from tautune.records.tuning_folder import make_folder, read_best, read_tuning
 from tautune.runners.tuning_checks import check_extensible, read_findable
 from tautune.trainables.goal import goal_in
 from tautune.trainables.supervised.hyperparameters import TRAINING_NAMES, TrainingConfig
@@ -87,11 +87,19 @@ def plan_transfer(
     with user_input():
         before = TrainingConfig(**{name: value for name, value in config.items() if name in TRAINING_NAMES})
         named = in_theory(before.optimizer, before.momentum)
+        found = transfer(*named, delays, keep=keep)
     unknown = ""
-    if sharpness is None and delays.maximum and named[0] not in PRECONDITIONED and "normalized_rate" not in config:
+    if "normalized_rate" in config:
+        if sharpness is not None:
+            raise InputError(
+                f"{folder} was searched in normalized rates, of the sharpness {before.sharpness:g} that its space has: "
+                "leave the sharpness out"
+            )
+    elif sharpness is None and delays.maximum and named[0] not in PRECONDITIONED:
         sharpness, unknown = _measured(folder, run, best, study, trust=trust)
-    start = None if sharpness is None else Start(before.learning_rate, sharpness)
-    found = transfer(*named, delays, keep=keep, start=start)
+    if sharpness is not None:
+        largest = max([before.learning_rate, *(entry["learning_rate"] for entry in best["history"])])
+        found = transfer(*named, delays, keep=keep, start=Start(largest, sharpness))
     optimizer, rate = in_training(found.optimizer, found.momentum), before.learning_rate * found.factor
     late: Json = {"optimizer": optimizer, "momentum": found.momentum, "remedy": found.remedy}
     late["delay"] = delays.maximum if delays.is_fixed else shares_text(delays)
@@ -123,11 +131,12 @@ def _tuned_without_delay(folder: Folder) -> tuple[Json, Json]:
     check_extensible(folder, run, longer=True)
     best = read_best(folder)
     config = best["config"]
-    if config.get("delay") or config.get("remedy", "none") != "none":
-        raise InputError(
-            f"the best configuration of {folder} has a delay already, {config.get('delay', 0)}; "
-            "transfer takes one that was tuned at delay 0"
-        )
+    for what, without in (("delay", 0), ("remedy", "none")):
+        if config.get(what, without) != without:
+            raise InputError(
+                f"the best configuration of {folder} has a {what} already, {config[what]}; "
+                f"transfer takes one that was tuned with {what} {without}"
+            )
     if len({entry.get("momentum") for entry in best["history"]}) > 1:
         raise InputError(
             f"{folder} has a population, whose momentum changed while it trained: there is no one to carry"
@@ -151,8 +160,7 @@ def _measured(
 
 
 def write_transfer(transfer: Transfer, output: Folder) -> None:
-    """Writes a folder that `tautune refit` takes. Raises InputError if it holds something already."""
-    output = check_new(output)
+    """Writes a new folder that `tautune refit` takes."""
     make_folder(output)
     run = read_tuning(transfer.source)
     fixed = {name: run["configuration"][name] | transfer.changed for name in ("set", "space")}

@@ -16,12 +16,17 @@ from tests.records.test_run_folder import TUNING
 from tests.runners.tunings import SMALL, run
 
 
-def tuned(folder: Path, config: dict[str, Any], momenta: tuple[float, ...] = (0.9,)) -> Path:
+def tuned(
+    folder: Path, config: dict[str, Any], momenta: tuple[float, ...] = (0.9,), rates: tuple[float, ...] = ()
+) -> Path:
     """Writes what a finished tuning leaves of its best configuration."""
     folder.mkdir()
     ran = {"configuration": TUNING, "runs": [{"experiment": "trials", "trials": 1, "finished": "2026-01-01"}]}
     (folder / "run.json").write_text(json.dumps(ran))
-    history = [{"epoch": n, "learning_rate": config["learning_rate"], "momentum": m} for n, m in enumerate(momenta)]
+    rates = rates or (config["learning_rate"],) * len(momenta)
+    history = [
+        {"epoch": n, "learning_rate": η, "momentum": m} for n, (η, m) in enumerate(zip(rates, momenta, strict=True))
+    ]
     best = {"trial": "a", "number": 3, "config": config, "epochs": 7, "history": history, "validation_accuracy": 0.9}
     (folder / "best.json").write_text(json.dumps(best))
     return folder
@@ -96,6 +101,16 @@ def test_a_population_that_changed_its_momentum_is_refused(tmp_path: Path) -> No
     folder = tuned(tmp_path / "a", {"learning_rate": 0.01, "optimizer": "nesterov"}, momenta=(0.9, 0.8))
     with pytest.raises(InputError, match="momentum changed while it trained"):
         tautune.transfer(folder, 8)
+
+
+def test_the_largest_rate_of_a_population_is_brought_to_what_is_stable(tmp_path: Path) -> None:
+    rates = (0.5, 1.0, 0.01)
+    folder = tuned(tmp_path / "a", {"learning_rate": 0.01, "optimizer": "sgd"}, momenta=(0.9,) * 3, rates=rates)
+    found = tautune.transfer(folder, 8, sharpness=2.0)
+    written = json.loads((tmp_path / "a-delay-8" / "best.json").read_text())
+    largest = tautune.max_stable_learning_rate(2.0, 8) / 2
+    assert [entry["learning_rate"] for entry in written["history"]] == pytest.approx([η * largest for η in rates])
+    assert found["learning_rate"] == written["history"][-1]["learning_rate"]
 
 
 @pytest.mark.parametrize("places", ["workers", "stages"])

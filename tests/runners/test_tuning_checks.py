@@ -48,6 +48,10 @@ BAD = {
     "transfer cut --delay 8": "go on with `tautune resume cut` first",
     "transfer done --delay 8": "has no best.json",
     "transfer late --delay 8": "the best configuration of late has a delay already, 4",
+    "transfer helped --delay 8": "the best configuration of helped has a remedy already, predict:3",
+    "transfer shifted --delay-shares 0:0.5,8:0.5": "it cannot have delays that vary",
+    "transfer adam --delay 20000": "delays must be at most 10,000 steps for advice, not 20,000",
+    "transfer scaled --delay 8 --sharpness 5": "searched in normalized rates, of the sharpness 20 that its space has",
     "transfer adagrad --delay 8": "optimizer adagrad has no threshold in theory; sgd, momentum, nesterov",
     "transfer adam --delay 8 --output done": "done holds a run",
     "resume carried": "carried has the best configuration of done at another delay, and no trials",
@@ -86,7 +90,15 @@ def test_bad_input_is_told_without_torch_or_ray(tmp_path: Path) -> None:
     write(tmp_path / "python", done, study="mine")
     write(tmp_path / "used", done)
     (tmp_path / "used" / "test.json").write_text("{}")
-    for name, config in {"late": {"delay": 4}, "adagrad": {"optimizer": "adagrad"}, "adam": {}}.items():
+    best_of = {
+        **{
+            "late": {"delay": 4},
+            "helped": {"remedy": "predict:3"},
+            "scaled": {"normalized_rate": 0.5, "sharpness": 20},
+        },
+        **{"adagrad": {"optimizer": "adagrad"}, "shifted": {"optimizer": "shifted-momentum"}, "adam": {}},
+    }
+    for name, config in best_of.items():
         write(tmp_path / name, done)
         best = {"trial": "a", "config": config, "epochs": 1, "history": []}
         (tmp_path / name / "best.json").write_text(json.dumps(best))
