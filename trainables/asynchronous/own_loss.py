@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tautune.trainables.asynchronous.batches import Batches, NumberedBatches, seed_batch
-from tautune.trainables.asynchronous.worker import Computed
+from tautune.trainables.asynchronous.judged import Judged
 
 Loss = Callable[[nn.Module, Any], Tensor]
 """Returns the loss of a model on a batch, a scalar."""
@@ -29,12 +29,12 @@ class OwnLoss:
         self.seed, self.device = seed, device
         self.model.train()
 
-    def compute(self, batch: int) -> Computed:
+    def compute(self, batch: int) -> Judged:
         """Leaves the gradient of the batch of that number in `.grad`."""
         seed_batch(self.seed, batch)
         loss = self.loss(self.model, moved(self.batches(batch), self.device))
         loss.backward()
-        return Computed(loss.item())
+        return Judged(loss)
 
 
 class MakeOwnLoss:

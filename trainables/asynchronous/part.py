@@ -1,25 +1,17 @@
 """What a stage of a pipeline does with its part of a model."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim import Optimizer
 
 from tautune.trainables.asynchronous.batches import Batches, NumberedBatches
+from tautune.trainables.asynchronous.judged import Judged
 
 Weights = dict[str, Tensor]
 """Weights of a part by name; without an entry, a weight is the present one."""
-
-
-class Judged(NamedTuple):
-    """What the last stage makes of a batch."""
-
-    loss: Tensor
-    examples: int = 1
-    hits: int = 0
-    """Examples whose class was right."""
 
 
 class Part(Protocol):

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from tautune.trainables.asynchronous.batches import seed_batch
+from tautune.trainables.asynchronous.judged import Judged
 from tautune.trainables.asynchronous.link import Entrance, Link, enter
-from tautune.trainables.asynchronous.part import Judged, Part, Weights
+from tautune.trainables.asynchronous.part import Part, Weights
 
 
 class Update(NamedTuple):

@@ -4,12 +4,13 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import nn
 
 from tautune.trainables.asynchronous.flat import Flat, statistics, trained
+from tautune.trainables.asynchronous.judged import Judged
 from tautune.trainables.asynchronous.wire import (
     FAILED,
     GRADIENT,
@@ -25,21 +26,12 @@ from tautune.trainables.asynchronous.wire import (
 )
 
 
-class Computed(NamedTuple):
-    """What is known of a gradient beside its values."""
-
-    loss: float
-    examples: int = 1
-    hits: int = 0
-    """Examples whose class was right."""
-
-
 class Gradients(Protocol):
     """Computes gradients of a model of its own."""
 
     model: nn.Module
 
-    def compute(self, batch: int) -> Computed:
+    def compute(self, batch: int) -> Judged:
         """Leaves the gradient of the batch of that number in `.grad`."""
 
 
@@ -108,7 +100,7 @@ class Worker:
         block = ours.block()
         if self.slowdown > 1:
             time.sleep((self.slowdown - 1) * (time.perf_counter() - begun))
-        about = Header(GRADIENT, header.number, done.hits, done.loss, done.examples)
+        about = Header(GRADIENT, header.number, done.hits, done.loss.item(), done.examples)
         send(connection, about, block)
 
 

@@ -10,7 +10,8 @@ from torch.optim import Optimizer
 
 from tautune.trainables.asynchronous.batches import seed_of
 from tautune.trainables.asynchronous.cutting import cut
-from tautune.trainables.asynchronous.part import Judged, Weights
+from tautune.trainables.asynchronous.judged import Judged
+from tautune.trainables.asynchronous.part import Weights
 from tautune.trainables.asynchronous.settings import Stages
 from tautune.trainables.asynchronous.stage import Update
 from tautune.trainables.asynchronous.stage_group import StageGroup

@@ -7,10 +7,10 @@ from torch.optim import Optimizer
 
 from tautune.trainables.asynchronous.batches import seed_batch
 from tautune.trainables.asynchronous.group import Group
+from tautune.trainables.asynchronous.judged import Judged
 from tautune.trainables.asynchronous.modes import parse_mode
 from tautune.trainables.asynchronous.server import ParameterServer, Row
 from tautune.trainables.asynchronous.settings import Workers
-from tautune.trainables.asynchronous.worker import Computed
 from tautune.trainables.delay.arriving import ArrivingGradients
 from tautune.trainables.delay.remedies.weight_prediction import WeightPrediction
 from tautune.trainables.delay.shifted_momentum import ShiftedMomentumSGD
@@ -30,13 +30,13 @@ class SupervisedGradients:
         self.objective = Objective(training.model, training.normalize, training.config, training.task, training.scale)
         self.model.train()
 
-    def compute(self, batch: int) -> Computed:
+    def compute(self, batch: int) -> Judged:
         """Leaves the gradient of the batch of that number in `.grad`."""
         part, task = self.passes.batch(batch), self.training.task
         seed_batch(self.training.seed, batch)
         error, outputs = self.objective.backward(part, torch.default_generator, unchecked=f"batch {batch}")
         hits = int(task.hits(outputs, part.targets)) if task.hits else 0
-        return Computed(error.item(), len(part), hits)
+        return Judged(error, len(part), hits)
 
 
 class MakeGradients:

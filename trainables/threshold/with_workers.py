@@ -10,9 +10,9 @@ from torch import Tensor
 
 from tautune.trainables.asynchronous.batches import NumberedBatches
 from tautune.trainables.asynchronous.group import Group
+from tautune.trainables.asynchronous.judged import Judged
 from tautune.trainables.asynchronous.modes import parse_mode
 from tautune.trainables.asynchronous.server import ParameterServer, Row
-from tautune.trainables.asynchronous.worker import Computed
 from tautune.trainables.theory.problem import Problem, ProblemParts, flatten
 from tautune.trainables.threshold.delayed_training import DelayedTraining
 from tautune.trainables.threshold.late_optimizer import OPTIMIZERS
@@ -31,7 +31,7 @@ class NearMinimum:
         if settings.mini_batch is None:  # or what is left of the gradient there would be a floor to the distance
             self.rest = self._at_rest(None)
 
-    def compute(self, batch: int) -> Computed:
+    def compute(self, batch: int) -> Judged:
         """Leaves the gradient of the batch of that number in `.grad`."""
         numbers = self.batches(batch)
         rest = self._at_rest(numbers) if self.anchored else self.rest
@@ -39,7 +39,7 @@ class NearMinimum:
         for parameter, gradient in zip(self.problem.parameters, rest, strict=False):
             if parameter.grad is not None:
                 parameter.grad.sub_(gradient)
-        return Computed(value if math.isfinite(value) else math.inf)
+        return Judged(torch.tensor(value if math.isfinite(value) else math.inf, dtype=torch.float64))
 
     def _at_rest(self, batch: Tensor | None) -> list[Tensor]:
         here = flatten(self.problem.parameters).detach()
