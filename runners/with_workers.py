@@ -11,6 +11,7 @@ from tautune.records.errors import InputError
 from tautune.runners.methods import POPULATION
 from tautune.search_spaces.loop_study import LoopStudy
 from tautune.search_spaces.space import domain_of
+from tautune.trainables.asynchronous.modes import parse_mode
 from tautune.trainables.asynchronous.settings import Places, Stages, Workers, missing
 
 LEAST = 0.01
@@ -40,15 +41,21 @@ def check_with_workers(tuning: Any) -> None:
         raise InputError(f"scheduler {tuning.scheduler} changes what {them} are in the midst of; take asha or another")
     if tuning.search == "gradient":
         raise InputError(f"search gradient differentiates through a training without {them}; take another search")
-    if isinstance(its, Stages):
-        _check_in_stages(tuning)
-
-
-def _check_in_stages(tuning: Any) -> None:
-    if tuning.gpus_per_trial:
+    if isinstance(its, Stages) and tuning.gpus_per_trial:
         raise InputError("gpus_per_trial must be left out with stages, which compute on CPUs")
-    if domain_of(tuning.study.space.get("remedy", "none")) != "none":
+    _check_remedy(tuning)
+
+
+def _check_remedy(tuning: Any) -> None:
+    if domain_of(tuning.study.space.get("remedy", "none")) == "none":
+        return
+    if tuning.stages:
         raise InputError("stages must be left out where remedy is a hyperparameter: they have none")
+    if parse_mode(tuning.workers.mode).answers_at_once:
+        raise InputError(
+            f"mode {tuning.workers.mode} must be left out where remedy is a hyperparameter: a remedy takes gradients "
+            "of one age, and a buffer averages those of several"
+        )
 
 
 def placed(places: Given, trial: Resources) -> Given:

@@ -132,6 +132,10 @@ def test_updates_that_are_made_again_take_the_place_of_the_earlier_ones_also_in_
         ({"fixed": {"delay": 4}}, "workers must be left out where delay is a hyperparameter"),
         ({"scheduler": "pbt", "search": "random"}, "scheduler pbt changes what workers are in the midst of"),
         ({"stages": FOUR}, "stages are those of a pipeline, and workers those of a parameter server"),
+        (
+            {"workers": Workers(count=2, mode="buffered:2"), "fixed": {"remedy": "predict:2"}},
+            "mode buffered:2 must be left out where remedy is a hyperparameter",
+        ),
         ({"workers": None, "stages": FOUR, "folds": 2}, "folds must be left out with stages"),
         ({"workers": None, "stages": FOUR, "fixed": {"remedy": "predict:2"}}, "stages must be left out where remedy"),
         ({"workers": None, "stages": FOUR, "gpus_per_trial": 1}, "gpus_per_trial must be left out with stages"),
