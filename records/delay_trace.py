@@ -58,7 +58,7 @@ def read_trace(path: str | Path) -> Recorded:
     """Returns how a `GradientQueue` repeats a run of workers: its `delays`, and the numbers of its `batches`.
 
         trace = tautune.read_trace("delays.csv")
-        queue = tautune.GradientQueue(optimizer, delay=trace.delays)
+        queue = tautune.GradientQueue(optimizer, delay=trace)
 
     Args:
         path: a delays.csv, as every asynchronous run writes it.

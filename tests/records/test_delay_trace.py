@@ -28,7 +28,7 @@ def test_a_run_that_was_written_is_repeated_by_a_queue_bit_for_bit(arrivals: lis
     assert read_delays(tmp_path / "delays.csv") == [row.age for row in together.rows]
     trace = tautune.read_trace(tmp_path / "delays.csv")
     model = make_model()
-    queue = tautune.GradientQueue(OPTIMIZERS["momentum"](model.parameters()), delay=trace.delays)
+    queue = tautune.GradientQueue(OPTIMIZERS["momentum"](model.parameters()), delay=trace)
     assert trace.batches == list(range(len(path) + 2))
     repeated = run(model, queue, range(len(trace.delays)))[2:]
     assert torch.equal(torch.stack(repeated), torch.stack(path))

@@ -7,13 +7,11 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from tautune.trainables.delay.gradients import Gradients
-from tautune.trainables.delay.schedules import Schedule, as_schedule
+from tautune.trainables.delay.schedules import OneDelay, Schedule, as_schedule
 
 T = TypeVar("T")
 Groups = Sequence[dict[str, Any]]
 """The parameter groups of an optimizer."""
-OneDelay = int | Sequence[int] | Schedule
-"""What a schedule can be made of."""
 
 
 class Lane:

@@ -17,9 +17,9 @@ from torch.optim import Optimizer
 from tautune.trainables.delay.closures import EvaluatedClosure, check_no_closure_needed
 from tautune.trainables.delay.delayed import DelayedOptimizer
 from tautune.trainables.delay.gradients import Gradients, give, take
-from tautune.trainables.delay.lanes import Lanes, OneDelay
+from tautune.trainables.delay.lanes import Lanes
 from tautune.trainables.delay.queue_state import check_stored, copies_of, placed, split
-from tautune.trainables.delay.schedules import Schedule
+from tautune.trainables.delay.schedules import OneDelay, Schedule
 from tautune.trainables.delay.witness import Witness
 from tautune.trainables.delay.wrapper import OptimizerWrapper
 
@@ -57,8 +57,8 @@ class GradientQueue(DelayedOptimizer):
 
     Args:
         optimizer: any `torch.optim` optimizer that does not need to evaluate a closure.
-        delay: τ ≥ 0, a `RandomDelay`, or the delays of a recorded run in order (a list or a `RecordedDelay`); or one of
-            these for each parameter group, by the group's key `name`.
+        delay: τ ≥ 0, a `RandomDelay`, or the delays of a recorded run in order (a list, a `RecordedDelay`, or what
+            `read_trace` returns); or one of these for each parameter group, by the group's key `name`.
         storage: dtype of the stored gradients (torch.bfloat16 halves or quarters their memory); None keeps theirs.
         copy: whether every gradient is copied and `.grad` is always left as it was.
 

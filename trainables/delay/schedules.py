@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -82,15 +83,26 @@ class RecordedDelay:
         return self.delays[min(time, len(self.delays) - 1)]
 
 
+class Trace(Protocol):
+    """A recorded run, as `tautune.read_trace` returns it."""
+
+    @property
+    def delays(self) -> Sequence[int]:
+        """Returns the delay of each step of a queue."""
+
+
 Schedule = RecordedDelay | RandomDelay
+OneDelay = int | Sequence[int] | Schedule | Trace
+"""What a schedule can be made of."""
 
 
-def as_schedule(delay: int | Sequence[int] | Schedule) -> Schedule:
-    """Returns the schedule that a number, a sequence of numbers or a schedule stands for."""
+def as_schedule(delay: OneDelay) -> Schedule:
+    """Returns the schedule that a number, a sequence of numbers, a recorded run or a schedule stands for."""
     if isinstance(delay, Schedule):
         return delay
-    if isinstance(delay, np.ndarray):
-        delay = delay.tolist()
-    if isinstance(delay, Sequence):
-        return RecordedDelay(tuple(delay))
-    return RecordedDelay((delay,))
+    given: Any = getattr(delay, "delays", delay)
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
+    if isinstance(given, Sequence):
+        return RecordedDelay(tuple(given))
+    return RecordedDelay((given,))
