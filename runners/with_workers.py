@@ -34,6 +34,11 @@ def check_with_workers(tuning: Any) -> None:
         raise InputError(
             f"{them} must be left out where delay is a hyperparameter: their gradients are late by themselves"
         )
+    if "normalized_rate" in space:
+        raise InputError(
+            f"{them} must be left out where normalized_rate is a hyperparameter: it is a share of the largest rate at "
+            "a delay that is known before"
+        )
     for option, value in (("folds", tuning.folds), ("repeats", tuning.repeats)):
         if value > 1:
             raise InputError(f"{option} must be left out with {them}, which train on one split at a time")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ray import tune
 from torch import nn
 from upath import UPath
 
@@ -130,6 +131,10 @@ def test_updates_that_are_made_again_take_the_place_of_the_earlier_ones_also_in_
     [
         ({"folds": 3}, "folds must be left out with workers"),
         ({"fixed": {"delay": 4}}, "workers must be left out where delay is a hyperparameter"),
+        (
+            {"study": replace(SMALL, space=tautune.normalized(tune.uniform(0.1, 1.0)))},
+            "workers must be left out where normalized_rate is a hyperparameter",
+        ),
         ({"scheduler": "pbt", "search": "random"}, "scheduler pbt changes what workers are in the midst of"),
         ({"stages": FOUR}, "stages are those of a pipeline, and workers those of a parameter server"),
         (
@@ -150,5 +155,5 @@ def test_what_is_not_done_with_workers_is_told_before_anything_is_written(
     options: Any, words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=words):
-        tautune.tune("digits_mlp", output=tmp_path / "out", **{"workers": TWO} | options)
+        tautune.tune(**{"study": "digits_mlp", "output": tmp_path / "out", "workers": TWO} | options)
     assert not (tmp_path / "out").exists()
