@@ -118,11 +118,17 @@ class Stage:
         judged = None if self.ahead else self.part.judge(outputs, number)
         return Kept(outputs, x, weights, version, judged)
 
+    def _again(self, number: int, kept: Kept) -> Kept:
+        """Makes a forward pass once more; running estimates have seen it."""
+        buffers = {name: buffer.clone() for name, buffer in self.part.model.named_buffers()}
+        passed = self._passed(number, kept.inputs, kept.weights | buffers, kept.version)
+        return kept._replace(outputs=passed.outputs)
+
     def _backward(self) -> Update:
         number, kept = self.backwards, self._kept.popleft()
         self.part.optimizer.zero_grad()
         if self.anew:
-            kept = self._passed(number, kept.inputs, kept.weights, kept.version)
+            kept = self._again(number, kept)
         if self._after:
             gradient = self._after.receive()
             if kept.outputs.requires_grad:  # or all that is in the first stage is frozen
@@ -162,6 +168,7 @@ class Stage:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from a state, before it is connected."""
         model = self.part.model
+        own = dict(model.named_parameters())
         model.load_state_dict(state["model"])
         self.part.optimizer.load_state_dict(state["optimizer"])
         self.forwards = self.backwards = state["backwards"]
@@ -169,13 +176,9 @@ class Stage:
         for one in state["kept"]:
             x = one["inputs"].clone()
             x = x.requires_grad_() if self.number else x
-            weights = {name: weight.clone().requires_grad_() for name, weight in one["weights"].items()}
+            weights = {name: w.clone().requires_grad_(own[name].requires_grad) for name, w in one["weights"].items()}
             kept = Kept(x, x, weights, one["version"], None)
-            if not self.anew:
-                buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}  # they have seen this pass
-                again = self._passed(self.forwards, x, weights | buffers, one["version"])
-                kept = kept._replace(outputs=again.outputs)
-            self._kept.append(kept)
+            self._kept.append(kept if self.anew else self._again(self.forwards, kept))
             self.forwards += 1
 
     def close(self) -> None:

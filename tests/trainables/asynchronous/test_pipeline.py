@@ -23,10 +23,11 @@ from tests.trainables.delay.small_training import batch
 STEPS = 14
 
 
-def deep(normalized: bool = False) -> nn.Sequential:
+def deep(normalized: bool = False, frozen: bool = False) -> nn.Sequential:
     torch.manual_seed(0)
     middle = [nn.BatchNorm1d(5)] if normalized else [nn.Linear(5, 5)]
     layers = [nn.Linear(6, 5), nn.Tanh(), *middle, nn.Tanh(), nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 3)]
+    layers[0].weight.requires_grad_(not frozen)
     return nn.Sequential(*layers).double()
 
 
@@ -93,11 +94,18 @@ def test_without_stashing_the_backward_pass_has_the_newest_weights() -> None:
 
 
 @pytest.mark.parametrize("stashing", [True, False])
-@pytest.mark.parametrize("normalized", [False, True])
-def test_stages_go_on_from_their_states_bit_for_bit(stashing: bool, normalized: bool) -> None:
-    model, twin = deep(normalized), deep(normalized)
+def test_running_estimates_see_each_batch_once(stashing: bool) -> None:
+    model = deep(normalized=True)
+    piped(model, 2, stashing=stashing)
+    assert model[2].num_batches_tracked == STEPS + 1  # one is on its way
+
+
+@pytest.mark.parametrize("stashing", [True, False])
+@pytest.mark.parametrize(("normalized", "frozen"), [(False, False), (True, False), (False, True)])
+def test_stages_go_on_from_their_states_bit_for_bit(stashing: bool, normalized: bool, frozen: bool) -> None:
+    model, twin = deep(normalized, frozen), deep(normalized, frozen)
     piped(twin, 3, stashing=stashing)
-    first = stages_of(deep(normalized), 3, stashing=stashing)
+    first = stages_of(deep(normalized, frozen), 3, stashing=stashing)
     run(first, 5)
     second = stages_of(model, 3, stashing=stashing)
     for stage, earlier in zip(second, first, strict=True):
