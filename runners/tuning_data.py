@@ -96,8 +96,10 @@ def try_model(study: TuningStudy, data: AnyData) -> None:
 
 
 def try_models(tuning: Tuning, data: AnyData) -> None:
-    """Raises InputError if networks of a tuning's space cannot be built, or not be cut into stages."""
+    """Raises InputError if networks of a tuning's space cannot be built, or not be trained by workers or stages."""
     assert isinstance(tuning.study, TuningStudy)
+    if tuning.places and isinstance(data.train, Streams) and None in map(data.train.length, range(len(data.train))):
+        raise InputError(f"{tuning.places.noun}s need iterables that know their length: give theirs a __len__")
     try_model(tuning.study, data)
     if tuning.stages:
         check_cut(tuning.study, data, tuning.stages.count)

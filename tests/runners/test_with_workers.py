@@ -2,11 +2,13 @@
 
 import csv
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from ray import tune
 from torch import nn
 from upath import UPath
@@ -98,6 +100,28 @@ def test_a_trial_takes_room_for_its_server_and_its_workers() -> None:
         placed(Stages(count=99, cpus=1), {"CPU": 1, "GPU": 0})
     with pytest.raises(InputError, match=r"2 workers of 0.5 GPU each need 1 GPU, and the cluster has 0 for them"):
         placed(Workers(count=2, cpus=0.1, gpus=0.5), {"CPU": 1, "GPU": 0})
+
+
+class Endless:
+    """An iterable of batches that does not know how many there are."""
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        yield torch.zeros(4, 2), torch.zeros(4, 1)
+
+
+def test_batches_without_a_number_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    study = tautune.TuningStudy(
+        name="endless",
+        description="",
+        data=lambda: tautune.Data(training=Endless(), validation=Endless(), test=Endless()),
+        model=lambda shape, outputs: nn.Linear(2, outputs),
+        task="regression",
+        space={"learning_rate": tune.uniform(0.1, 1.0)},
+    )
+    for them in ({"workers": TWO}, {"stages": Stages(count=1)}):
+        with pytest.raises(InputError, match=r"(workers|stages) need iterables that know their length"):
+            tautune.tune(study, output=tmp_path / "out", **them)
+    assert not (tmp_path / "out").exists()
 
 
 class Trial:

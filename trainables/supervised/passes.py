@@ -54,7 +54,7 @@ class Passes:
         if isinstance(self.source, Streamed):
             known = self.source.training_pass(self.size, self._order, epoch=epoch, drop_single=self.drop_single).number
             if known is None:
-                raise ValueError("workers need iterables that know their length: give theirs a __len__")
+                raise ValueError("workers and stages need iterables that know their length: give theirs a __len__")
             return known
         self._numbers[epoch] = list(
             self.source.numbers_of(self.size, self._order, epoch=epoch, drop_single=self.drop_single)
