@@ -1,5 +1,6 @@
 """Displays a sweep: a live table on a terminal or one line per finished delay elsewhere, then the final table."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -156,7 +157,7 @@ def _trainings(record: MeasurementRecord) -> int:
 
 def _tried(sample: Sample) -> str:
     """Returns what a training beside the minimum has shown of its learning rate."""
-    way = f"{'grows' if sample.growth > 0 else 'shrinks'} by {abs(sample.growth):.2%} a step"
+    way = f"{'grows' if sample.growth > 0 else 'shrinks'} by {abs(math.expm1(sample.growth)):.2%} a step"
     found = way if sample.decided else "neither grows nor shrinks for certain"
     return f"learning rate {sample.learning_rate:.4g}: the distance to the minimum {found}, after {sample.steps} steps"
 

@@ -93,12 +93,12 @@ def test_each_training_of_real_workers_is_told_once_in_a_pipe_since_one_takes_lo
     pipe = io.StringIO()
     display = SweepDisplay(Screen(Console(file=pipe, width=200), time.monotonic()))
     settings = Settings(delay=1, update=Update(workers=Workers(count=2)))
-    samples = (Sample(0.25, 0.0123, 1e-3, 2000), Sample(0.2, -1e-4, 1e-3, 1500))
+    samples = (Sample(0.25, -1.6, 1e-3, 2000), Sample(0.2, -1e-4, 1e-3, 1500))
     for tried, departures in ((1, ()), (2, ()), (2, (Departure(0.5, 120, True), Departure(0.2, 400, False)))):
         record = MeasurementRecord(settings=settings, samples=samples[:tried], departures=departures)
         display.measured(thresholds(), [1], {(1, 0): record})
     assert [line[line.index("learning") :].strip() for line in pipe.getvalue().splitlines()] == [
-        "learning rate 0.25: the distance to the minimum grows by 1.23% a step, after 2000 steps",
+        "learning rate 0.25: the distance to the minimum shrinks by 79.81% a step, after 2000 steps",
         "learning rate 0.2: the distance to the minimum neither grows nor shrinks for certain, after 1500 steps",
         "learning rate 0.5: training has left the minimum after 120 steps",
         "learning rate 0.2: training is still at the minimum after 400 steps",
