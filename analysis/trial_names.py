@@ -15,7 +15,7 @@ from tautune.trainables.supervised.hyperparameters import MUTABLE
 
 FIRST = ("optimizer", "learning_rate", "lr", "delay", "batch_size")
 """What a reader looks for first; other hyperparameters follow in the order of the space."""
-LETTERS = {"learning_rate": "η", "lr": "η", "delay": "τ", "momentum": "m", "batch_size": "bs"}
+LETTERS = {"learning_rate": "η", "lr": "η", "normalized_rate": "ρ", "delay": "τ", "momentum": "m", "batch_size": "bs"}
 """The short names that the field has for some hyperparameters; `shorten` makes those of all others."""
 TELLING = ("optimizer", "model", "network", "schedule", "activation", "algorithm")
 """Hyperparameters whose values, where they are words, say by themselves what they are the value of."""

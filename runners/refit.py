@@ -17,6 +17,7 @@ from tautune.records.provenance import provenance
 from tautune.records.storage import Folder, ray_storage
 from tautune.records.tuning_folder import TuningFolder, read_best
 from tautune.runners.checkpoints import checkpoints_of
+from tautune.runners.delays_log import DelaysLog
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.giving_up import GivingUp
 from tautune.runners.longer import epochs_of
@@ -135,7 +136,12 @@ def _make_tuner(best: Json, config: Json, trainable: Any, state: Folder) -> tune
             name=state.name,
             **ray_storage(state.parent),
             stop={"epochs": best["epochs"]},
-            callbacks=[FolderWatch(state.parent), GivingUp(lambda trial: "the refit"), _Lines(best["epochs"])],
+            callbacks=[
+                FolderWatch(state.parent),
+                GivingUp(lambda trial: "the refit"),
+                _Lines(best["epochs"]),
+                DelaysLog(state),
+            ],
             checkpoint_config=tune.CheckpointConfig(num_to_keep=CHECKPOINTS, checkpoint_at_end=True),
             failure_config=tune.FailureConfig(max_failures=RETRIES),
             verbose=0,

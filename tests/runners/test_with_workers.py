@@ -14,6 +14,7 @@ from torch import nn
 from upath import UPath
 
 import tautune
+from tautune._tuned import refit
 from tautune.records.delay_trace import read_delays
 from tautune.records.errors import InputError
 from tautune.runners.delays_log import DelaysLog
@@ -61,6 +62,9 @@ def test_a_killed_worker_and_a_killed_server_cost_no_trial_and_no_update_is_made
     assert [int(line["step"]) for line in table] == list(range(3 * STEPS))
     assert len({line["gradient"] for line in table}) == len(table)
     assert len(read_delays(file)) == 3 * STEPS
+    assert refit(tmp_path / "out", study=study)["epochs"] == 3
+    [file] = (tmp_path / "out").glob("refit-*/refit/delays.csv")
+    assert {int(line["worker"]) for line in csv.DictReader(file.open())} == {0, 1}
 
 
 @pytest.mark.ray
