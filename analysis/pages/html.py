@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def as_html(page: Page) -> str:
 @cache
 def _template() -> Any:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters |= {"svg": _svg, "cell": cell, "numeric": numeric_columns, "words": words}
+    environment.filters |= {"svg": _svg, "cell": cell, "numeric": numeric_columns, "decimals": decimals, "words": words}
     return environment.from_string(_file("page.html"))
 
 
@@ -69,10 +70,30 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def cell(value: Any) -> str:
-    """Returns a cell's text: numbers to six digits, and nothing where there is no value."""
+def decimals(table: Table) -> list[int | None]:
+    """Returns how many decimals the numbers of each column have; None where each number has its own.
+
+    Decimal points stand below one another in columns of fractions, whose largest has six digits, unless the smallest
+    would have fewer than three.
+    """
+    return [_decimals([row[place] for row in table.rows]) for place in range(len(table.columns))]
+
+
+def _decimals(column: Sequence[Any]) -> int | None:
+    fractions = [abs(value) for value in column if isinstance(value, float) and math.isfinite(value) and value]
+    texts = [f"{value:.6g}" for value in fractions]
+    if not texts or "e" in "".join(texts) or max(fractions) > 1000 * min(fractions):
+        return None
+    needed = max(len(text.partition(".")[2]) for text in texts)
+    return min(needed, max(0, 5 - math.floor(math.log10(max(fractions)))))
+
+
+def cell(value: Any, places: int | None = None) -> str:
+    """Returns a cell's text: numbers to six digits or to so many decimals, and nothing where there is no value."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value + 0.0:.6g}" if isinstance(value, float) else str(value)  # there is no -0
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value + 0.0:.6g}" if places is None else f"{value + 0.0:.{places}f}"  # there is no -0

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tautune.analysis.figure_style import BLUE, DARK, mark_trials, new_figure, styled
-from tautune.analysis.pages.html import as_html, cell, numeric_columns, words
+from tautune.analysis.pages.html import as_html, cell, decimals, numeric_columns, words
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.pages.svg import inline_svg, saved, variable
 from tautune.analysis.reported import write_figures
@@ -106,3 +106,21 @@ def test_a_figure_is_the_same_file_each_time_and_has_300_dots_per_inch(tmp_path:
     assert picture.size == (1200, 900)
     assert b"learning rate" in (tmp_path / "figures" / "points.svg").read_bytes()
     assert (tmp_path / "figures" / "points.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("column", "texts"),
+    [
+        ([0.9722222, 0.8125, None], ["0.972222", "0.812500", ""]),
+        ([1.2632841, 0.0913127], ["1.26328", "0.09131"]),
+        ([0.5, 12, 0.25], ["0.50", "12", "0.25"]),
+        ([123456.7, 1234.5], ["123457", "1234"]),
+        ([0.02, 0.0000659447], ["0.02", "6.59447e-05"]),
+        ([math.nan, 0.1], ["", "0.1"]),
+        ([3.0, 0.0], ["3", "0"]),
+    ],
+)
+def test_decimal_points_of_a_column_stand_below_one_another(column: list[float | None], texts: list[str]) -> None:
+    table = Table(columns=["name", "value"], rows=[["a", value] for value in column])
+    assert decimals(table)[0] is None
+    assert [cell(value, decimals(table)[1]) for value in column] == texts
