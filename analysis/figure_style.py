@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import matplotlib
+import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -21,6 +22,7 @@ from matplotlib.transforms import offset_copy
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 P = ParamSpec("P")
 Drawn = TypeVar("Drawn")
@@ -50,6 +52,8 @@ WIDTH, HEIGHT = 8.0, 4.2
 """Size of a figure of one panel, in inches."""
 LABEL_GAP = 11.0
 """Distance between two labels at least, in points."""
+FEWEST, REACH = 5, 2.5
+"""Of this number of trials and more, axes of the metric end so many times as far from the best as the median is."""
 BEHIND: dict[str, Any] = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
 """What is behind a label, so that lines do not cross it out."""
 DOTS_PER_INCH = 300
@@ -130,6 +134,27 @@ def log_axis(axes: Axes, which: Literal["x", "y"], low: float, high: float, *, n
     axis.set_major_locator(LogLocator(subs=steps, numticks=5 if narrow else 9))
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def focused(values: NDArray[np.float64], mode: Literal["max", "min"]) -> tuple[float, float]:
+    """Returns the ends of an axis for values of the metric, between which the good ones can be told apart.
+
+    Most trials of a tuning are bad, and some are very bad: the axis ends `REACH` times as far from the best as the
+    median is.
+    """
+    low, high = float(values.min()), float(values.max())
+    best, median = (high if mode == "max" else low), float(np.median(values))
+    if len(values) >= FEWEST and median != best:
+        far = best + REACH * (median - best)
+        low, high = (max(low, far), high) if mode == "max" else (low, min(high, far))
+    room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - room, high + room
+
+
+def inside(value: float, low: float, high: float) -> float:
+    """Returns a value, or a place near the end of an axis that the value is beyond."""
+    room = 0.015 * (high - low)
+    return min(max(value, low + room), high - room)
 
 
 def plain_number(value: float) -> str:

@@ -8,8 +8,8 @@ from pathlib import PurePath
 from typing import Any
 
 from tautune.analysis.pages.page import Chart, Page, Section, Table
-from tautune.analysis.pareto_figure import pareto_figure
 from tautune.analysis.reports.charts.compared import best_so_far_of
+from tautune.analysis.reports.charts.front import on_the_front, pareto_front
 from tautune.analysis.reports.charts.lateness import lateness_of_trials
 from tautune.analysis.reports.charts.population import lineage
 from tautune.analysis.reports.charts.progress import best_so_far, learning_curves
@@ -55,7 +55,7 @@ def verdict(tuned: Tuned) -> str:
     unit = tuned.goal.unit.removesuffix("s")
     return (
         f"The best of {len(tuned.rows):,} trials is {tuned.names[best['trial']]}: {tuned.goal.words} "
-        f"{value_of(tuned, best)} at {unit} {best['epochs']} of {best['epochs_trained']}."
+        f"{value_of(tuned, best)} at {unit} {best['epochs']} of {best['epochs_trained']}.{on_the_front(tuned)}"
     )
 
 
@@ -111,7 +111,7 @@ def _sections(tuned: Tuned) -> Iterator[Section]:
     if tuned.good and tuned.history.reports:
         yield Section(title="How it went", charts=_drawn(tuned, best_so_far, learning_curves, _stops, _lineage))
     if tuned.good:
-        yield Section(title="Where the good ones are", charts=_drawn(tuned, parallel_coordinates, slices, _front))
+        yield Section(title="Where the good ones are", charts=_drawn(tuned, parallel_coordinates, slices, pareto_front))
         yield _importance(tuned)
     if charts := _drawn(tuned, time_line, lateness_of_trials):
         yield Section(title="When and where", charts=charts)
@@ -133,26 +133,6 @@ def _stops(tuned: Tuned) -> Chart | None:
 
 def _lineage(tuned: Tuned) -> Chart | None:
     return lineage(tuned) if _is_population(tuned) else None
-
-
-def _front(tuned: Tuned) -> Chart | None:
-    goal = tuned.goal
-    if not goal.others or not any("on_front" in row for row in tuned.rows):
-        return None
-    front = [row for row in tuned.rows if row.get("on_front")]
-    names = [goal.metric, *dict(goal.others)]
-    return Chart(
-        name="pareto-front",
-        title="Pareto front",
-        says="No trial is better than one of the front in one goal without being worse in another. Beside each of the "
-        "front stands its number.",
-        figure=pareto_figure([row for row in tuned.rows if "on_front" in row], goal),
-        table=Table(
-            columns=("trial", *names),
-            rows=[(tuned.names[row["trial"]], *(row[name] for name in names)) for row in front],
-            trials=keys(front),
-        ),
-    )
 
 
 def _reproduction(tuned: Tuned) -> Section:

@@ -12,6 +12,7 @@ from tautune.analysis.figure_style import (
     BLUE,
     FAINT,
     QUIET,
+    inside,
     label_ends,
     log_axis,
     mark_trials,
@@ -21,7 +22,7 @@ from tautune.analysis.figure_style import (
 )
 from tautune.analysis.method_names import in_words
 from tautune.analysis.pages.page import Chart, Table
-from tautune.analysis.reports.parts.tuned import Json, Tuned, inside, keys
+from tautune.analysis.reports.parts.tuned import Json, Tuned, keys
 
 Step = tuple[int, float, str]
 """Epochs that were spent, the metric, and whose it is."""

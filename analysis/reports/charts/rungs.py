@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tautune.analysis.figure_style import BLUE, INK, QUIET, mark_trials, new_figure, styled
+from tautune.analysis.figure_style import BLUE, INK, QUIET, focused, inside, mark_trials, new_figure, styled
 from tautune.analysis.method_names import in_words
 from tautune.analysis.pages.page import Chart, Table
-from tautune.analysis.reports.parts.tuned import Json, Tuned, focused, inside, keys
+from tautune.analysis.reports.parts.tuned import Json, Tuned, keys
 
 
 def rungs(tuned: Tuned) -> list[int]:
@@ -48,7 +48,7 @@ def rungs_chart(tuned: Tuned) -> Chart | None:
     return Chart(
         name="rungs",
         title=f"Where {in_words(tuned.configuration['scheduler'])} stopped trials",
-        says="Points went on, crosses were stopped there. A trial is compared with those that came to the rung before "
+        says="Points went on; crosses were stopped there. A trial is compared with those that reached the rung before "
         f"it, so the first ones go on however bad they are.{beyond}{tuned.thinned}",
         figure=figure,
         table=Table(columns=(unit, "reached it", "went on", "stopped"), rows=table),

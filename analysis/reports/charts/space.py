@@ -23,6 +23,7 @@ from tautune.analysis.figure_style import (
     log_axis,
     mark_trials,
     new_figure,
+    plain_number,
     styled,
 )
 from tautune.analysis.importance import importance
@@ -61,7 +62,7 @@ class Scale:
         if self.choices:
             return [(self.place_of(choice), choice) for choice in self.choices]
         middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
-        return [(self.place(value), f"{value:.3g}") for value in (self.low, middle, self.high)]
+        return [(self.place(value), plain_number(float(f"{value:.3g}"))) for value in (self.low, middle, self.high)]
 
     def place_of(self, choice: str) -> float:
         """Returns the place of a choice by its label."""
@@ -205,7 +206,7 @@ def importances(tuned: Tuned) -> Chart:
     found = importance(tuned.rows, tuned.configuration["space"], tuned.goal, fanova=both)
     names = list(found.pedanova)
     places = np.arange(len(names))
-    figure = new_figure(height=0.9 + 0.42 * len(names))
+    figure = new_figure(height=1.1 + 0.42 * len(names))
     axes = figure.subplots()
     pairs = [(found.pedanova, BLUE, "PED-ANOVA"), *([(found.fanova, ORANGE, "fANOVA")] if both else [])]
     for (shares, colour, label), shift in zip(pairs, (-0.19, 0.19) if both else (0.0,), strict=True):
@@ -218,7 +219,7 @@ def importances(tuned: Tuned) -> Chart:
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set(xlabel="share of the importance", xlim=(0, 1.15 * max([*found.pedanova.values(), *found.fanova.values()])))
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     absent = [name for name in names if both and name not in found.fanova]
     without = f" It leaves out {' and '.join(absent)}, which not every trial has." if absent else ""
     without += "".join(f" Left out: {name}; {why}." for name, why in found.left_out.items() if name not in absent)

@@ -8,22 +8,19 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tautune.analysis.figure_style import FAINT, MARKERS, SERIES
+from tautune.analysis.figure_style import FAINT, MARKERS, SERIES, focused, inside
 from tautune.analysis.trial_names import trial_name, varying_in
 from tautune.records.kept_space import Searched, searched
 from tautune.records.storage import Folder
 from tautune.records.tuning_folder import read_tuning
 from tautune.records.tuning_history import History, Report, read_history
-from tautune.trainables.goal import Goal, Mode, goal_in
+from tautune.trainables.goal import Goal, goal_in
 
 Json = dict[str, Any]
 BAD = ("diverged", "failed")
 BEST = 5
 """Number of trials that have a colour of their own in every figure."""
-FEWEST, REACH = 5, 2.5
-"""Of this number of trials and more, axes of the metric end so many times as far from the best as the median is."""
 MOST = 300
 """Number of trials that a figure draws at most: more lines hide one another, and make a page that loads slowly."""
 FIRST = 100
@@ -136,27 +133,6 @@ class Tuned:
         number = sum(not low <= row[self.goal.metric] <= high for row in self.drawn)
         many = "One trial is" if number == 1 else f"{number} trials are"
         return f" {many} too bad for the axis, and drawn at its end." if number else ""
-
-
-def focused(values: NDArray[np.float64], mode: Mode) -> tuple[float, float]:
-    """Returns the ends of an axis for values of the metric, between which the good ones can be told apart.
-
-    Most trials of a tuning are bad, and some are very bad: the axis ends `REACH` times as far from the best as the
-    median is.
-    """
-    low, high = float(values.min()), float(values.max())
-    best, median = (high if mode == "max" else low), float(np.median(values))
-    if len(values) >= FEWEST and median != best:
-        far = best + REACH * (median - best)
-        low, high = (max(low, far), high) if mode == "max" else (low, min(high, far))
-    room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
-    return low - room, high + room
-
-
-def inside(value: float, low: float, high: float) -> float:
-    """Returns a value, or a place near the end of an axis that the value is beyond."""
-    room = 0.015 * (high - low)
-    return min(max(value, low + room), high - room)
 
 
 def _number(row: Json) -> int | str:

@@ -227,6 +227,12 @@ def test_tunings_are_compared_by_what_they_found_and_what_they_were_asked_for(tm
         compared([one, made_tuning(tmp_path / "loss", goals=["validation_loss:min"])])
 
 
+def test_of_several_goals_the_verdict_names_the_front(tmp_path: Path) -> None:
+    page = read_page(made_tuning(tmp_path / "run", goals=["validation_accuracy", "training_loss:min"]))
+    assert "pareto-front" in names(page)
+    assert page.verdict.endswith(" on the Pareto front of validation accuracy and training loss.")
+
+
 def test_a_test_is_told_once_there_was_one(tmp_path: Path) -> None:
     folder = made_tuning(tmp_path / "run")
     (folder / "test.json").write_text(json.dumps({"test_accuracy": 0.97, "test_images": 360, "config": {"a": 1}}))
