@@ -110,6 +110,11 @@ class Thresholds(HasReport):
         """
         return max(self.points, key=lambda point: point.measured, default=None)
 
+    @property
+    def delay_is_fixed(self) -> bool:
+        """Returns whether points differ by a delay; delays that are drawn, stages and workers have one point in all."""
+        return self.update is None or self.update.longest is None
+
     def at_delay(self, delay: int) -> Point:
         """Returns the point of one delay, whose `measured` is the learning rate to stay below.
 

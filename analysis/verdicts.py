@@ -35,7 +35,8 @@ def keep_below(thresholds: Thresholds) -> str:
     """
     last = max(thresholds.points, key=lambda point: point.delay)
     lowest = rounded_down(last.measured - last.uncertainty)
-    return f"At τ = {last.delay} keep η below {lowest}; {theorys_worth(thresholds)}."
+    where = f"At τ = {last.delay}" if thresholds.delay_is_fixed else "With these delays"
+    return f"{where} keep η below {lowest}; {theorys_worth(thresholds)}."
 
 
 def rounded_down(value: float) -> str:

@@ -80,6 +80,8 @@ def decimals(table: Table) -> list[int | None]:
 
 
 def _decimals(column: Sequence[Any]) -> int | None:
+    if any(isinstance(value, int) for value in column):  # a table of unlike things
+        return None
     fractions = [abs(value) for value in column if isinstance(value, float) and math.isfinite(value) and value]
     texts = [f"{value:.6g}" for value in fractions]
     if not texts or "e" in "".join(texts) or max(fractions) > 1000 * min(fractions):

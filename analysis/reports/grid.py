@@ -95,7 +95,7 @@ def _facts(grid: GridSummary, run: Json) -> dict[str, str]:
 def _notes(run: Json) -> Iterator[str]:
     if "finished" not in (run.get("runs") or [{}])[-1]:
         yield (
-            "This run is not over: it is going on, or it was stopped. The page tells what there is until now; "
+            "This run is not over: it is going on, or it was stopped. The page shows what there is so far; "
             "the same command goes on with a run that was stopped."
         )
 

@@ -47,7 +47,8 @@ def page(folder: Folder, run: Json) -> Page:
 
 
 def _facts(found: Thresholds, run: Json) -> dict[str, str]:
-    facts = {f"η at τ = {point.delay}": f"{point.measured:.4g}" for point in _few(found.points)}
+    points = _few(found.points)
+    facts = {f"η at τ = {p.delay}" if len(points) > 1 else "largest stable η": f"{p.measured:.4g}" for p in points}
     facts["sharpness λ"] = f"{found.sharpness:.5g}"
     facts["gradients"] = f"{sum(point.gradient_evaluations for point in found.points):,}"
     took = total_duration(run)
@@ -100,7 +101,7 @@ def _notes(run: Json, found: Thresholds | None) -> Iterator[str]:
     left = [str(delay) for delay in wanted if delay not in known]
     if "finished" not in runs[-1]:
         yield (
-            "This run is not over: it is going on, or it was stopped. The page tells what there is until now; "
+            "This run is not over: it is going on, or it was stopped. The page shows what there is so far; "
             "the same command goes on with a run that was stopped."
         )
     if left and not run["configuration"].get("update"):
@@ -110,7 +111,10 @@ def _notes(run: Json, found: Thresholds | None) -> Iterator[str]:
 def _sections(found: Thresholds, records: list[MeasurementRecord]) -> Iterator[Section]:
     if not found.points:
         return
-    yield Section(title="Thresholds", charts=[charts.rates(found), charts.inverse(found), charts.error(found)])
+    if len(found.points) > 1:
+        yield Section(title="Thresholds", charts=[charts.rates(found), charts.inverse(found), charts.error(found)])
+    else:  # of one point there is no curve
+        yield Section(title="The threshold", table=charts.points_table(found))
     if escapes := charts.escapes(found):
         yield Section(title="Leaving the minimum", charts=escapes)
     how = (charts.brackets(records), lateness(found), charts.cost(found) if len(found.points) > 1 else None)

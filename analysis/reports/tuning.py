@@ -94,11 +94,14 @@ def _notes(tuned: Tuned) -> Iterator[str]:
         )
     if _goes_on(tuned):
         yield (
-            "This run is not over: it is going on, or it was stopped. The page tells what there is until now; "
+            "This run is not over: it is going on, or it was stopped. The page shows what there is so far; "
             f"`tautune resume {tuned.folder}` goes on with a run that was stopped."
         )
     if tuned.rows and not tuned.history.reports:
-        yield "This folder keeps each trial's best epoch and no curves: it was copied without its journal, or is older."
+        yield (
+            "This folder has each trial's best epoch and no curves: it was copied without its journal, or an older "
+            "version wrote it."
+        )
     if failed := [row for row in tuned.rows if row["state"] == "failed"]:
         reasons = Counter(row.get("failure", "") for row in failed).most_common(1)
         yield f"{len(failed)} trials failed; most often: {reasons[0][0]}"
@@ -141,13 +144,18 @@ def _reproduction(tuned: Tuned) -> Section:
     whole = "The whole run again:" if _is_population(tuned) else "The best trial again, and then the whole run:"
     commands = [] if _is_population(tuned) else [train_again(kept, best["config"])]
     changed = (
-        ["The population changed the best trial's hyperparameters while it trained; these are its last ones."]
-        if _is_population(tuned)
+        ["The population changed the best trial's hyperparameters while it trained; these are the last ones."]
+        if _is_population(tuned) and _changed(best)
         else []
     )
     return Section(
         title="The best configuration", text=(*changed, whole), commands=[*commands, tune_again(kept)], table=values
     )
+
+
+def _changed(row: Json) -> bool:
+    """Returns whether a trial, or those whose weights it took over, had other hyperparameters before."""
+    return len({repr({**entry, "epoch": None}) for entry in row.get("history") or ()}) > 1
 
 
 def _importance(tuned: Tuned) -> Section:

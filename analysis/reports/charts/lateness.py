@@ -53,6 +53,7 @@ def lateness_of_trials(tuned: Tuned) -> Chart | None:
         mark_trials(points, [row["trial"]] * len(shares))
         ends.append((*max(shares.items()), tuned.names[row["trial"]].split()[0]))
         colours.append(colour)
+    axes.margins(y=0.1)
     axes.set(xlabel="age of a gradient, steps", ylabel="share, %", ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.draw_without_rendering()
@@ -62,8 +63,8 @@ def lateness_of_trials(tuned: Tuned) -> Chart | None:
     return Chart(
         name="lateness",
         title=TITLE,
-        says="The age of a gradient is the number of updates since the weights that it was computed at. Drawn are the "
-        f"best {len(found)} trials; `delays.csv` in each trial's folder has every gradient.",
+        says="The age of a gradient is the number of updates since the weights that it was computed at. The figure has "
+        f"the best {len(found)} trials; `delays.csv` in each trial's folder has every gradient.",
         figure=figure,
         table=Table(columns=("trial", "age", "share, %"), rows=rows, trials=[key for key, _, _ in told]),
     )

@@ -43,13 +43,16 @@ def rungs_chart(tuned: Tuned) -> Chart | None:
     axes.set_xticks(range(len(epochs)), [str(epoch) for epoch in epochs])
     unit = tuned.goal.unit.removesuffix("s")
     out = any(not low <= value <= high for there in at.values() for _, value in there)
-    beyond = " What is too bad for the axis is drawn at its end." if out else ""
+    beyond = " What lies beyond the axis is drawn at its end." if out else ""
+    rule = (
+        "A trial is compared with those that reached the rung before it, so the first ones go on however bad they are."
+    )
+    how = f" {rule}" if tuned.configuration["scheduler"] == "asha" else ""
     axes.set(xlabel=unit, ylabel=tuned.goal.words, ylim=(low, high), xlim=(-0.5, len(epochs) - 0.5))
     return Chart(
         name="rungs",
         title=f"Where {in_words(tuned.configuration['scheduler'])} stopped trials",
-        says="Points went on; crosses were stopped there. A trial is compared with those that reached the rung before "
-        f"it, so the first ones go on however bad they are.{beyond}{tuned.thinned}",
+        says=f"Points went on; crosses were stopped there.{how}{beyond}{tuned.thinned}",
         figure=figure,
         table=Table(columns=(unit, "reached it", "went on", "stopped"), rows=table),
     )

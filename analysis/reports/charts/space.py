@@ -221,17 +221,18 @@ def importances(tuned: Tuned) -> Chart:
     axes.set(xlabel="share of the importance", xlim=(0, 1.15 * max([*found.pedanova.values(), *found.fanova.values()])))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     absent = [name for name in names if both and name not in found.fanova]
-    without = f" It leaves out {' and '.join(absent)}, which not every trial has." if absent else ""
+    without = f" fANOVA leaves out {' and '.join(absent)}, which not every trial has." if absent else ""
     without += "".join(f" Left out: {name}; {why}." for name, why in found.left_out.items() if name not in absent)
     variance = (
-        "fANOVA: for the variance of all."
+        ", fANOVA what mattered for the differences between all."
         if both
-        else f"fANOVA, which takes long, is told by `tautune results {tuned.folder} --importance`."
+        else f"; `tautune results {tuned.folder} --importance` has fANOVA too, which takes long."
     )
     return Chart(
         name="importance",
         title=f"Importance for {tuned.goal.words}",
-        says=f"PED-ANOVA: for being among the best {found.best} of {found.trials:,} trials. {variance}{without}",
+        says=f"PED-ANOVA tells what mattered for being among the best {found.best} of {found.trials:,} trials{variance}"
+        f"{without}",
         figure=figure,
         table=Table(
             columns=("hyperparameter", "PED-ANOVA", "fANOVA"),

@@ -59,12 +59,14 @@ def rates(thresholds: Thresholds) -> Chart:
         "line training stays at the minimum, above it training leaves. Where a bar cannot be seen, it is smaller than "
         "its point.",
         figure=figure,
-        table=_points_table(thresholds),
+        table=points_table(thresholds),
     )
 
 
-def _points_table(thresholds: Thresholds) -> Table:
-    columns = ["delay τ", "predicted η", "measured η", "± uncertainty", "error, %", "gradients", "seeds"]
+def points_table(thresholds: Thresholds) -> Table:
+    """Returns a row for each threshold: theory's, the measured one, and what it cost."""
+    first = "delay τ" if thresholds.delay_is_fixed else "longest delay"
+    columns = [first, "predicted η", "measured η", "± uncertainty", "error, %", "gradients", "seeds"]
     rows: list[tuple[float | None, ...]] = [
         (p.delay, p.predicted, p.measured, p.uncertainty, 100 * p.relative_error, p.gradient_evaluations, p.seeds)
         for p in thresholds.points
@@ -79,11 +81,16 @@ def _points_table(thresholds: Thresholds) -> Table:
 def inverse(thresholds: Thresholds) -> Chart:
     """Returns 1/η against 2τ+1."""
     fit = thresholds.fit()
-    said = f" The straight line through the points has R² = {fit['r_squared']:.6f}." if fit else ""
+    said = f"The straight line through the points has R² = {fit['r_squared']:.6f}." if fit else ""
+    update = thresholds.update
+    plain = (
+        (update.optimizer, update.m, update.remedy) == ("sgd", 0, None) if update else thresholds.momentum.value == 0
+    )
+    straight = "At long delays theory's 1/η is λ (2τ+1)/π, and it is near that from τ = 1 on. " if plain else ""
     return Chart(
         name="inverse",
-        title="1/η is a straight line in 2τ+1",
-        says=f"For long delays theory's 1/η is λ (2τ+1)/π, and near it already at τ = 1.{said}",
+        title="1/η is a straight line in 2τ+1" if plain else "1/η against 2τ+1",
+        says=f"{straight}{said}" or "Points are measured; the line is theory's.",
         figure=_one(draw_inverse, thresholds),
         table=Table(
             columns=("2τ+1", "1/η measured", "1/η predicted"),
@@ -98,8 +105,8 @@ def error(thresholds: Thresholds) -> Chart:
     return Chart(
         name="error",
         title=theorys_worth(thresholds).capitalize(),
-        says="Points are the best estimates: measured η divided by theory's, minus 1. How well each is known is its "
-        f"bar, to either side {bar_of(thresholds)}.",
+        says="Points are the best estimates: measured η divided by theory's, minus 1. A bar says how well each is "
+        f"known: {bar_of(thresholds)} to either side.",
         figure=_one(draw_error, thresholds, height=2.6),
         table=Table(
             columns=("delay τ", "error, %", "± uncertainty, %"),
@@ -162,7 +169,7 @@ def brackets(records: Sequence[MeasurementRecord]) -> Chart | None:
             axes.scatter(
                 *split(some), s=22, marker=style["marker"], facecolor=filled, edgecolor=style["color"], zorder=3
             )
-        ends.append((*tried[-1], f"τ = {record.settings.delay}"))
+        ends.append((*tried[-1], f"τ = {record.settings.delay}" if len(shown) > 1 else ""))
         colours.append(style["color"])
         rows += [
             (record.settings.delay, i, s.learning_rate, ratio, s.growth, s.error, s.steps)
@@ -176,8 +183,8 @@ def brackets(records: Sequence[MeasurementRecord]) -> Chart | None:
     return Chart(
         name="brackets",
         title="How the searches closed in",
-        says="A point is a learning rate that was tried; at a filled one training left the minimum, at an open one it "
-        "stayed. The threshold lies between the last of each.",
+        says="A point is a learning rate that was tried: filled where training left the minimum, open where it stayed. "
+        "The threshold lies between the last of each.",
         figure=figure,
         table=Table(columns=("delay τ", "try", "η", "η / threshold", "growth a step", "± growth", "steps"), rows=rows),
     )
@@ -197,8 +204,8 @@ def cost(thresholds: Thresholds) -> Chart:
     return Chart(
         name="cost",
         title="What it cost",
-        says=f"{sum(p.gradient_evaluations for p in points):,} gradients in all, the descent to the minimum and the "
-        "departures left out.",
+        says=f"{sum(p.gradient_evaluations for p in points):,} gradients in all, without the descent to the minimum "
+        "and the departures.",
         figure=figure,
     )
 

@@ -125,14 +125,16 @@ class Tuned:
 
     @property
     def beyond(self) -> str:
-        """Returns a sentence about trials that are worse than an axis tells, or nothing."""
+        """Returns a sentence about trials that are worse than an axis shows, or nothing."""
         return self.beyond_of(*self.limits[:2])
 
     def beyond_of(self, low: float, high: float) -> str:
         """Returns the same sentence for an axis with these ends."""
         number = sum(not low <= row[self.goal.metric] <= high for row in self.drawn)
-        many = "One trial is" if number == 1 else f"{number} trials are"
-        return f" {many} too bad for the axis, and drawn at its end." if number else ""
+        many = (
+            "One trial lies beyond the axis and is" if number == 1 else f"{number} trials lie beyond the axis and are"
+        )
+        return f" {many} drawn at its end." if number else ""
 
 
 def _number(row: Json) -> int | str:

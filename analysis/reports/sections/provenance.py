@@ -15,6 +15,9 @@ def provenance_section(run: Json) -> Section:
     runs = run.get("runs") or []
     names = ("started", "finished", "duration", "commit", "project", "processor", "cores", "memory", "GPUs")
     columns = [_facts(entry) for entry in runs]
+    for facts, entry in zip(columns[:-1], runs, strict=False):
+        if "finished" not in entry:
+            facts["finished"] = "was stopped"
     packages = list(dict.fromkeys(name for entry in runs for name in entry.get("versions") or {}))
     heads = ["command"] if len(runs) == 1 else [f"command {number}" for number in range(1, len(runs) + 1)]
     rows: list[list[Any]] = [[name, *told] for name in names if any(told := [facts[name] for facts in columns])]

@@ -29,7 +29,7 @@ def test_section(tuned: Tuned) -> Iterator[Section]:
     numbers = {name: value for name, value in test.items() if isinstance(value, int | float)}
     yield Section(
         title="The test",
-        text=("The best configuration was trained on all examples but the test's, and these were used once.",),
+        text=("The best configuration was trained on all examples but those of the test, which were used once.",),
         charts=_charts(tuned, tuned.folder / "test_predictions.csv"),
         table=Table(columns=("", "value"), rows=[(in_words(name), value) for name, value in numbers.items()]),
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tautune.analysis.pages.html import as_html
+from tautune.analysis.pages.page import Page
 from tautune.analysis.reported import compared, read_page
 from tautune.analysis.reports.parts.commands import sweep_again
 from tautune.analysis.reports.sections.again import again_section
@@ -57,7 +58,7 @@ def test_the_verdict_is_what_to_keep_below_and_what_theory_is_worth(tmp_path: Pa
     }
     (error,) = (chart for chart in page.charts if chart.name == "error")
     assert error.title == f"T{within}"
-    assert "its bar, to either side half the bracket's width" in error.says
+    assert "half the bracket's width to either side" in error.says
     assert [c.title for c in off.charts if c.name == "error"] == [f"T{far}"]
     as_html(page)
 
@@ -154,3 +155,29 @@ def test_sweeps_are_compared(tmp_path: Path) -> None:
         file.unlink()
     with pytest.raises(InputError, match="none of these has one yet"):
         compared(empty)
+
+
+def test_delays_that_are_drawn_have_one_threshold_and_no_curve(tmp_path: Path) -> None:
+    update = Update(drawn=((0, 0.5), (8, 0.5))).as_json()
+    folder = made_sweep(tmp_path / "drawn", update=update)
+    found = json.loads((folder / "thresholds.json").read_text())
+    only = {"points": found["points"][-1:], "escapes": [], "update": update}
+    (folder / "thresholds.json").write_text(json.dumps(found | only))
+    page = read_page(folder)
+    assert page.verdict.startswith("With these delays keep η below 0.0737; ")
+    assert page.facts["largest stable η"] == "0.07389"
+    assert {chart.name for chart in page.charts} == {"lateness"}
+    (table,) = (section.table for section in page.sections if section.title == "The threshold")
+    assert table is not None
+    assert (table.columns[0], len(table.rows)) == ("longest delay", 1)
+
+
+def test_only_where_theory_says_so_is_the_line_said_to_be_straight(tmp_path: Path) -> None:
+    def title(page: Page) -> str:
+        return next(chart.title for chart in page.charts if chart.name == "inverse")
+
+    assert title(read_page(made_sweep(tmp_path / "plain"))) == "1/η is a straight line in 2τ+1"
+    folder = made_sweep(tmp_path / "adam", update=Update(optimizer="adam").as_json())
+    file = folder / "thresholds.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"update": Update(optimizer="adam").as_json()}))
+    assert title(read_page(folder)) == "1/η against 2τ+1"

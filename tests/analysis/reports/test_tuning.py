@@ -139,7 +139,7 @@ def test_a_table_alone_is_reported_as_far_as_it_goes(tmp_path: Path) -> None:
     table.write_text(table.read_text().replace("finished", "finished", 1) + "torn,line\n")
     page = read_page(folder)
     assert names(page) == {"parallel-coordinates", "slices", "importance"}
-    assert "keeps each trial's best epoch and no curves" in page.notes[0]
+    assert "has each trial's best epoch and no curves" in page.notes[0]
     assert page.notes[1].endswith("trials.csv: line 22 is damaged and is left out")
     assert len(rows_of(page, "All trials")) == 20
     as_html(page)
