@@ -16,7 +16,7 @@ import matplotlib
 import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import offset_copy
 
 if TYPE_CHECKING:
@@ -130,8 +130,10 @@ def log_axis(axes: Axes, which: Literal["x", "y"], low: float, high: float, *, n
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
     decades = math.log10(high / low) * (2 if narrow else 1)
-    steps = (1.0, 2.0, 5.0) if decades <= 1.5 else (1.0, 3.0) if decades <= 3 else (1.0,)
-    axis.set_major_locator(LogLocator(subs=steps, numticks=5 if narrow else 9))
+    fine = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+    steps = fine if decades <= 0.8 else (1.0, 2.0, 5.0) if decades <= 1.5 else (1.0, 3.0) if decades <= 3 else (1.0,)
+    most = 4 if narrow else 8
+    axis.set_major_locator(MaxNLocator(most) if decades < 0.3 else LogLocator(subs=steps, numticks=most + 1))
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
     axis.set_minor_formatter(NullFormatter())
 
@@ -151,8 +153,10 @@ def focused(values: NDArray[np.float64], mode: Literal["max", "min"]) -> tuple[f
     return low - room, high + room
 
 
-def inside(value: float, low: float, high: float) -> float:
-    """Returns a value, or a place near the end of an axis that the value is beyond."""
+def inside(value: float, low: float, high: float, *, log: bool = False) -> float:
+    """Returns a value, or a place near the end of an axis that the value is beyond; the axis may be logarithmic."""
+    if log:
+        return math.exp(inside(math.log(max(value, low)), math.log(low), math.log(high)))
     room = 0.015 * (high - low)
     return min(max(value, low + room), high - room)
 

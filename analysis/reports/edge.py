@@ -69,7 +69,8 @@ def verdict_of(edges: Edges) -> str:
     ]
     if not settled:
         return "No training has come to its last quarter without diverging."
-    return f"Late in training ηλ divided by the delay's threshold is {', '.join(settled)}."
+    listed = " and ".join([", ".join(settled[:-1]), settled[-1]] if len(settled) > 1 else settled)
+    return f"Late in training, ηλ divided by the delay's threshold is {listed}."
 
 
 def _edges(folder: Folder, run: Json, damaged: list[str]) -> Edges | None:

@@ -52,10 +52,9 @@ def verdict(tuned: Tuned) -> str:
     if not tuned.best:
         return "No trial has a result that counts: all of them diverged, failed or are above a limit."
     best = tuned.best[0]
-    unit = tuned.goal.unit.removesuffix("s")
     return (
         f"The best of {len(tuned.rows):,} trials is {tuned.names[best['trial']]}: {tuned.goal.words} "
-        f"{value_of(tuned, best)} at {unit} {best['epochs']} of {best['epochs_trained']}.{on_the_front(tuned)}"
+        f"{value_of(tuned, best)} at {tuned.one} {best['epochs']} of {best['epochs_trained']}.{on_the_front(tuned)}"
     )
 
 
@@ -72,7 +71,7 @@ def _facts(tuned: Tuned) -> dict[str, str]:
     facts["trials"] = f"{len(tuned.rows):,} of {_wanted(tuned):,}" if _goes_on(tuned) else f"{len(tuned.rows):,}"
     facts |= {called: f"{counts[state]:,}" for state, called in STATES.items() if counts[state]}
     if tuned.history.reports:
-        facts[f"{tuned.goal.unit} trained"] = f"{len(tuned.history.reports):,}"
+        facts[tuned.spent] = f"{len(tuned.history.reports):,}"
     took = total_duration(tuned.run)
     return facts | ({"time": took} if took else {})
 
@@ -176,8 +175,8 @@ def trials_table(tuned: Tuned) -> Table:
         "trial",
         "state",
         *map(in_words, scores),
-        f"best {goal.unit.removesuffix('s')}",
-        f"{goal.unit} trained",
+        f"best {tuned.one}",
+        tuned.spent,
         "seconds",
         "host",
     )
@@ -218,8 +217,9 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
 
 
 def _runs_table(tunings: Mapping[str, Tuned]) -> Table:
-    goal = next(iter(tunings.values())).goal
-    columns = ("run", f"best {goal.words}", "its trial", "trials", *STATES.values(), f"{goal.unit} trained", "time")
+    first = next(iter(tunings.values()))
+    goal = first.goal
+    columns = ("run", f"best {goal.words}", "its trial", "trials", *STATES.values(), first.spent, "time")
     rows = []
     for label, tuned in tunings.items():
         counts = Counter(row["state"] for row in tuned.rows)

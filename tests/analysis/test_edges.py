@@ -50,7 +50,7 @@ def stopped() -> Edges:
 def test_what_is_of_a_part_of_the_training_is_marked() -> None:
     edges = stopped()
     assert [point.unfinished for point in edges.points] == [1, 1]
-    assert verdict_of(edges) == "Late in training ηλ divided by the delay's threshold is 1.000 at τ = 0 (so far)."
+    assert verdict_of(edges) == "Late in training, ηλ divided by the delay's threshold is 1.000 at τ = 0 (so far)."
     shown = io.StringIO()
     EdgeDisplay(Screen(Console(file=shown, width=120), 0.0)).concluded(edges)
     assert "1.000 so far" in shown.getvalue()

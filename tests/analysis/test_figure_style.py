@@ -13,7 +13,19 @@ from matplotlib.text import Text
 from matplotlib.transforms import BboxBase
 from numpy.typing import NDArray
 
-from tautune.analysis.figure_style import DARK, FAINT, INK, MAP, PAPER, QUIET, SERIES, label_ends, log_axis, new_figure
+from tautune.analysis.figure_style import (
+    DARK,
+    FAINT,
+    INK,
+    MAP,
+    PAPER,
+    QUIET,
+    SERIES,
+    inside,
+    label_ends,
+    log_axis,
+    new_figure,
+)
 from tautune.analysis.figure_style import series as style_of
 from tautune.runners.sweep import DELAYS
 
@@ -128,3 +140,28 @@ def test_labels_of_lines_that_end_together_do_not_overprint_and_keep_their_order
     inside = axes.get_window_extent()
     assert inside.y0 - 10 <= min(placed)
     assert max(placed) <= inside.y1
+
+
+@pytest.mark.parametrize(
+    ("value", "log", "place"),
+    [
+        (0.58, True, 0.58),  # on its line, although near the lower end by difference
+        (5.0, False, 5.0),
+        (20.0, False, 9.8575),
+        (0.0, True, 0.5 * 20**0.015),
+        (99.0, True, 10 / 20**0.015),
+    ],
+)
+def test_only_what_lies_beyond_an_axis_is_moved_to_its_end(value: float, log: bool, place: float) -> None:
+    assert inside(value, 0.5, 10.0, log=log) == pytest.approx(place)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.45, 1.65), (0.9, 1.2), (0.01, 0.02)])
+def test_a_short_logarithmic_axis_has_three_numbers_at_least(low: float, high: float) -> None:
+    figure = new_figure()
+    axes = figure.subplots()
+    axes.plot([0, 1], [low, high])
+    log_axis(axes, "y", low, high)
+    figure.draw_without_rendering()
+    lowest, highest = axes.get_ylim()
+    assert sum(lowest <= tick <= highest for tick in axes.get_yticks()) >= 3

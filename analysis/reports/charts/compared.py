@@ -16,7 +16,8 @@ Line = Sequence[tuple[float, float]]
 @styled
 def best_so_far_of(tunings: Mapping[str, Tuned]) -> Chart | None:
     """Returns the best result so far of each tuning against the epochs spent; None if no folder tells of it."""
-    goal = next(iter(tunings.values())).goal
+    first = next(iter(tunings.values()))
+    goal, spent = first.goal, first.spent
     lines: dict[str, Line] = {}
     for label, tuned in tunings.items():
         steps = [(spent, value) for spent, value, _ in improvements(tuned)]
@@ -36,7 +37,7 @@ def best_so_far_of(tunings: Mapping[str, Tuned]) -> Chart | None:
     values = [value for line in lines.values() for _, value in line]
     if goal.mode == "min" and min(values) > 0 and max(values) > 10 * min(values):
         log_axis(axes, "y", min(values), max(values))
-    axes.set(xlabel=f"{goal.unit} trained, of all trials together", ylabel=f"best {goal.words} so far", xlim=(0, None))
+    axes.set(xlabel=f"{spent}, of all trials together", ylabel=f"best {goal.words} so far", xlim=(0, None))
     figure.draw_without_rendering()
     label_ends(axes, ends, colours)
     return Chart(
@@ -45,7 +46,7 @@ def best_so_far_of(tunings: Mapping[str, Tuned]) -> Chart | None:
         says="A line is a run; at a point it found something better than before.",
         figure=figure,
         table=Table(
-            columns=("run", f"{goal.unit} trained", goal.words),
+            columns=("run", spent, goal.words),
             rows=[(label, *point) for label, line in lines.items() for point in line],
         ),
     )

@@ -40,16 +40,16 @@ def best_so_far(tuned: Tuned) -> Chart:
     axes.plot((*spent, end), (*values, values[-1]), drawstyle="steps-post", color=BLUE)
     mark_trials(axes.scatter(spent, values, color=BLUE, s=22, zorder=3), trials)
     _value_axis(axes, tuned, list(values))
-    axes.set(xlabel=f"{goal.unit} trained, of all trials together", ylabel=f"best {goal.words} so far", xlim=(0, None))
+    axes.set(xlabel=f"{tuned.spent}, of all trials together", ylabel=f"best {goal.words} so far", xlim=(0, None))
     figure.draw_without_rendering()
     label_ends(axes, [(end, values[-1], tuned.names.get(trials[-1], trials[-1]).split()[0])])
     rows = [(tuned.names.get(t, t), s, v) for s, v, t in zip(spent, values, trials, strict=True)]
     return Chart(
         name="best-so-far",
         title=f"Best {goal.words} so far",
-        says=f"Each point is a trial that was better than all before it; {end:,} {goal.unit} were trained in all.",
+        says=f"Each point is a trial that was better than all before it; all of them together: {end:,} {tuned.spent}.",
         figure=figure,
-        table=Table(columns=("trial", f"{goal.unit} trained", goal.words), rows=rows, trials=trials),
+        table=Table(columns=("trial", tuned.spent, goal.words), rows=rows, trials=trials),
     )
 
 
@@ -98,17 +98,17 @@ def learning_curves(tuned: Tuned) -> Chart:
     for row in reversed(best):
         _draw_best(axes, tuned, row, points[row["trial"]])
     stopped = [row for row in others if row["state"] == "stopped"]
-    places = [(x, inside(y, low, high)) for x, y in (points[row["trial"]][-1] for row in stopped)]
+    places = [(x, inside(y, low, high, log=is_log)) for x, y in (points[row["trial"]][-1] for row in stopped)]
     mark_trials(axes.scatter(*split(places), marker="x", color=QUIET, s=16, linewidths=1, zorder=2), keys(stopped))
     longest = max(x for own in points.values() for x, _ in own)
     axes.set_xlim(1 - longest / 60, max(longest, 2))
-    axes.set(xlabel=goal.unit.removesuffix("s"), ylabel=goal.words)
+    axes.set(xlabel=tuned.one, ylabel=goal.words)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.draw_without_rendering()
     ends = [(row, points[row["trial"]][-1]) for row in best]
     label_ends(
         axes,
-        [(x, inside(y, low, high), tuned.names[row["trial"]].split()[0]) for row, (x, y) in ends],
+        [(x, inside(y, low, high, log=is_log), tuned.names[row["trial"]].split()[0]) for row, (x, y) in ends],
         [tuned.style(row)[0] for row in best],
     )
     return Chart(
@@ -125,7 +125,8 @@ def _draw_best(axes: Axes, tuned: Tuned, row: Json, points: Sequence[tuple[float
     colour, marker = tuned.style(row)
     line = LineCollection([points], colors=colour, linewidths=1.8, zorder=3)
     mark_trials(axes.add_collection(line, autolim=False), keys([row]))
-    place = (row["epochs"], inside(row[tuned.goal.metric], *axes.get_ylim()))
+    low, high, is_log = tuned.curve_limits
+    place = (row["epochs"], inside(row[tuned.goal.metric], low, high, log=is_log))
     at_best = axes.scatter(*place, color=colour, marker=marker, s=34, zorder=4, clip_on=False)
     mark_trials(at_best, keys([row]))
 
@@ -134,8 +135,8 @@ def _curves_in_words(tuned: Tuned, stopped: bool) -> str:
     scheduler = in_words(tuned.configuration.get("scheduler", "the scheduler"))
     crosses = f" A cross is where {scheduler} stopped a trial." if stopped else ""
     return (
-        f"The best {len(tuned.best)} trials are coloured, with a point at the best epoch of each and its number at the "
-        f"end.{crosses}{tuned.beyond_of(*tuned.curve_limits[:2])}{tuned.thinned}"
+        f"The best {len(tuned.best)} trials are coloured, with a point at the best {tuned.one} of each and its number "
+        f"at the end.{crosses}{tuned.beyond_of(*tuned.curve_limits[:2])}{tuned.thinned}"
     )
 
 

@@ -41,20 +41,19 @@ def rungs_chart(tuned: Tuned) -> Chart | None:
                       ha="center", va="bottom", fontsize=8, color=INK)  # fmt: skip
         table.append((epoch, len(there), len(on), len(stopped)))
     axes.set_xticks(range(len(epochs)), [str(epoch) for epoch in epochs])
-    unit = tuned.goal.unit.removesuffix("s")
     out = any(not low <= value <= high for there in at.values() for _, value in there)
     beyond = " What lies beyond the axis is drawn at its end." if out else ""
     rule = (
         "A trial is compared with those that reached the rung before it, so the first ones go on however bad they are."
     )
     how = f" {rule}" if tuned.configuration["scheduler"] == "asha" else ""
-    axes.set(xlabel=unit, ylabel=tuned.goal.words, ylim=(low, high), xlim=(-0.5, len(epochs) - 0.5))
+    axes.set(xlabel=tuned.one, ylabel=tuned.goal.words, ylim=(low, high), xlim=(-0.5, len(epochs) - 0.5))
     return Chart(
         name="rungs",
         title=f"Where {in_words(tuned.configuration['scheduler'])} stopped trials",
         says=f"Points went on; crosses were stopped there.{how}{beyond}{tuned.thinned}",
         figure=figure,
-        table=Table(columns=(unit, "reached it", "went on", "stopped"), rows=table),
+        table=Table(columns=(tuned.one, "reached it", "went on", "stopped"), rows=table),
     )
 
 

@@ -158,7 +158,7 @@ def slices(tuned: Tuned) -> Chart | None:
     return Chart(
         name="slices",
         title="A slice for each hyperparameter",
-        says=f"A point is a trial at its best epoch; the best {len(tuned.best)} are coloured, with the shapes "
+        says=f"A point is a trial at its best {tuned.one}; the best {len(tuned.best)} are coloured, with the shapes "
         f"that they have in other figures.{tuned.beyond}{tuned.thinned} The numbers are in the table of all trials.",
         figure=figure,
     )

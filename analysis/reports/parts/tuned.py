@@ -44,6 +44,16 @@ class Tuned:
         return found
 
     @property
+    def one(self) -> str:
+        """Returns what a trial is counted in, one of them: epoch, report."""
+        return self.goal.unit.removesuffix("s")
+
+    @property
+    def spent(self) -> str:
+        """Returns what a trial's length is called."""
+        return "epochs trained" if self.goal.unit == "epochs" else self.goal.unit
+
+    @property
     def rows(self) -> list[Json]:
         """Returns the trials, the best first."""
         return self.history.rows
@@ -120,8 +130,8 @@ class Tuned:
 
     def shown(self, value: float) -> float:
         """Returns where a value of the metric is drawn: near the axis's end, if it is beyond."""
-        low, high, _ = self.limits
-        return inside(value, low, high)
+        low, high, is_log = self.limits
+        return inside(value, low, high, log=is_log)
 
     @property
     def beyond(self) -> str:

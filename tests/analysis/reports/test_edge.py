@@ -23,7 +23,7 @@ def made_edge(folder: Path, *, finished: bool = True) -> Path:
 def test_the_verdict_is_what_is_settled_at(tmp_path: Path) -> None:
     page = read_page(made_edge(tmp_path / "edge"))
     assert page.title == "digits: the edge of stability of Adam"
-    assert page.verdict == "Late in training ηλ divided by the delay's threshold is 1.050 at τ = 0, 1.200 at τ = 4."
+    assert page.verdict == "Late in training, ηλ divided by the delay's threshold is 1.050 at τ = 0 and 1.200 at τ = 4."
     assert [chart.name for chart in page.charts] == ["edge", "settled"]
     assert page.facts == {"trainings": "4", "steps": "100", "optimizer": "Adam", "time": "3 s"}
     assert page.notes == []
