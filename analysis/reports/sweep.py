@@ -178,4 +178,4 @@ def _errors(found: Thresholds) -> tuple[float, float]:
 def _worth_of(sweeps: Mapping[str, Thresholds]) -> str:
     """Returns where theory is worth least."""
     worst = max(sweeps, key=lambda label: _errors(sweeps[label])[0])
-    return f"Theory is farthest from {worst}: there {theorys_worth(sweeps[worst])}."
+    return f"Theory is farthest from {worst}, where {theorys_worth(sweeps[worst]).replace('theory', 'it', 1)}."

@@ -219,13 +219,14 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
 def _runs_table(tunings: Mapping[str, Tuned]) -> Table:
     first = next(iter(tunings.values()))
     goal = first.goal
-    columns = ("run", f"best {goal.words}", "its trial", "trials", *STATES.values(), first.spent, "time")
+    counted = {label: Counter(row["state"] for row in tuned.rows) for label, tuned in tunings.items()}
+    states = {state: called for state, called in STATES.items() if any(own[state] for own in counted.values())}
+    columns = ("run", f"best {goal.words}", "its trial", "trials", *states.values(), first.spent, "time")
     rows = []
     for label, tuned in tunings.items():
-        counts = Counter(row["state"] for row in tuned.rows)
         best = tuned.best[0] if tuned.best else None
         shown = (best[goal.metric], tuned.names[best["trial"]]) if best else (None, None)
         spent = len(tuned.history.reports) or None
-        states = (counts[state] for state in STATES)
-        rows.append((label, *shown, len(tuned.rows), *states, spent, total_duration(tuned.run)))
+        ended = (counted[label][state] for state in states)
+        rows.append((label, *shown, len(tuned.rows), *ended, spent, total_duration(tuned.run)))
     return Table(columns=columns, rows=rows)

@@ -65,6 +65,8 @@ def thresholds_of(sweeps: Mapping[str, Thresholds], *, times_sharpness: bool) ->
         for label, found in sweeps.items()
         if found.points
     }
+    fixed = all(found.delay_is_fixed for found in sweeps.values())
+    varying = "" if fixed else " One whose delays vary is a point at its longest delay."
     figure = new_figure()
     axes = figure.subplots()
     ends, colours = [], []
@@ -86,9 +88,9 @@ def thresholds_of(sweeps: Mapping[str, Thresholds], *, times_sharpness: bool) ->
     return Chart(
         name="thresholds-times-sharpness" if times_sharpness else "thresholds",
         title="The same, times each one's sharpness λ" if times_sharpness else "Largest stable learning rates",
-        says="What is left apart is not due to the networks' curvature, but to how gradients become steps."
+        says="What still lies apart is not due to the networks' curvature but to how gradients become steps."
         if times_sharpness
-        else "A line is a sweep.",
+        else f"A line is a sweep.{varying}",
         figure=figure,
         table=Table(
             columns=("run", "delay τ", "η λ" if times_sharpness else "η"),

@@ -47,7 +47,7 @@ def best_so_far(tuned: Tuned) -> Chart:
     return Chart(
         name="best-so-far",
         title=f"Best {goal.words} so far",
-        says=f"Each point is a trial that was better than all before it; all of them together: {end:,} {tuned.spent}.",
+        says=f"Each point is a trial that was better than all before it; there were {end:,} {goal.unit} in all.",
         figure=figure,
         table=Table(columns=("trial", tuned.spent, goal.words), rows=rows, trials=trials),
     )

@@ -132,7 +132,8 @@ def escapes(thresholds: Thresholds) -> list[Chart]:
     plain = Chart(
         name="escapes",
         title="How soon training leaves the minimum",
-        says="Training begins a millionth beside the minimum, and has left when it is a hundred times as far away.",
+        says="Training begins a millionth of the weights' norm beside the minimum, and has left once it is a hundred "
+        "times as far away.",
         figure=_one(draw_escapes, thresholds),
         table=table,
     )

@@ -142,7 +142,7 @@ def test_the_command_has_the_optimizer_and_how_gradients_are_late(update: Update
 def test_sweeps_are_compared(tmp_path: Path) -> None:
     page = compared([made_sweep(tmp_path / "a"), made_sweep(tmp_path / "b", ratio=1.02, resolution=0.01)])
     assert page.verdict == (
-        "Theory is farthest from b: there theory is off by up to 2 %, and the measurements are known to ± 0.26 %."
+        "Theory is farthest from b, where it is off by up to 2 %, and the measurements are known to ± 0.26 %."
     )
     assert page.sections[0].table
     assert page.sections[0].table.rows[1][4:6] == pytest.approx((2, 0.255))
