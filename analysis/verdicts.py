@@ -9,7 +9,7 @@ from tautune.records.provenance import command_line
 
 if TYPE_CHECKING:
     from tautune.analysis.grids import GridSummary
-    from tautune.analysis.thresholds import Thresholds
+    from tautune.analysis.thresholds import Point, Thresholds
 
 
 def sweep_verdict(thresholds: Thresholds) -> str:
@@ -19,7 +19,7 @@ def sweep_verdict(thresholds: Thresholds) -> str:
         return f"**{plain(thresholds.study)}**: no threshold is known yet.{_made_by()}"
     rows = "".join(
         f"| {point.delay} | {point.measured:.5g} ± {point.uncertainty:.1g} | {point.predicted:.5g} "
-        f"| {100 * point.relative_error:+.2g} ± {100 * point.uncertainty / point.predicted:.2g} % |\n"
+        f"| {error_in_percent(point):+.2g} ± {100 * point.uncertainty / point.predicted:.2g} % |\n"
         for point in points
     )
     return (
@@ -37,6 +37,11 @@ def keep_below(thresholds: Thresholds) -> str:
     lowest = rounded_down(last.measured - last.uncertainty)
     where = f"At τ = {last.delay}" if thresholds.delay_is_fixed else "With these delays"
     return f"{where} keep η below {lowest}; {theorys_worth(thresholds)}."
+
+
+def error_in_percent(point: Point) -> float:
+    """Returns how far theory is from a best estimate, to four decimals: what is less is of no measurement."""
+    return round(100 * point.relative_error, 4) + 0.0  # there is no -0
 
 
 def rounded_down(value: float) -> str:

@@ -30,12 +30,17 @@ def verdict(configuration: Json, trials: Trials) -> str:
         return f"**{study}** has no best trial yet ({begun}).\n\n{_commands(configuration, trials)}"
     goal = trials.goal
     name = plain(trial_name(best.get("number") or best["trial"], best["config"], varying_in(configuration)))
-    rows = "".join(f"| {plain(parameter)} | {plain(str(value))} |\n" for parameter, value in best["config"].items())
+    rows = "".join(f"| {plain(parameter)} | {plain(_short(value))} |\n" for parameter, value in best["config"].items())
     return (
         f"**{study}**: {plain(goal.words)} **{best[goal.metric]:.5g}** at {goal.unit.removesuffix('s')} "
         f"{best['epochs']} of {best['epochs_trained']} ({begun}). The best trial is {name}\n\n"
         f"{_commands(configuration, trials)}\n\n| hyperparameter | of the best trial |\n|---|---|\n{rows}"
     )
+
+
+def _short(value: Any) -> str:
+    """Returns a hyperparameter's value to six digits; best.json has all of them."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def after_the_last_trial(configuration: Json, place: str) -> list[Command]:

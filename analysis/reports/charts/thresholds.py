@@ -30,7 +30,7 @@ from tautune.analysis.threshold_figure import (
     theory,
 )
 from tautune.analysis.thresholds import Thresholds
-from tautune.analysis.verdicts import theorys_worth
+from tautune.analysis.verdicts import error_in_percent, theorys_worth
 from tautune.trainables.threshold.record import MeasurementRecord
 
 
@@ -68,7 +68,7 @@ def points_table(thresholds: Thresholds) -> Table:
     first = "delay τ" if thresholds.delay_is_fixed else "longest delay"
     columns = [first, "predicted η", "measured η", "± uncertainty", "error, %", "gradients", "seeds"]
     rows: list[tuple[float | None, ...]] = [
-        (p.delay, p.predicted, p.measured, p.uncertainty, 100 * p.relative_error, p.gradient_evaluations, p.seeds)
+        (p.delay, p.predicted, p.measured, p.uncertainty, error_in_percent(p), p.gradient_evaluations, p.seeds)
         for p in thresholds.points
     ]
     if any(point.mean_square for point in thresholds.points):
@@ -110,7 +110,7 @@ def error(thresholds: Thresholds) -> Chart:
         figure=_one(draw_error, thresholds, height=2.6),
         table=Table(
             columns=("delay τ", "error, %", "± uncertainty, %"),
-            rows=[(p.delay, 100 * p.relative_error, 100 * p.uncertainty / p.predicted) for p in thresholds.points],
+            rows=[(p.delay, error_in_percent(p), 100 * p.uncertainty / p.predicted) for p in thresholds.points],
         ),
     )
 
