@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 OUTLYING = 0.9
 """Share of the losses that the scale of colours spans; the largest ones have its last colour."""
+DIVERGED: dict[str, Any] = {"facecolor": FAINT, "edgecolor": PAPER, "hatch": "////", "linewidth": 0}
+"""What is not on the scale of colours, whose middle is grey as well."""
 HALO: dict[str, Any] = {"path_effects": [withStroke(linewidth=4.5, foreground=PAPER)]}
 """What makes a line stand out from every colour of the map."""
 
@@ -46,7 +49,7 @@ def grid_figure(grid: GridSummary) -> Figure:
     best = [(place, row.best_learning_rate) for place, row in enumerate(grid.rows) if row.best_learning_rate]
     style: dict[str, Any] = {"linestyle": "none", "marker": "D", "color": VERMILLION, "mec": PAPER, "markersize": 8}
     axes.plot(*(zip(*best, strict=True) if best else ([], [])), label="best η", **style)
-    axes.plot([], [], "s", color=FAINT, markersize=8, label="diverged")
+    axes.add_patch(Rectangle((0, 0), 0, 0, label="diverged", **DIVERGED))
     low, high = min(edges[0], *theory), max(edges[-1], *theory)
     log_axis(axes, "y", low, high)
     axes.set(ylim=(low, high), xlabel="delay τ, steps", ylabel="learning rate η")
@@ -64,12 +67,12 @@ def title_of(grid: GridSummary) -> str:
 
 def _heat(axes: Axes, grid: GridSummary, edges: NDArray[np.float64]) -> None:
     loss = np.where(grid.diverged > 0, np.nan, grid.loss)
-    axes.set_facecolor(FAINT)
+    axes.patch.set(**DIVERGED)
     if not np.isfinite(loss).any():
         return
     columns = np.arange(len(grid.delays) + 1) - 0.5
     norm = _scale(loss)
-    image = axes.pcolormesh(columns, edges, loss.T, norm=norm, cmap=f"{MAP}_r")
+    image = axes.pcolormesh(columns, edges, loss.T, norm=norm, cmap=f"{MAP}_r", edgecolors="face", linewidth=0.4)
     beyond = "max" if float(np.nanmax(loss)) > (norm.vmax or 0) * (1 + 1e-9) else "neither"
     bar = axes.figure.colorbar(image, ax=axes, label="final loss, mean over seeds", extend=beyond)
     if isinstance(norm, LogNorm):

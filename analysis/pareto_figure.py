@@ -91,7 +91,7 @@ def axis_of(rows: list[Row], goal: Goal) -> tuple[float, float]:
 
 def _number(axes: Axes, points: list[tuple[float, float, str]]) -> None:
     """Writes a number beside each point, where it hides no other number and no other point, or else none."""
-    axes.get_figure(root=True).draw_without_rendering()
+    axes.figure.draw_without_rendering()  # type: ignore[union-attr]
     places = [axes.transData.transform((x, y)) * 72 / axes.figure.dpi for x, y, _ in points]
     taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in places]
     for (x, y), point in zip(places, points, strict=True):

@@ -120,6 +120,7 @@ def draw_escapes(axes: Axes, thresholds: Thresholds, *, collapsed: bool = False)
         curve = [(rate / across, epochs / up) for rate, epochs in _mean_curve(own)]
         if curve:
             axes.plot(*split(curve), color=style["color"])
+        if curve and len(places) > 1:
             end = max(curve) if collapsed else min(curve)
             ends.append((*end, f"τ = {point.delay}"))
             colours.append(style["color"])

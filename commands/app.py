@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from typer.exceptions import TyperException
 
 from tautune.cluster.session.environment import set_environment
@@ -75,10 +75,12 @@ def studies(
         for name, entry in sorted(CATALOGUE.items()):
             print(json.dumps({"study": name, "for": entry.commands, "description": entry.description}))
         return
-    table = Table("study", "for", "what it is")
+    console = Console()
+    narrow = 12 if console.is_terminal and console.width < 100 else None  # leaves most of the room to what it is
+    table = Table(Column("study", no_wrap=True), Column("for", max_width=narrow), "what it is")
     for name, entry in sorted(CATALOGUE.items()):
         table.add_row(name, ", ".join(entry.commands), entry.description)
-    print_whole(Console(), table)
+    print_whole(console, table)
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ class Pace:
         """Returns the rate as it is shown, in the unit's plural; "" as long as it is not known."""
         if not (rate := self.rate):
             return ""
-        return f"{rate:.3g} {unit}/s" if rate >= 1 else f"{60 * rate:.3g} {unit}/min"
+        return f"{rate:{',.0f' if rate >= 100 else '.3g'}} {unit}/s" if rate >= 1 else f"{60 * rate:.3g} {unit}/min"
 
     def seconds_left(self, rest: float) -> float | None:
         """Returns the seconds that so much more work takes at this pace, from now on; None where nothing is left."""

@@ -98,4 +98,4 @@ def cell(value: Any, places: int | None = None) -> str:
         return "yes" if value else "no"
     if not isinstance(value, float):
         return str(value)
-    return f"{value + 0.0:.6g}" if places is None else f"{value + 0.0:.{places}f}"  # there is no -0
+    return f"{value + 0.0:.6g}" if places is None or not value else f"{value + 0.0:.{places}f}"  # there is no -0

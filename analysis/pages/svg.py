@@ -76,8 +76,9 @@ def _own_ids(root: ElementTree.Element, name: str) -> None:
             element.set("id", f"{name}-{own}")
         if (link := element.attrib.pop(XLINK, None)) is not None:
             element.set("href", f"#{name}-{link[1:]}" if link.startswith("#") else link)
-        if "clip-path" in element.attrib:
-            element.set("clip-path", element.attrib["clip-path"].replace("url(#", f"url(#{name}-"))
+        for attribute in ("clip-path", "style"):  # a hatch is in a style
+            if "url(#" in element.get(attribute, ""):
+                element.set(attribute, element.attrib[attribute].replace("url(#", f"url(#{name}-"))
 
 
 def _short(number: re.Match[str]) -> str:

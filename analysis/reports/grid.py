@@ -118,7 +118,7 @@ def _section(grid: GridSummary) -> Section:
         name="grid",
         title="Final loss over delay and learning rate",
         says="Diamonds mark the best η of each delay. The line is theory's threshold at the sharpness of the initial "
-        "weights, which training changes. Grey points diverged. The largest tenth of the losses has the last colour.",
+        "weights, which training changes. Hatched ones diverged. The largest tenth of the losses has the last colour.",
         figure=figure,
         table=table,
     )

@@ -50,7 +50,13 @@ def verdict(tuned: Tuned) -> str:
     if not tuned.rows:
         return "No trial has reported yet."
     if not tuned.best:
-        return "No trial has a result that counts: all of them diverged, failed or are above a limit."
+        bad = {row["state"] for row in tuned.rows}
+        why = (
+            f"all of them {bad.pop()}"
+            if len(bad) == 1 and bad <= set(BAD)
+            else "they diverged, failed or exceed a limit"
+        )
+        return f"No trial has a result that counts: {why}."
     best = tuned.best[0]
     return (
         f"The best of {len(tuned.rows):,} trials is {tuned.names[best['trial']]}: {tuned.goal.words} "

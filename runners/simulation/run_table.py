@@ -66,7 +66,8 @@ def read_run_table(folder: Folder, metric: str | None) -> Table:
             ""
             if kept["scheduler"] == "none"
             else (
-                f"its own scheduler, {kept['scheduler']}, ended some trainings early, and simulated they end there too"
+                f"its own scheduler, {kept['scheduler']}, ended some trainings early, "
+                "and they end there in the simulation too"
             )
         )
         return Table(name=str(folder), goal=goal, trainings=tuple(curves), unit="seconds", note=note)

@@ -45,7 +45,7 @@ def lineage(tuned: Tuned) -> Chart | None:
         name="lineage",
         title="How the population moved",
         says="A line is what the weights of a trial's best epoch were trained with, through every trial that they came "
-        f"from; the best {len(tuned.best)} are coloured. A line jumps where the population changed a hyperparameter.",
+        f"from; {tuned.the_best} coloured. A line jumps where the population changed a hyperparameter.",
         figure=figure,
         table=Table(columns=("trial", "from epoch", *moved), rows=table),
     )

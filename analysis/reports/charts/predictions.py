@@ -57,18 +57,18 @@ def _series(steps: list[Column]) -> Chart:
     times = np.arange(1, len(steps[0].true) + 1)
     axes.plot(times, steps[0].true, color=FAINT, linewidth=2.8)
     axes.plot(times, steps[0].predicted, color=BLUE)
-    said = "Grey: what came. Blue: forecast one step ahead."
+    said = "Grey: the series. Blue: its forecast one step ahead."
     if last > 1:
         axes.plot(times + last - 1, steps[-1].predicted, "--", color=VERMILLION, linewidth=1.2)
-        said += f" Dashed: forecast {last} steps ahead."
+        said += f" Dashed: {last} steps ahead."
     axes.set(xlabel="step of the test", ylabel="value")
     return Chart(
         name="forecasts",
         title="Forecasts of the test",
-        says=f"{said} Each forecast has seen what came before it.",
+        says=f"{said} A forecast knows all that came before it.",
         figure=figure,
         table=Table(
-            columns=("step", "what came", "one step ahead", *([f"{last} steps ahead"] if last > 1 else [])),
+            columns=("step", "true", "one step ahead", *([f"{last} steps ahead"] if last > 1 else [])),
             rows=[
                 (
                     i + 1,

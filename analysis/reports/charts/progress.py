@@ -135,8 +135,8 @@ def _curves_in_words(tuned: Tuned, stopped: bool) -> str:
     scheduler = in_words(tuned.configuration.get("scheduler", "the scheduler"))
     crosses = f" A cross is where {scheduler} stopped a trial." if stopped else ""
     return (
-        f"The best {len(tuned.best)} trials are coloured, with a point at the best {tuned.one} of each and its number "
-        f"at the end.{crosses}{tuned.beyond_of(*tuned.curve_limits[:2])}{tuned.thinned}"
+        f"A line is a trial; {tuned.the_best} coloured, with a point at the best {tuned.one} and the trial's number at "
+        f"the end.{crosses}{tuned.beyond_of(*tuned.curve_limits[:2])}{tuned.thinned}"
     )
 
 

@@ -38,6 +38,8 @@ MOST_FOR_A_FOREST = 500
 """Trials of which a report asks fANOVA at most: its forest of 2,000 takes ten seconds."""
 ACROSS = 3
 """Panels beside each other."""
+WIDEST = 24
+"""Letters of all choices together that have room below a panel."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def parallel_coordinates(tuned: Tuned) -> Chart | None:
     return Chart(
         name="parallel-coordinates",
         title="Parallel coordinates",
-        says=f"A line is a trial; the best {len(best)} are coloured. A line that passes below an axis has no such "
+        says=f"A line is a trial; {tuned.the_best} coloured. A line that passes below an axis has no such "
         f"hyperparameter.{tuned.beyond}{tuned.thinned} The numbers are in the table of all trials.",
         figure=figure,
     )
@@ -158,8 +160,8 @@ def slices(tuned: Tuned) -> Chart | None:
     return Chart(
         name="slices",
         title="A slice for each hyperparameter",
-        says=f"A point is a trial at its best {tuned.one}; the best {len(tuned.best)} are coloured, with the shapes "
-        f"that they have in other figures.{tuned.beyond}{tuned.thinned} The numbers are in the table of all trials.",
+        says=f"A point is a trial at its best {tuned.one}; {tuned.the_best} coloured, with the shapes of "
+        f"other figures.{tuned.beyond}{tuned.thinned} The numbers are in the table of all trials.",
         figure=figure,
     )
 
@@ -184,6 +186,8 @@ def _slice(axes: Axes, tuned: Tuned, scale: Scale) -> None:
     if scale.choices:
         axes.set(xlim=(-0.5, len(scale.choices) - 0.5))
         axes.set_xticks(range(len(scale.choices)), scale.choices)
+        if len("".join(scale.choices)) > WIDEST:
+            axes.tick_params(axis="x", labelrotation=20, labelsize=7)
 
 
 def _point(tuned: Tuned, row: Json) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def escapes(thresholds: Thresholds) -> list[Chart]:
         "the curves of all delays come together. Without delay nothing oscillates so, and the curve may lie apart.",
         figure=_one(collapsed, thresholds),
     )
-    return [plain, together]
+    return [plain, together] if len(measured) > 1 else [plain]
 
 
 @styled
@@ -170,7 +170,7 @@ def brackets(records: Sequence[MeasurementRecord]) -> Chart | None:
             axes.scatter(
                 *split(some), s=22, marker=style["marker"], facecolor=filled, edgecolor=style["color"], zorder=3
             )
-        ends.append((*tried[-1], f"τ = {record.settings.delay}" if len(shown) > 1 else ""))
+        ends.append((*tried[-1], f"τ = {record.settings.delay}"))
         colours.append(style["color"])
         rows += [
             (record.settings.delay, i, s.learning_rate, ratio, s.growth, s.error, s.steps)
@@ -180,7 +180,8 @@ def brackets(records: Sequence[MeasurementRecord]) -> Chart | None:
     axes.set(xlabel="learning rate tried, in order", ylabel="η / measured threshold")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.draw_without_rendering()
-    label_ends(axes, ends, colours)
+    if len(shown) > 1:
+        label_ends(axes, ends, colours)
     return Chart(
         name="brackets",
         title="How the searches closed in",

@@ -88,8 +88,8 @@ def time_line(tuned: Tuned) -> Chart | None:
     return Chart(
         name="time-line",
         title="When and where each trial trained",
-        says="A bar is a trial while it trains, with its number where there is room; a lane holds one at a time. The "
-        f"best {len(best)} have their colours and shapes.",
+        says="A bar is a trial while it trains, with its number where there is room; a lane holds one at a time."
+        + (" The best have their colours and shapes." if best else ""),
         figure=figure,
         table=Table(columns=("trial", "host", "begin, s", "end, s"), rows=rows, trials=[s.trial for s in every]),
     )

@@ -54,6 +54,11 @@ class Tuned:
         return "epochs trained" if self.goal.unit == "epochs" else self.goal.unit
 
     @property
+    def the_best(self) -> str:
+        """Returns who has a colour, as a sentence goes on about them."""
+        return "the best one is" if len(self.best) == 1 else f"the best {len(self.best)} are"
+
+    @property
     def rows(self) -> list[Json]:
         """Returns the trials, the best first."""
         return self.history.rows

@@ -117,7 +117,7 @@ def test_a_figure_is_the_same_file_each_time_and_has_300_dots_per_inch(tmp_path:
         ([123456.7, 1234.5], ["123457", "1234"]),
         ([0.02, 0.0000659447], ["0.02", "6.59447e-05"]),
         ([math.nan, 0.1], ["", "0.1"]),
-        ([3.0, 0.0], ["3", "0"]),
+        ([3.25, 0.0], ["3.25", "0"]),
     ],
 )
 def test_decimal_points_of_a_column_stand_below_one_another(column: list[float | None], texts: list[str]) -> None:
