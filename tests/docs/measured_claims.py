@@ -67,7 +67,7 @@ def real_workers() -> Iterator[str]:
     rows = read("real_workers.json")["rows"]
     far = [abs(error(row, "distribution")) for row in rows]
     assert (len(rows), sum(one <= 0.05 for one in far)) == (12, 6)
-    yield "But its 5 % are reached in six cases of twelve"
+    yield "But it comes within 5 % in only six cases of twelve"
     pairs = [row for row in rows if row["workers"] == 2 and row["slowdown"] > 1]
     eights, rest = (
         ceil(100 * max(one for one, row in zip(far, rows, strict=True) if row not in pairs and chosen(row["workers"])))
