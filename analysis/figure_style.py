@@ -79,6 +79,7 @@ SETTINGS: dict[str, Any] = {
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
     "text.color": INK,
+    "text.parse_math": False,  # a name with dollars in it is no formula
     "xtick.color": FAINT,
     "ytick.color": FAINT,
     "xtick.labelcolor": QUIET,

@@ -19,7 +19,7 @@ from torch import Tensor
 
 import tautune
 from examples import optimizers_quadratic, own_minimum, streaming
-from tautune.analysis.figure_style import BLUE, FAINT, MAP, ORANGE, VERMILLION, new_figure, series, styled
+from tautune.analysis.figure_style import BLUE, FAINT, MAP, ORANGE, VERMILLION, log_axis, new_figure, series, styled
 from tautune.runners.slope import Slopes
 from tautune.runners.tuning_checks import Options
 from tautune.runners.tuning_data import load_data, make_splits
@@ -88,6 +88,7 @@ def optimizers_late() -> Figure:
     """Draws how three optimizers train the residual network, four steps late and in time."""
     figure = new_figure(8.0, 3.2)
     panels = figure.subplots(1, 2, sharey=True)
+    drawn: list[Any] = []
     for axes, delay in zip(panels, (0, 4), strict=True):
         for place, optimizer in enumerate(("adam", "nesterov", "shifted-momentum")):
             own = {"optimizer": optimizer, "learning_rate": 0.003 if optimizer == "adam" else 0.05, "momentum": 0.9}
@@ -96,7 +97,9 @@ def optimizers_late() -> Figure:
             losses = np.array([training.train_epoch().loss for _ in range(15)])
             losses[(np.nan_to_num(losses, nan=np.inf) > 10).cumsum() > 0] = np.nan  # diverged from there on
             axes.plot(range(1, 16), losses, **series(place), label=optimizer)
-        axes.set(title=f"τ = {delay}", xlabel="epoch", yscale="log")
+            drawn.append(losses)
+        axes.set(title=f"τ = {delay}", xlabel="epoch")
+    log_axis(panels[0], "y", float(np.nanmin(drawn)), float(np.nanmax(drawn)))
     panels[0].set_ylabel("training loss")
     panels[1].legend()
     return figure
@@ -166,7 +169,8 @@ def slopes() -> Figure:
     for η, each in zip(rates, found, strict=True):
         near = η * np.array([0.85, 1.18])
         axes.plot(near, each.loss + each.gradient["learning_rate"] * (near - η), color=VERMILLION, linewidth=2.5)
-    axes.set(xscale="log", xlabel="learning rate", ylabel="validation loss after 60 steps")
+    log_axis(axes, "x", rates[0], rates[-1])
+    axes.set(xlabel="learning rate", ylabel="validation loss after 60 steps")
     return figure
 
 

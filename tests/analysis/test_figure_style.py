@@ -25,6 +25,7 @@ from tautune.analysis.figure_style import (
     label_ends,
     log_axis,
     new_figure,
+    styled,
 )
 from tautune.analysis.figure_style import series as style_of
 from tautune.runners.sweep import DELAYS
@@ -165,3 +166,11 @@ def test_a_short_logarithmic_axis_has_three_numbers_at_least(low: float, high: f
     figure.draw_without_rendering()
     lowest, highest = axes.get_ylim()
     assert sum(lowest <= tick <= highest for tick in axes.get_yticks()) >= 3
+
+
+@styled
+def test_a_name_with_dollars_in_it_is_no_formula() -> None:
+    axes = new_figure(3.0, 2.0).subplots()
+    label_ends(axes, [(1.0, 1.0, r"a $\frac$")])
+    axes.figure.draw_without_rendering()  # type: ignore[union-attr]
+    assert not axes.texts[0].get_parse_math()
