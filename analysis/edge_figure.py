@@ -11,7 +11,7 @@ from tautune.analysis.figure_style import FAINT, INK, RULE, label_ends, log_axis
 from tautune.analysis.method_names import in_words
 
 if TYPE_CHECKING:
-    from tautune.analysis.edges import Edges
+    from tautune.analysis.edges import EdgePoint, Edges
 
 SHOWN = (0.05, 5.0)
 """Ratios between which a curve is drawn, at most."""
@@ -51,9 +51,26 @@ def _title(edges: Edges) -> str:
     return f"{edges.study}: {in_words(edges.optimizer)}{decay}, full batch, from random weights"
 
 
-def _curves(axes: Axes, edges: Edges) -> None:
-    axes.axhline(1, color=INK, linestyle="--", linewidth=1)
+def draw_edge(axes: Axes) -> None:
+    """Draws the edge, and the band around it."""
     axes.axhspan(1 - NEAR, 1 + NEAR, color=RULE)
+    axes.axhline(1, color=INK, linestyle="--", linewidth=1)
+
+
+def draw_settled(axes: Axes, x: float, point: EdgePoint, style: dict[str, Any]) -> None:
+    """Draws a point's median late in training, with the range of its seeds."""
+    assert point.ratio is not None
+    spread = [
+        [point.ratio - min(point.lowest or point.ratio, point.ratio)],
+        [max(point.highest or point.ratio, point.ratio) - point.ratio],
+    ]
+    fill: Any = "none" if point.unfinished else "full"
+    bar: dict[str, Any] = {"capsize": 4, "ecolor": FAINT, "linestyle": "none", "fillstyle": fill}
+    axes.errorbar([x], [point.ratio], yerr=spread, **(bar | style))
+
+
+def _curves(axes: Axes, edges: Edges) -> None:
+    draw_edge(axes)
     ends: list[tuple[float, float, str]] = []
     colours = []
     for place, delay in enumerate(sorted({curve.delay for curve in edges.curves})):
@@ -78,14 +95,10 @@ def _ends(axes: Axes, edges: Edges) -> None:
     """Draws each point's median late in training, with the range of its seeds."""
     found = [point for point in edges.points if point.ratio is not None]
     delays = sorted({point.delay for point in edges.points})
-    axes.axhspan(1 - NEAR, 1 + NEAR, color=RULE)
-    axes.axhline(1, color=INK, linestyle="--", linewidth=1)
+    draw_edge(axes)
     for point in found:
-        place, ratio = delays.index(point.delay), point.ratio or 0.0
-        spread = [[ratio - min(point.lowest or ratio, ratio)], [max(point.highest or ratio, ratio) - ratio]]
-        fill = "none" if point.unfinished else "full"
-        style: dict[str, Any] = {"capsize": 4, "ecolor": FAINT, "linestyle": "none", "fillstyle": fill}
-        axes.errorbar([place], [ratio], yerr=spread, **style, **series(place))
+        place = delays.index(point.delay)
+        draw_settled(axes, place, point, series(place))
     axes.set_xticks(range(len(delays)), [str(delay) for delay in delays])
     axes.set(xlabel="delay τ, steps", ylabel="median, last quarter of the steps")
     hollow = "; hollow: not at its end yet" if any(point.unfinished for point in found) else ""

@@ -31,7 +31,10 @@ EXAMPLES = {
     ),
     "simulate": ("tautune simulate results/digits_mlp --search random --scheduler none --scheduler asha",),
     "report": ("tautune report results/digits", "tautune report results/digits --figures figures"),
-    "compare": ("tautune compare results/digits_mlp results/diabetes",),
+    "compare": (
+        "tautune compare results/digits_mlp results/with_workers",
+        "tautune compare results/edge-digits_squared-sgd results/edge-digits_squared-adam",
+    ),
     "transfer": (
         "tautune transfer results/digits_mlp --delay 8",
         "tautune transfer results/digits_mlp --delays-from trace.csv --json",

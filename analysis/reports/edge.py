@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple
 from typing import Any
 
@@ -10,10 +11,13 @@ from tautune.analysis.edge_figure import curves_figure, settled_figure
 from tautune.analysis.edges import Edges, conclude
 from tautune.analysis.method_names import in_words
 from tautune.analysis.pages.page import Chart, Page, Section, Table
+from tautune.analysis.reports.charts.compared import settled_of
+from tautune.analysis.reports.parts.asked import asked_section
 from tautune.analysis.reports.parts.commands import edge_again
 from tautune.analysis.reports.sections.again import again_section
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.records.edge_folder import EdgeFolder
+from tautune.records.errors import InputError
 from tautune.records.storage import Folder
 
 Json = dict[str, Any]
@@ -93,3 +97,37 @@ def _notes(run: Json) -> Iterator[str]:
             "This run is not over: it is going on, or it was stopped. The page shows what there is so far; "
             "the same command goes on with a run that was stopped."
         )
+
+
+def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
+    """Returns what trainings settle at in several runs, by what each is called."""
+    damaged: list[str] = []
+    seen = {label: _edges(folder, run, damaged) for label, (folder, run) in runs.items()}
+    found = {label: edges for label, edges in seen.items() if edges is not None}
+    if not found:
+        raise InputError("compare needs an edge with a training that was seen; none of these has one yet")
+    damaged += [f"Nothing was seen of {label}'s trainings yet." for label in runs if label not in found]
+    chart = settled_of(found)
+    rows = [(label, *astuple(point)) for label, edges in found.items() for point in edges.points]
+    return Page(
+        title=f"{len(runs)} runs at their edge of stability",
+        verdict=_farthest(found),
+        notes=damaged,
+        sections=[
+            Section(
+                title="Where training settles",
+                charts=[chart] if chart else [],
+                table=Table(columns=("run", *COLUMNS), rows=rows, sortable=True),
+            ),
+            asked_section(runs),
+        ],
+    )
+
+
+def _farthest(runs: Mapping[str, Edges]) -> str:
+    """Returns where training settles farthest from the edge."""
+    settled = [(label, p.delay, p.ratio) for label, edges in runs.items() for p in edges.points if p.ratio]
+    if not settled:
+        return "No training has come to its last quarter without diverging."
+    label, delay, ratio = max(settled, key=lambda point: abs(math.log(point[2])))
+    return f"{label} settles farthest from the edge: at τ = {delay}, ηλ is {ratio:.3f} times the threshold."

@@ -11,7 +11,7 @@ import numpy as np
 from tautune.analysis.grid_figure import grid_figure, loss_figure, title_of
 from tautune.analysis.grids import GridSummary, conclude
 from tautune.analysis.pages.page import Chart, Page, Section, Table
-from tautune.analysis.reports.parts.asked import asked_table
+from tautune.analysis.reports.parts.asked import asked_section
 from tautune.analysis.reports.parts.commands import grid_again
 from tautune.analysis.reports.sections.again import again_section
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
@@ -170,8 +170,6 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
         notes=damaged,
         sections=[
             Section(title="The best at each delay", table=Table(columns=columns, rows=rows, sortable=True)),
-            Section(
-                title="What was asked for", table=asked_table({n: run["configuration"] for n, (_, run) in runs.items()})
-            ),
+            asked_section(runs),
         ],
     )

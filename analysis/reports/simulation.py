@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, cast
 
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.regret import Method, Regret, RegretJson
+from tautune.analysis.reports.charts.compared import regrets_of
+from tautune.analysis.reports.parts.asked import asked_section
 from tautune.analysis.reports.parts.commands import simulate_again
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.records.errors import InputError
@@ -20,12 +23,10 @@ Json = dict[str, Any]
 def page(folder: Folder, run: Json) -> Page:
     """Returns the report of the simulation in a folder."""
     title = f"Simulated tunings of {PurePath(str(run['configuration'].get('table'))).name}"
-    file = folder / "simulate.json"
-    try:
-        regret = Regret.from_json(cast("Object", read_json(file, RegretJson)), folder)
-    except InputError as error:
-        note, verdict = f"Left out: {error}", "There is no result."
-        return Page(title=title, verdict=verdict, notes=[note], sections=[provenance_section(run)])
+    damaged: list[str] = []
+    regret = _regret(folder, damaged)
+    if regret is None:
+        return Page(title=title, verdict="There is no result.", notes=damaged, sections=[provenance_section(run)])
     return Page(
         title=title,
         verdict=verdict_of(regret),
@@ -35,15 +36,27 @@ def page(folder: Folder, run: Json) -> Page:
     )
 
 
+def _regret(folder: Folder, damaged: list[str]) -> Regret | None:
+    try:
+        return Regret.from_json(cast("Object", read_json(folder / "simulate.json", RegretJson)), folder)
+    except InputError as error:
+        damaged.append(f"Left out: {error}")
+        return None
+
+
 def verdict_of(regret: Regret) -> str:
     """Returns which method ends nearest to the best of the table."""
-    best = regret.best
-    name = Method(best["search"], best["scheduler"]).words
+    best, name = regret.best, _nearest(regret)
     return (
         f"{name[0].upper()}{name[1:]} ends nearest to the best of the table: its median regret is "
         f"{best['median_regret']:.3g} after {regret.until:.4g} {regret.unit}, and {best['median_regret_halfway']:.3g} "
         "halfway."
     )
+
+
+def _nearest(regret: Regret) -> str:
+    """Returns the method that ends nearest to the best of the table, in words."""
+    return Method(regret.best["search"], regret.best["scheduler"]).words
 
 
 def _facts(regret: Regret, run: Json) -> dict[str, str]:
@@ -78,3 +91,77 @@ def _over_time(regret: Regret) -> Table:
     medians = [regret.of(method)[1] for method in regret.methods]
     rows = [(float(regret.times[i]), *(float(median[i]) for median in medians)) for i in every]
     return Table(columns=(f"time, {regret.unit}", *(method.words for method in regret.methods)), rows=rows)
+
+
+def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
+    """Returns simulations beside each other, by what each is called. Raises InputError if their metrics differ."""
+    damaged: list[str] = []
+    read = {label: _regret(folder, damaged) for label, (folder, _) in runs.items()}
+    found = {label: regret for label, regret in read.items() if regret is not None}
+    if not found:
+        raise InputError("compare needs a simulation with a result; none of these has one")
+    if len({(regret.metric, regret.mode) for regret in found.values()}) > 1:
+        compared = ", ".join(f"{label} by {regret.metric} ({regret.mode})" for label, regret in found.items())
+        raise InputError(f"compare needs simulations by one metric: these compared their methods {compared}")
+    damaged += [f"Of the table of {label}: {regret.note}." for label, regret in found.items() if regret.note]
+    if len({(regret.best_value, regret.worst_value) for regret in found.values()}) > 1:
+        damaged.append("These are not of one table: each regret is counted from the best of its own.")
+    return Page(
+        title=f"{len(runs)} simulations",
+        verdict=_nearest_in(found),
+        notes=damaged,
+        sections=[
+            Section(title="Which method is near the best", charts=[regrets_of(found)], table=_by_method(found)),
+            Section(title="What was simulated", table=_simulated(found)),
+            asked_section(runs),
+        ],
+    )
+
+
+def _nearest_in(runs: Mapping[str, Regret]) -> str:
+    """Returns which method ends nearest to the best in which simulations."""
+    places: dict[str, list[str]] = {}
+    for label, regret in runs.items():
+        places.setdefault(_nearest(regret), []).append(label)
+    told = "; ".join(f"{name} in {', '.join(labels)}" for name, labels in places.items())
+    return f"Nearest to the best of the table ends: {told}."
+
+
+def _by_method(runs: Mapping[str, Regret]) -> Table:
+    """Returns the median regret at the end: a row for each method, and a column for each run."""
+    ends = {
+        label: {method.words: float(regret.of(method)[1, -1]) for method in regret.methods}
+        for label, regret in runs.items()
+    }
+    methods = dict.fromkeys(method for own in ends.values() for method in own)
+    rows = [(method, *(own.get(method) for own in ends.values())) for method in methods]
+    return Table(columns=("median regret at the end", *runs), rows=rows, sortable=True)
+
+
+def _simulated(runs: Mapping[str, Regret]) -> Table:
+    columns = (
+        "run",
+        "table",
+        "its best",
+        "its worst",
+        "time",
+        "counted in",
+        "workers",
+        "runs",
+        "not told apart from the best",
+    )
+    rows = [
+        (
+            label,
+            r.table,
+            r.best_value,
+            r.worst_value,
+            r.until,
+            r.unit,
+            r.workers,
+            len(r.runs),
+            ", ".join(m.words for m in r.undecided()),
+        )
+        for label, r in runs.items()
+    ]
+    return Table(columns=columns, rows=rows)

@@ -9,7 +9,7 @@ from tautune.analysis.pages.page import Page, Section, Table
 from tautune.analysis.reports.charts import thresholds as charts
 from tautune.analysis.reports.charts.compared import thresholds_of as charts_of_several
 from tautune.analysis.reports.charts.lateness import lateness
-from tautune.analysis.reports.parts.asked import asked_table
+from tautune.analysis.reports.parts.asked import asked_section
 from tautune.analysis.reports.parts.commands import sweep_again
 from tautune.analysis.reports.sections.again import again_section
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
@@ -162,9 +162,7 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
         notes=damaged,
         sections=[
             Section(title="Thresholds", charts=charts_of_all, table=Table(columns=columns, rows=rows)),
-            Section(
-                title="What was asked for", table=asked_table({n: run["configuration"] for n, (_, run) in runs.items()})
-            ),
+            asked_section(runs),
         ],
     )
 

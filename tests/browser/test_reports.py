@@ -11,6 +11,7 @@ from tautune.analysis.reported import compared, write_page, write_report
 from tests.analysis.reports.made import made_tuning
 from tests.analysis.reports.test_edge import made_edge
 from tests.analysis.reports.test_grid import made_grid
+from tests.analysis.reports.test_simulation import made_simulation
 from tests.analysis.reports.test_sweep import made_sweep
 from tests.browser.visit import PHONE, Visit
 from tests.runners.tunings import SMALL, run
@@ -19,6 +20,8 @@ pytestmark = pytest.mark.browser
 Open = Callable[..., Visit]
 LARGEST = 5 * 2**20
 """Size of a report at most, in bytes."""
+NASTY = "a 'b' $\\frac$ <script>throw 1<"
+"""Name of a folder."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> dict[str
     many = made_tuning(folder / "many", trials=60)
     write_report(many)
     write_report(made_edge(folder / "edge"))
-    others = {"tuned": many, "swept": made_sweep(folder / "other", ratio=1.02), "grid": made_grid(folder / "others")}
+    others = {
+        "tuned": many,
+        "swept": made_sweep(folder / "other", ratio=1.02),
+        "grid": made_grid(folder / "others"),
+        "edge": made_edge(folder / NASTY),
+        "simulated": made_simulation(folder / f"simulated {NASTY}"),
+    }
     for kind, other in others.items():
         write_page(compared([folder / kind, other]), folder / f"compared-{kind}.html")
     assert Path(str(swept.report())) == folder / "swept/report.html"
@@ -41,7 +50,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> dict[str
 
 
 REPORTS = ("tuned", "swept", "grid", "edge", "simulated", "many")
-COMPARISONS = ("compared-tuned", "compared-swept", "compared-grid")
+COMPARISONS = tuple(f"compared-{kind}" for kind in ("tuned", "swept", "grid", "edge", "simulated"))
 KINDS = (*REPORTS, *COMPARISONS)
 
 

@@ -1,16 +1,24 @@
-"""Several runs in one figure: a line each, with the run's name at its end."""
+"""Several runs in one figure: a line each, with the run's name at its end, or marks beside one another."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tautune.analysis.figure_style import label_ends, log_axis, new_figure, series, split, styled
+import numpy as np
+
+from tautune.analysis.edge_figure import draw_edge, draw_settled
+from tautune.analysis.edges import Edges
+from tautune.analysis.figure_style import INK, label_ends, log_axis, new_figure, series, split, styled
 from tautune.analysis.pages.page import Chart, Table
+from tautune.analysis.regret import Regret
 from tautune.analysis.reports.charts.progress import improvements
 from tautune.analysis.reports.parts.tuned import Tuned
 from tautune.analysis.thresholds import Thresholds
+from tautune.trainables.goal import in_words
 
 Line = Sequence[tuple[float, float]]
+WIDEST = 0.4
+"""Share of the room between two delays, or two methods, in which the marks of all runs lie beside one another."""
 
 
 @styled
@@ -96,4 +104,88 @@ def thresholds_of(sweeps: Mapping[str, Thresholds], *, times_sharpness: bool) ->
             columns=("run", "delay τ", "η λ" if times_sharpness else "η"),
             rows=[(label, *point) for label, line in lines.items() for point in line],
         ),
+    )
+
+
+def _beside(place: int, number: int) -> float:
+    """Returns how far the marks of a run are moved, of so many runs, so that they do not cover those of the others."""
+    return WIDEST * ((place + 0.5) / number - 0.5)
+
+
+@styled
+def settled_of(runs: Mapping[str, Edges]) -> Chart | None:
+    """Returns what the trainings of each run settle at, over the delay; None where none has come so far."""
+    delays = sorted({point.delay for edges in runs.values() for point in edges.points})
+    figure = new_figure()
+    axes = figure.subplots()
+    draw_edge(axes)
+    ends, colours = [], []
+    for place, (label, edges) in enumerate(runs.items()):
+        style, moved = series(place), _beside(place, len(runs))
+        found = [(delays.index(point.delay) + moved, point) for point in edges.points if point.ratio is not None]
+        line = [(x, point.ratio) for x, point in found if point.ratio is not None]
+        for x, point in found:
+            draw_settled(axes, x, point, style | {"ecolor": style["color"], "elinewidth": 0.9})
+        if len({x for x, _ in line}) == len(line):  # or there are several learning rates at a delay
+            axes.plot(*split(line), color=style["color"], linewidth=0.9)
+        if line:
+            ends.append((*line[-1], label))
+            colours.append(style["color"])
+    if not ends:
+        return None
+    axes.set_xticks(range(len(delays)), [str(delay) for delay in delays])
+    axes.set(xlabel="delay τ, steps", ylabel="η λ / the delay's threshold, late in training")
+    figure.draw_without_rendering()
+    label_ends(axes, ends, colours)
+    return Chart(
+        name="settled",
+        title="What training settles at",
+        says="A series is a run: the median over the last quarter of the steps, with the range of the seeds as a bar. "
+        "Below 1 a minimum of this sharpness is stable, above it is not; the band is 3 % around it. Hollow points are "
+        "of trainings that are not at their end.",
+        figure=figure,
+        table=Table(
+            columns=("run", "delay τ", "η", "ηλ / threshold", "lowest seed", "highest seed"),
+            rows=[
+                (label, p.delay, p.learning_rate, p.ratio, p.lowest, p.highest)
+                for label, edges in runs.items()
+                for p in edges.points
+            ],
+        ),
+    )
+
+
+@styled
+def regrets_of(runs: Mapping[str, Regret]) -> Chart:
+    """Returns the regret of each method in each simulation, halfway and at the end."""
+    methods = list(dict.fromkeys(method.words for regret in runs.values() for method in regret.methods))
+    figure = new_figure(height=1.8 + 0.16 * len(methods) * (1 + len(runs)))
+    panels = figure.subplots(1, 2, sharey=True)
+    rows, marks = [], []
+    for place, (label, regret) in enumerate(runs.items()):
+        style, moved = series(place), _beside(place, len(runs))
+        for method in regret.methods:
+            quartiles = regret.of(method, np.array([regret.until / 2, regret.until]))
+            y = methods.index(method.words) + moved
+            for axes, (lower, median, upper) in zip(panels, quartiles.T.tolist(), strict=True):
+                spread = [[median - lower], [upper - median]]
+                drawn = axes.errorbar([median], [y], xerr=spread, elinewidth=0.9, linestyle="none", **style)
+            rows.append((label, method.words, *quartiles.T.ravel().tolist()))
+        marks.append(drawn)
+    goal = next(iter(runs.values()))
+    for axes, title in zip(panels, ("halfway", "at the end"), strict=True):
+        axes.set(title=title, xlabel=f"regret: {in_words(goal.metric)} short of the best")
+        axes.axvline(0, color=INK, linewidth=0.8)
+    panels[0].set_yticks(range(len(methods)), methods)
+    panels[0].invert_yaxis()
+    figure.legend(marks, list(runs), loc="outside upper left", ncols=min(3, len(runs)))
+    times = ("halfway", "at the end")
+    quarters = [f"{which} {time}" for time in times for which in ("lower quartile", "median", "upper quartile")]
+    return Chart(
+        name="regrets",
+        title="Regret by method",
+        says="How far the best value until then is from the best of the simulation's table: the median of a method's "
+        "runs, with the quartiles as a bar.",
+        figure=figure,
+        table=Table(columns=("run", "method", *quarters), rows=rows),
     )

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tautune.analysis.pages.page import Table
+from tautune.analysis.pages.page import Section, Table
 from tautune.records.kept_space import Searched, searched
+from tautune.records.storage import Folder
 
 LONGEST = 80
 """Letters of a cell at most."""
@@ -22,6 +23,12 @@ def asked_table(configurations: Mapping[str, dict[str, Any]]) -> Table:
         if len({own.get(name, "") for own in asked}) > 1
     ]
     return Table(columns=("", *configurations), rows=rows or [("nothing differs", *[""] * len(configurations))])
+
+
+def asked_section(runs: Mapping[str, tuple[Folder, dict[str, Any]]]) -> Section:
+    """Returns what differs between the configurations of runs: by what each is called, its folder and its run.json."""
+    table = asked_table({label: run["configuration"] for label, (_, run) in runs.items()})
+    return Section(title="What was asked for", table=table)
 
 
 def _entries(configuration: dict[str, Any]) -> Iterator[tuple[str, str]]:

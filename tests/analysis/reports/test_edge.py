@@ -2,10 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tautune.analysis.pages.html import as_html
-from tautune.analysis.reported import read_page
+from tautune.analysis.reported import compared, read_page
 from tautune.records.edge_folder import EdgeFolder
+from tautune.records.errors import InputError
 from tests.analysis.test_edges import samples
 
 
@@ -41,3 +45,35 @@ def test_damaged_lines_are_left_out_and_named(tmp_path: Path) -> None:
     as_html(page)
     table.unlink()
     assert read_page(folder).verdict == "Nothing has been seen of a training yet."
+
+
+def test_edges_are_compared_a_series_a_run(tmp_path: Path) -> None:
+    """Names that are markup, formulas for matplotlib, or hidden from its legends stay what they are."""
+    names = ["a <b>$\\frac$", "_b"]
+    folders = [made_edge(tmp_path / name, finished=False) for name in names]
+    EdgeFolder(folders[1], {}).write(samples(0, 0, 1.0) + samples(4, 0, 0.5) + samples(8, 0, 1.1)[:18])
+    page = compared(folders)
+    assert page.verdict == "_b settles farthest from the edge: at τ = 4, ηλ is 0.500 times the threshold."
+    (chart,) = page.charts
+    axes = chart.figure.axes[0]
+    assert {text.get_text() for text in axes.texts} == set(names)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "4", "8"]
+    assert chart.table
+    ratios = {(row[0], row[1]): row[3] for row in chart.table.rows}
+    known = [1.05, 1.2, 1.0, 0.5, 1.1]
+    assert list(ratios.values()) == pytest.approx(known)
+    bars: list[Any] = [container[0] for container in axes.containers]
+    assert [bar.get_ydata()[0] for bar in bars] == pytest.approx(known)
+    assert [bar.get_fillstyle() for bar in bars] == ["full"] * 4 + ["none"]  # the last one is not at its end
+    html = as_html(page)
+    assert html.count("a &lt;b&gt;$\\frac$") > 3
+    assert "<b>" not in html
+
+
+def test_an_edge_of_which_nothing_was_seen_is_named_and_all_of_them_are_refused(tmp_path: Path) -> None:
+    folders = [made_edge(tmp_path / name) for name in ("a", "b")]
+    (folders[1] / "curves.csv").unlink()
+    assert compared(folders).notes == ["Nothing was seen of b's trainings yet."]
+    (folders[0] / "curves.csv").unlink()
+    with pytest.raises(InputError, match="compare needs an edge with a training that was seen; none of these has one"):
+        compared(folders)

@@ -1,14 +1,11 @@
-"""The reports of grids and simulations."""
+"""The reports of grids."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tautune.analysis.pages.html import as_html
-from tautune.analysis.regret import Method, Regret, Run
-from tautune.analysis.report import write_regret
 from tautune.analysis.reported import compared, read_page
 from tautune.records.grid_folder import GridFolder
 from tests.analysis.test_grids import ROWS
@@ -53,29 +50,6 @@ def test_grids_are_compared(tmp_path: Path) -> None:
     page = compared([made_grid(tmp_path / "a"), made_grid(tmp_path / "b")])
     assert page.verdict == "a has the smallest loss: 1.5 at τ = 0."
     as_html(page)
-
-
-def test_a_simulation_names_the_method_that_ends_nearest(tmp_path: Path) -> None:
-    one = Run(method=Method("random", "none"), seed=0, trials=3, times=(1.0, 4.0), values=(0.5, 0.8))
-    other = replace(one, method=Method("hyperopt", "asha"), values=(0.6, 0.9))
-    runs = (one, other)
-    regret = Regret(table="t.csv", metric="accuracy", mode="max", unit="seconds", best_value=0.9, worst_value=0.1,
-                    until=10.0, workers=1, runs=runs)  # fmt: skip
-    methods = {"searches": ["random", "hyperopt"], "schedulers": ["none", "asha"]}
-    table = {"table": "t.csv", "metric": "accuracy", "mode": "max"}
-    asked = {"kind": "simulation", "workers": 1, "repeats": 1, "time_budget": 10.0} | table | methods
-    (tmp_path / "run.json").write_text(json.dumps({"configuration": asked, "runs": []}))
-    write_regret(regret, tmp_path)
-    page = read_page(tmp_path)
-    assert page.verdict.startswith(
-        "HyperOpt + ASHA ends nearest to the best of the table: its median regret is 0 after 10"
-    )
-    command = next(section.commands[0] for section in page.sections if section.commands)
-    assert refusal(command) is None
-    assert "--workers 1 --repeats 1 --time-budget 10" in command
-    as_html(page)
-    (tmp_path / "simulate.json").write_text("{")
-    assert "simulate.json is damaged" in read_page(tmp_path).notes[0]
 
 
 @pytest.mark.parametrize("kind", ["unheard", "parts", "../x", ""])
