@@ -113,11 +113,14 @@ def _new_name() -> str:
     return f"events.out.{IN_NAME}.{time.time():017.6f}"
 
 
-def _again() -> "Event":
-    """Returns what tells TensorBoard, which may be reading, to forget what it has read under the name."""
+def anew(step: int = 0) -> list["Event"]:
+    """Returns what tells TensorBoard, which may be reading, to forget what it has read under a name from a step on.
+
+    They are two, since its slow reader takes the first of a name for the beginning.
+    """
     from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
-    return Event(wall_time=time.time(), step=0, session_log=SessionLog(status=SessionLog.START))
+    return [Event(wall_time=time.time(), step=step, session_log=SessionLog(status=SessionLog.START))] * 2
 
 
 def _first() -> "Event":
@@ -184,7 +187,7 @@ class _OnDisk(_Events):
         with _warned(self.path / name):
             earlier = list((self.path / name).glob(f"*{IN_NAME}*"))
             self.files.pop(name, None)
-            self.append(name, [_again(), *events] if earlier else events)
+            self.append(name, [*anew(), *events] if earlier else events)
             for file in earlier:
                 file.unlink()
 
@@ -217,7 +220,7 @@ class _InBucket(_Events):
         with _warned(self.path / name):
             earlier = [file for file in self.path.fs.find((self.path / name).path) if IN_NAME in file]
             self.waiting.pop(name, None)
-            self.append(name, [_again(), *events] if earlier else events)
+            self.append(name, [*anew(), *events] if earlier else events)
             self._write()
             if earlier:
                 self.path.fs.rm(earlier)

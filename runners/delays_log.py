@@ -7,7 +7,7 @@ from typing import Any
 from ray.tune.logger import LoggerCallback
 
 from tautune.records.storage import Folder
-from tautune.trainables.asynchronous.replay import DELAYS, WRITTEN
+from tautune.trainables.asynchronous.replay import WRITTEN, applied_in
 
 FILE = "delays.csv"
 
@@ -30,7 +30,7 @@ class DelaysLog(LoggerCallback):
         return DelaysLog, (None,)  # Tune pickles its callbacks into a file, from which this one is never loaded
 
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
-        rows = result.get(DELAYS)
+        rows = applied_in(result)
         if not rows:
             return
         with self._file_of(trial).open("a+", encoding="utf-8", newline="") as table:

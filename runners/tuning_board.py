@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from tautune.analysis.trial_names import numbered, trial_name, varying_in
-from tautune.records.event_files import open_events
+from tautune.records.event_files import anew, open_events
 from tautune.records.kept_space import searched
 from tautune.records.storage import Folder
 from tautune.records.summaries import (
@@ -37,7 +37,8 @@ PROGRESS = "5 progress"
 OF_EPOCH = ("learning_rate", "epoch_seconds", "examples_per_second", "diverged")
 """What is shown of an epoch beside its scores and its counts."""
 MARK = f"{PROGRESS}/epochs_trained"
-AGES = f"{PROGRESS}/ages of the gradients, in updates"
+AGES = "6 lateness/ages of the gradients, in updates"
+"""A group of its own, the last one: TensorBoard has a card of it for each trial."""
 
 
 class Tags:
@@ -119,8 +120,10 @@ class TuningBoard:
         name = self.names[numbered(number)]
         self.told[name] = self.told.get(name, 0) + 1
         if self.told[name] > self.events.reports.get(name, 0):
-            shown = [*scalars(self._numbers(result, row)), *_ages(result)]
-            self.events.append(name, [event(shown, result["epochs"], at)])
+            step = result["epochs"]
+            again = anew(step) if step <= self.events.steps.get(name, 0) else []  # its process was lost
+            self.events.steps[name] = step
+            self.events.append(name, [*again, event([*scalars(self._numbers(result, row)), *_ages(result)], step, at)])
 
     def _numbers(self, result: Json, row: Json) -> dict[str, float]:
         now = scores_in(result, self.goal) | {name: result[name] for name in OF_EPOCH if name in result}

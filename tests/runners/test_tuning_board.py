@@ -8,7 +8,6 @@ import pytest
 from ray import tune
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
-from tensorboard.util import tensor_util
 
 from tautune.records.event_files import BOARD
 from tautune.records.journal import Event
@@ -19,6 +18,7 @@ from tautune.runners.tuning_board import TuningBoard
 from tautune.runners.tuning_verdict import after_the_last_trial
 from tautune.search_spaces.space import as_text
 from tautune.trainables.goal import ACCURACY, Goal
+from tests.runners.boards import ages_shown
 from tests.runners.test_trials import result
 
 CONFIGURATION = {
@@ -148,13 +148,25 @@ def test_a_loop_is_not_refitted_next() -> None:
     assert after_the_last_trial(CONFIGURATION | {"metric": "reward", "mode": "max"}, "out")[0][0] == "extend"
 
 
-def test_the_ages_of_workers_gradients_are_a_histogram(tmp_path: Path) -> None:
+def late(epoch: int, *ages: int, **more: Any) -> dict[str, Any]:
+    """Returns the report of an epoch whose gradients had these ages."""
+    return result(0.5, 0.5, epoch) | {"delays": [(step, 0, age, step, step) for step, age in enumerate(ages)]} | more
+
+
+def test_the_ages_of_workers_gradients_are_a_histogram_of_each_epoch(tmp_path: Path) -> None:
+    """Those that an epoch applied, and not those of epochs that were trained again before it."""
     board, trials = replayed(tmp_path, [])
-    rows = [(step, 0, age, step, step) for step, age in enumerate((0, 1, 3, 3, 3))]
-    reported = result(0.5, 0.5, 1) | {"delays": rows}
-    board.reported(1, CONFIGS[0], reported, trials.report("a", 1, CONFIGS[0], reported))
+    for reported in (late(1, 0, 1, 3, 3, 3), late(2, 3, 3, delays_made_again=[(0, 0, 9, 0, 0)])):
+        board.reported(1, CONFIGS[0], reported, trials.report("a", 1, CONFIGS[0], reported))
     board.close(trials)
-    events = EventAccumulator(str(tmp_path / BOARD / NAMES[0]), size_guidance={"tensors": 0}).Reload()
-    [shown] = events.Tensors("5 progress/ages of the gradients, in updates")
-    buckets = tensor_util.make_ndarray(shown.tensor_proto)
-    assert buckets.tolist() == [[-0.5, 0.5, 1], [0.5, 1.5, 1], [2.5, 3.5, 3]]
+    assert ages_shown(tmp_path, "01") == [(1, {0: 1, 1: 1, 3: 3}), (2, {3: 2})]
+
+
+def test_epochs_that_are_trained_again_in_the_same_run_take_the_place_of_the_earlier_ones(tmp_path: Path) -> None:
+    """As when the host of a trial is lost, and Ray Tune begins it anew from its last checkpoint."""
+    board, trials = replayed(tmp_path, [])
+    for reported in (late(1, 0), late(2, 1), late(3, 2), late(2, 4), late(3, 5), late(4, 6)):
+        board.reported(1, CONFIGS[0], reported, trials.report("a", 1, CONFIGS[0], reported))
+    board.close(trials)
+    assert ages_shown(tmp_path, "01") == [(1, {0: 1}), (2, {4: 1}), (3, {5: 1}), (4, {6: 1})]
+    assert [step for step, _ in steps_of(tmp_path, NAMES[0])] == [1, 2, 3, 4]

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tautune.records.errors import InputError
 from tautune.runners.delays_log import DelaysLog
 from tautune.runners.with_workers import placed, room_of
 from tautune.trainables.asynchronous.settings import Stages, Workers
+from tests.runners.boards import ages_shown
 from tests.runners.tunings import SMALL, STEPS, rows_of, run
 
 TWO = Workers(count=2, cpus=0.01)
@@ -62,6 +64,8 @@ def test_a_killed_worker_and_a_killed_server_cost_no_trial_and_no_update_is_made
     assert [int(line["step"]) for line in table] == list(range(3 * STEPS))
     assert len({line["gradient"] for line in table}) == len(table)
     assert len(read_delays(file)) == 3 * STEPS
+    ages = read_delays(file)
+    assert ages_shown(tmp_path / "out", "01") == [(e + 1, Counter(ages[STEPS * e : STEPS * (e + 1)])) for e in range(3)]
     assert refit(tmp_path / "out", study=study)["epochs"] == 3
     [file] = (tmp_path / "out").glob("refit-*/refit/delays.csv")
     assert {int(line["worker"]) for line in csv.DictReader(file.open())} == {0, 1}
@@ -86,6 +90,9 @@ def test_a_killed_stage_costs_no_trial_and_no_update_is_made_twice(tmp_path: Pat
     [file] = (tmp_path / "out/trials").glob("*/delays.csv")
     table = [(int(line["step"]), int(line["worker"]), int(line["age"])) for line in csv.DictReader(file.open())]
     assert table == [(step, stage, min(step, 1 - stage)) for step in range(3 * STEPS) for stage in range(2)]
+    first, *later = ages_shown(tmp_path / "out", "01")
+    assert first == (1, {0: STEPS + 1, 1: STEPS - 1})
+    assert later == [(epoch, {0: STEPS, 1: STEPS}) for epoch in (2, 3)]
 
 
 @pytest.mark.ray
@@ -146,7 +153,8 @@ def test_updates_that_are_made_again_take_the_place_of_the_earlier_ones_also_in_
     for number, begins in enumerate((((0, 1), (3, 1), (3, 2)), ((5, 3), (8, 3)))):
         log, trial = DelaysLog(folder), Trial(tmp_path / f"run{number}")
         for first, age in begins:
-            log.log_trial_result(1, trial, {"delays": [(step, 0, age, step, step) for step in range(first, first + 3)]})
+            rows = [(step, 0, age, step, step) for step in range(first, first + 3)]
+            log.log_trial_result(1, trial, {"delays_made_again": rows[:1], "delays": rows[1:]})
         if bucket:  # as Ray Tune does at last
             (folder / "00").mkdir(parents=True, exist_ok=True)
             (folder / "00" / "delays.csv").write_bytes((Path(trial.local_path) / "delays.csv").read_bytes())

@@ -1,10 +1,12 @@
 """What an asynchronous run did, as the delays of a `GradientQueue` that does the same."""
 
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 DELAYS = "delays"
-"""Where a trial reports which gradients were applied, each with what `WRITTEN` names."""
+"""Where a trial reports which gradients its epoch applied, each with what `WRITTEN` names."""
+MADE_AGAIN = "delays_made_again"
+"""Where it reports those of earlier epochs, which were reported by a process that ended, and were trained again."""
 WRITTEN = ("step", "worker", "age", "gradient", "batch")
 """The columns of delays.csv."""
 
@@ -20,6 +22,11 @@ class Applied(Protocol):
     def gradient(self) -> int: ...
     @property
     def batch(self) -> int: ...
+
+
+def applied_in(result: Mapping[str, Any]) -> list[Any]:
+    """Returns all the gradients that a report tells of, in the order in which they were applied."""
+    return [*result.get(MADE_AGAIN, ()), *result.get(DELAYS, ())]
 
 
 class Recorded(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from ray import tune
 
-from tautune.trainables.asynchronous.replay import DELAYS, WRITTEN
+from tautune.trainables.asynchronous.replay import DELAYS, MADE_AGAIN, WRITTEN, applied_in
 from tautune.trainables.asynchronous.stage_group import StageLost
 from tautune.trainables.continuing import CHECKPOINT_SECONDS, CONTINUES
 from tautune.trainables.raised import is_rays_own
@@ -64,7 +64,7 @@ class SupervisedTrial(tune.Trainable):
         self.trainings = []
         self.lowest_loss, self.lowest_epoch, self.last_loss = math.inf, 0, DIVERGED_VALIDATION_LOSS
         self.since_checkpoint = 0.0
-        self.unreported: list[Any] = []
+        self.made_again: list[Any] = []
         """The gradients of epochs that an earlier process had reported, which are others now."""
         return True
 
@@ -96,7 +96,7 @@ class SupervisedTrial(tune.Trainable):
         if checkpoint:
             self._load(self.shared["read"](f"{checkpoint}/{STATE}"))
         while self.trainings[0].epochs < epochs:
-            self.unreported = self._step().get(DELAYS, [])
+            self.made_again = applied_in(self._step())
 
     def step(self) -> dict[str, Any]:
         """Trains for an epoch; returns what Tune is to know of it."""
@@ -161,12 +161,13 @@ class SupervisedTrial(tune.Trainable):
 
     def _delays(self) -> dict[str, Any]:
         """Returns which gradients workers have computed since the last report, and how late each was."""
-        rows, self.unreported = self.unreported, []
+        again, self.made_again = self.made_again, []
+        rows: list[Any] = []
         for training in self.trainings:
             if isinstance(training, TrainingElsewhere):
                 rows += [tuple(getattr(row, name) for name in WRITTEN) for row in training.rows]
                 training.rows = []
-        return {DELAYS: rows} if rows else {}
+        return {name: some for name, some in ((MADE_AGAIN, again), (DELAYS, rows)) if some}
 
     def _scores(self, epochs: list[Epoch], validated: list[Evaluation], *, failed: bool) -> tuple[dict[str, Any], bool]:
         """Returns what the epoch is judged by, and whether training has diverged.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tautune.runners.checkpoints import checkpoints_of
-from tautune.trainables.asynchronous.replay import DELAYS
+from tautune.trainables.asynchronous.replay import DELAYS, MADE_AGAIN
 from tautune.trainables.asynchronous.settings import Stages
 from tautune.trainables.continuing import CONTINUES
 from tautune.trainables.supervised import trial as supervised
@@ -71,9 +71,12 @@ def test_epochs_that_are_made_again_are_told_of_with_the_next_report(
     trial.step()
     resumed = make_trial(config, stages=Stages(count=1), **read)
     resumed.reset_config(config | {CONTINUES: {"checkpoint": None, "epochs": 2}})
-    assert [row[0] for row in resumed.step()[DELAYS]] == [0, 1, 2]
+    report = resumed.step()
+    assert [[row[0] for row in report[name]] for name in (MADE_AGAIN, DELAYS)] == [[0, 1], [2]]
     resumed.reset_config(config | {CONTINUES: {"checkpoint": str(tmp_path), "epochs": 2}})
-    assert [row[0] for row in resumed.step()[DELAYS]] == [2]
+    report = resumed.step()
+    assert [row[0] for row in report[DELAYS]] == [2]
+    assert MADE_AGAIN not in report
 
 
 class OneStage(TrainingElsewhere):
