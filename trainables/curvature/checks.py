@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from tautune.trainables.curvature.batch_loss import BatchLoss
 from tautune.trainables.theory.problem import differentiable, twice_differentiable
-from tautune.trainables.theory.second_derivatives import check_twice
+from tautune.trainables.theory.second_derivatives import check_seen, check_twice
 
 TOLERANCE = {torch.float64: 1e-9}
 """Largest relative difference of two gradients of one batch; in other precisions 1e-4: above rounding errors."""
@@ -88,6 +88,7 @@ def _random_states(device: torch.device) -> list[Tensor]:
 def _gradient(loss: BatchLoss, batch: Any) -> tuple[float, Tensor]:
     with torch.enable_grad(), differentiable(loss.model, loss.device):
         value = _value(loss, batch)
+        check_seen(value)
         gradients = torch.autograd.grad(value, loss.parameters, materialize_grads=True)
     if not value.isfinite():
         raise ValueError(f"the loss is {value.item()} on the first batch: it must be finite")
@@ -113,7 +114,7 @@ def _value(loss: BatchLoss, batch: Any) -> Tensor:
 def _check_twice(loss: BatchLoss, batch: Any) -> None:
     """Raises ValueError if a function of the user's has a first derivative only."""
     with torch.enable_grad(), twice_differentiable(loss.model, loss.device):
-        check_twice(_value(loss, batch), loss.parameters)
+        check_twice(lambda: _value(loss, batch), loss.parameters)
 
 
 def trained(model: nn.Module, groups: Iterable[dict[str, Any]]) -> list[Tensor]:

@@ -8,7 +8,8 @@ of last time, and ends as soon as the residual is small.
 Shapes: K operators, P parameters, m basis vectors. A basis V and its products W = A V are [K, m, P].
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,8 @@ from torch import Tensor
 
 BASIS = 12
 """Vectors of a basis: two copies of the parameters each, so 24 in all."""
+ROUNDED = 4
+"""Residual that a search can reach, in units of the relative precision in which the products are computed."""
 KEPT = 4
 """Ritz vectors that are kept when the basis is full: with one alone, nearby eigenvalues would converge slowly."""
 
@@ -88,6 +91,16 @@ def random_start(K: int, P: int, like: Tensor, *, seed: int = 0) -> Tensor:
     """Returns start vectors [K, 1, P] of like's device and type, the same ones for the same seed."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(K, 1, P, generator=generator).to(like)
+
+
+def vector_type(parameters: Sequence[Tensor]) -> torch.dtype:
+    """Returns the type that vectors of a network's size need: a basis in half precision is not orthogonal for long."""
+    return reduce(torch.promote_types, (p.dtype for p in parameters), torch.float32)
+
+
+def reachable(tolerance: float, parameters: Sequence[Tensor]) -> float:
+    """Returns the tolerance, or the smallest residual that products in the parameters' own precision allow."""
+    return max(tolerance, *(ROUNDED * torch.finfo(p.dtype).eps for p in parameters))
 
 
 def _add(V: Tensor, W: Tensor, m: int, vector: Tensor, multiply: Callable[[Tensor], Tensor]) -> int:

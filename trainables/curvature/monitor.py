@@ -5,11 +5,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from tautune.trainables.curvature.batch_loss import AnyLoss, BatchLoss
 from tautune.trainables.curvature.checks import check_loss, evaluating, trained
-from tautune.trainables.curvature.lanczos import Eigenpairs, largest_eigenpairs, random_start
+from tautune.trainables.curvature.lanczos import Eigenpairs, largest_eigenpairs, random_start, vector_type
 from tautune.trainables.curvature.lateness import lateness, shares_of, unwrapped
 from tautune.trainables.curvature.preconditioner import Preconditioner, divides, filter_now, is_ready, preconditioner
 from tautune.trainables.theory.delays import Delays, as_delays
@@ -164,7 +165,7 @@ class StabilityMonitor:
         if self._start is None:
             check_loss(f)
             P = sum(p.numel() for p in self.parameters)
-            self._start = random_start(1, P, self.parameters[0].new_empty(0))
+            self._start = random_start(1, P, torch.empty(0, device=f.device, dtype=vector_type(self.parameters)))
         multiply = how.around(f.hessian_vector_product)
         with second_derivatives():
             found = largest_eigenpairs(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tautune.trainables.curvature.batch_loss import AnyLoss, BatchLoss
 from tautune.trainables.curvature.checks import check_loss, check_weights, evaluating, trained
-from tautune.trainables.curvature.lanczos import Eigenpairs, largest_eigenpairs, random_start
+from tautune.trainables.curvature.lanczos import Eigenpairs, largest_eigenpairs, random_start, reachable, vector_type
 from tautune.trainables.curvature.lateness import Late, lateness, parameters_of, shares_of, stages_of, unwrapped
 from tautune.trainables.curvature.preconditioner import Preconditioner, filter_now, preconditioner
 from tautune.trainables.theory.second_derivatives import second_derivatives
@@ -69,7 +69,7 @@ def curvature_of(
         optimizer: of torch, with or without a queue around it; None for the loss itself.
         stages: a pipeline's delays, whose shares of the direction are wanted.
         l2: penalty of a study on its weights, beside the optimizer's own decay.
-        tolerance: largest residual relative to λ.
+        tolerance: largest residual relative to λ; larger for weights in half precision, as far as it can be reached.
 
     Raises:
         ValueError: one of them cannot be used; the message says why. There is no positive curvature.
@@ -109,12 +109,12 @@ def _sharpest(f: BatchLoss, how: Preconditioner, tolerance: float) -> Eigenpairs
     check_loss(f)
     multiply = how.around(f.hessian_vector_product)
     P = sum(p.numel() for p in f.parameters)
-    like = torch.empty(0, device=f.device, dtype=f.parameters[0].dtype)
+    like = torch.empty(0, device=f.device, dtype=vector_type(f.parameters))
     with second_derivatives():
         found = largest_eigenpairs(
             lambda V: multiply(V[0]).unsqueeze(0),
             random_start(1, P, like),
-            tolerance=tolerance,
+            tolerance=reachable(tolerance, f.parameters),
             most_products=MOST_PRODUCTS,
         )
     λ = float(found.values[0])

@@ -186,12 +186,15 @@ class ProblemParts:
 
 
 def derivative_along(value: Tensor, leaves: Sequence[Tensor], v: Tensor) -> Tensor:
-    """Returns the derivative [P] of ∇value·v with respect to the leaves; zero where it does not depend on them."""
+    """Returns the derivative [P] of ∇value·v with respect to the leaves; zero where it does not depend on them.
+
+    It has the type of v, which may be more precise than that of the leaves.
+    """
     gradients = torch.autograd.grad(value, leaves, create_graph=True, materialize_grads=True)
-    along = flatten(gradients) @ v
+    along = flatten(gradients).to(v) @ v
     if not along.requires_grad:
         return torch.zeros_like(v)
-    return flatten(torch.autograd.grad(along, leaves, materialize_grads=True))
+    return flatten(torch.autograd.grad(along, leaves, materialize_grads=True)).to(v)
 
 
 def differentiable(model: nn.Module, device: torch.device) -> ExitStack:

@@ -1,13 +1,16 @@
 """Finds operations that have a first derivative and no second one: torch takes that of some silently for 0."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import CheckpointFunction
+
+from tautune.trainables.theory.own_functions import calls_of, is_recorded
 
 LACKING = re.compile(
     r"derivative for '?([\w:.]+)'? is not implemented|([\w:.]+) does not (?:currently )?support double"
@@ -28,13 +31,23 @@ def second_derivatives() -> Iterator[None]:
         raise ValueError(_lacking(found.group(1) or found.group(2))) from error
 
 
-def check_twice(value: Tensor, leaves: Sequence[Tensor]) -> None:
-    """Raises ValueError if torch would take the second derivative of a function behind `value` for 0.
+def check_twice(evaluate: Callable[[], Tensor], leaves: Sequence[Tensor]) -> None:
+    """Raises ValueError if torch would leave out some of the second derivative of what `evaluate` returns.
 
-    It does so with a function of the user's own that is marked with `once_differentiable`, or whose `backward` computes
-    what torch does not record, as with NumPy: the graph of its gradient ends there, and what would have gone through it
-    is left out without an error. A `backward` that multiplies by what `forward` has kept is not found out.
+    torch's own operations have a second derivative, or raise an error. An `autograd.Function` of somebody else's is
+    seen where
+
+    - it is marked with `once_differentiable`;
+    - its `backward` computes what torch does not record, as with NumPy: the graph of its gradient ends there;
+    - its `backward` multiplies by what `forward` has computed and kept: see `own_functions.is_recorded`.
+
+    What cannot be seen: functions of C++, which have no class in Python, and one that cannot be called on its own. And
+    what is detached in a model is meant to be a constant: its curvature is left out, and no fault.
+
+    It costs a gradient; where there are such functions, it evaluates once more, and each of them a few times.
     """
+    value = evaluate()
+    check_seen(value)
     own = [node for node in _nodes([value]) if hasattr(type(node), "_forward_cls")]
     found = {_name(node) for node in own if _is_marked(node)}
 
@@ -52,6 +65,23 @@ def check_twice(value: Tensor, leaves: Sequence[Tensor]) -> None:
     names = sorted(found)
     if names or any("Error" in node.name() for node in _nodes(gradients)):  # what such a function leaves behind
         raise ValueError(_lacking(", ".join(names) or "a function of one's own"))
+    calls = calls_of({type(node)._forward_cls for node in own}, evaluate) if own else []
+    keeping = sorted({call.function.__name__ for call in calls if not is_recorded(call)})
+    if keeping:
+        raise ValueError(
+            f"the model has no Hessian-vector product: backward of {', '.join(keeping)} takes what its forward has "
+            "computed and kept, which is a constant for torch; let it compute that from inputs or outputs that forward "
+            "saves, or freeze what lies before it"
+        )
+
+
+def check_seen(value: Tensor) -> None:
+    """Raises ValueError if parameters are hidden from a gradient with respect to them, and so taken not to matter."""
+    if any(getattr(type(node), "_forward_cls", None) is CheckpointFunction for node in _nodes([value])):
+        raise ValueError(
+            "the model calls torch.utils.checkpoint with use_reentrant=True, which hides what is inside from the "
+            "curvature: set use_reentrant=False"
+        )
 
 
 def _is_marked(node: Any) -> bool:

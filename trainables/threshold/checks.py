@@ -125,8 +125,9 @@ def _check_whole(problem: Problem) -> None:
 def _check_curvature(problem: Problem) -> None:
     """Raises ValueError if the loss of a few examples cannot be differentiated twice."""
     with twice_differentiable(problem.model, problem.inputs.device), second_derivatives():
-        value = problem.loss(problem.model(problem.inputs[:FEW]), problem.targets[:FEW])
-        check_twice(value, problem.parameters)
+        inputs, targets = problem.inputs[:FEW], problem.targets[:FEW]
+        check_twice(lambda: problem.loss(problem.model(inputs), targets), problem.parameters)
+        value = problem.loss(problem.model(inputs), targets)
         derivative_along(value, problem.parameters, torch.ones_like(problem.point))
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
+from torch.utils.checkpoint import checkpoint
 
 from tautune.trainables.curvature.probing import curvature_of
 from tests.trainables.curvature.networks import network
@@ -60,6 +61,31 @@ class SquaredInNumPy(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return torch.from_numpy(2 * x.detach().numpy() * gradient.detach().numpy())
+
+
+class SquaredWhileAhead(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(2 * x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (slope,) = ctx.saved_tensors
+        product: Tensor = slope * gradient
+        return product
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, *, first: bool, reentrant: bool) -> None:
+        super().__init__()
+        self.layers, self.first, self.reentrant = nn.ModuleList([nn.Linear(4, 5), nn.Linear(5, 3)]), first, reentrant
+
+    def forward(self, x: Tensor) -> Tensor:
+        for i, layer in enumerate(self.layers):
+            within = (i == 0) == self.first
+            x = checkpoint(layer, x, use_reentrant=self.reentrant) if within else layer(x)
+        return x
 
 
 class StraightThrough(torch.autograd.Function):
@@ -183,3 +209,21 @@ def test_a_backward_that_torch_does_not_record_is_told() -> None:
             return outputs
 
     assert curvature_of(Rounded(), cross_entropy, BATCHES).sharpness > 0
+
+
+def test_a_backward_that_takes_what_forward_kept_is_told() -> None:
+    with pytest.raises(ValueError, match="backward of SquaredWhileAhead takes what its forward has computed and kept"):
+        curvature_of(Once(SquaredWhileAhead), cross_entropy, BATCHES)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_checkpoint_that_hides_its_parameters_is_told(*, first: bool) -> None:
+    torch.manual_seed(0)
+    model = Checkpointed(first=first, reentrant=False)
+    plain = nn.Sequential(*model.layers)
+    expected = curvature_of(plain, cross_entropy, BATCHES).sharpness
+    assert curvature_of(model, cross_entropy, BATCHES).sharpness == pytest.approx(expected, rel=1e-5)
+    model.reentrant = True
+    batches = [(inputs.clone().requires_grad_(), targets) for inputs, targets in BATCHES]  # or it has no gradient
+    with pytest.raises(ValueError, match="torch.utils.checkpoint with use_reentrant=True, which hides"):
+        curvature_of(model, cross_entropy, batches)

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 
+from tautune.trainables.curvature.monitor import StabilityMonitor
 from tautune.trainables.curvature.probing import curvature_of
 from tests.trainables.curvature.networks import NETWORKS, HuggingFaceLike, network, train
 
@@ -49,6 +50,38 @@ def test_batches_of_any_form_give_the_same_curvature(name: str) -> None:
     found = curvature_of(HuggingFaceLike(model), lambda outputs, batch: outputs.loss, mappings)
     assert found.sharpness == pytest.approx(expected.sharpness, rel=1e-5)
     assert found.noise == pytest.approx(expected.noise, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_in_bfloat16_have_the_curvature_of_the_same_in_float32(name: str) -> None:
+    """A basis of vectors in bfloat16 lost its orthogonality, and λ came out at up to eighty times its value."""
+    model, batches = network(name)
+    model.eval().bfloat16()
+    batches = [(x.bfloat16() if x.is_floating_point() else x, targets) for x, targets in batches]
+    found = curvature_of(model, cross_entropy, batches)
+    monitor = StabilityMonitor(model, cross_entropy, batches, torch.optim.SGD(model.parameters(), 1e-3))
+    watched = [seen.sharpness for _ in range(3) if (seen := monitor.look())]
+    wide = [(x.float() if x.is_floating_point() else x, targets) for x, targets in batches]
+    expected = curvature_of(model.float(), cross_entropy, wide)
+    assert [found.sharpness, *watched] == pytest.approx([expected.sharpness] * 4, rel=0.03)
+    assert found.products < 40
+
+
+def test_layers_may_differ_in_their_types() -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.norm, self.last = nn.Linear(4, 8).bfloat16(), nn.LayerNorm(8), nn.Linear(8, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            outputs: torch.Tensor = self.last(self.norm(self.first(x.bfloat16()).float()).tanh())
+            return outputs
+
+    _, batches = network("mlp")
+    model = Mixed()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    train(model, batches, optimizer, steps=2)
+    assert curvature_of(model, cross_entropy, batches, optimizer=optimizer).residual < 0.03
 
 
 def test_nothing_of_the_users_is_changed() -> None:
