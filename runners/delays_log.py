@@ -1,6 +1,7 @@
 """The ages of the gradients that workers computed, in each trial's folder, as they are reported."""
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ class DelaysLog(LoggerCallback):
     """Writes delays.csv: one line for each gradient that a trial applied, with the update that applied it.
 
     A trial that goes on from a checkpoint, in this run or in a later one, makes some updates again; then they take the
-    place of the earlier ones.
+    place of the earlier ones. The table of one that trains longer begins with what it was before.
 
     Args:
         folder: that has a folder for each trial.
@@ -48,16 +49,22 @@ class DelaysLog(LoggerCallback):
     def _file_of(self, trial: Any) -> Path:
         """Returns the file to write: on a disk the one in the folder, which a killed run leaves as it is.
 
-        For a bucket, it is one that Ray Tune brings there, which begins with what is there.
+        For a bucket, it is one that Ray Tune brings there. It begins with what is there.
         """
         assert self.folder is not None
         trial.init_local_path()
         own = Path(trial.local_path)
         kept = self.folder / own.name / FILE
-        if isinstance(kept, Path):
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            return kept
-        if own.name not in self._begun and kept.exists():
-            (own / FILE).write_bytes(kept.read_bytes())
+        file = kept if isinstance(kept, Path) else own / FILE
+        if own.name not in self._begun:
+            there = kept if kept.exists() else _newest(self.folder.parent.glob(f"trials*/{own.name}/{FILE}"))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if there not in (None, file):
+                file.write_bytes(there.read_bytes())
         self._begun.add(own.name)
-        return own / FILE
+        return file
+
+
+def _newest(files: Iterable[Folder]) -> Folder | None:
+    """Returns the file in the folder of the latest command: `trials`, `trials-2` … `trials-10`."""
+    return max(files, key=lambda file: (len(str(file)), str(file)), default=None)

@@ -149,8 +149,10 @@ class Trial:
 def test_updates_that_are_made_again_take_the_place_of_the_earlier_ones_also_in_a_later_run(
     tmp_path: Path, bucket: bool
 ) -> None:
-    folder: Any = UPath(f"memory://{tmp_path}") if bucket else tmp_path / "trials"
-    for number, begins in enumerate((((0, 1), (3, 1), (3, 2)), ((5, 3), (8, 3)))):
+    place: Any = UPath(f"memory://{tmp_path}") if bucket else tmp_path
+    runs = (("trials", ((0, 1), (3, 1), (3, 2))), ("trials", ((5, 3), (8, 3))), ("trials-2", ((9, 4),)))
+    for number, (name, begins) in enumerate(runs):  # the last one is of `extend --longer`
+        folder = place / name
         log, trial = DelaysLog(folder), Trial(tmp_path / f"run{number}")
         for first, age in begins:
             rows = [(step, 0, age, step, step) for step in range(first, first + 3)]
@@ -159,7 +161,7 @@ def test_updates_that_are_made_again_take_the_place_of_the_earlier_ones_also_in_
             (folder / "00").mkdir(parents=True, exist_ok=True)
             (folder / "00" / "delays.csv").write_bytes((Path(trial.local_path) / "delays.csv").read_bytes())
     (tmp_path / "found.csv").write_bytes((folder / "00" / "delays.csv").read_bytes())
-    assert read_delays(tmp_path / "found.csv") == [1] * 3 + [2] * 2 + [3] * 6
+    assert read_delays(tmp_path / "found.csv") == [1] * 3 + [2] * 2 + [3] * 4 + [4] * 3
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class Apart(Function):
     """Keeps the derivative as an attribute, in the newer form without a context in forward."""
 
     @staticmethod
-    def forward(x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(x: Tensor) -> Tensor:
         return x.sin()
 
     @staticmethod
@@ -101,7 +101,7 @@ square = function(torch.square, lambda x, y: (x,), lambda g, x: 2 * x * g)
 exponential = function(torch.exp, lambda x, y: (y,), lambda g, y: y * g)
 relu = function(torch.relu, lambda x, y: (x > 0,), lambda g, mask: mask * g)
 reversal = function(lambda x: x.view_as(x), lambda x, y: (), lambda g: -g)
-stepped = function(quantized, lambda x, y: (x.abs() < 1,), lambda g, mask: mask * g)
+stepped: Any = function(quantized, lambda x, y: (x.abs() < 1,), lambda g, mask: mask * g)
 matmul = function(lambda x, w: x @ w, lambda x, w, y: (x, w), multiplied)
 HONEST: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "from its input": lambda x, w: square.apply(x),
@@ -166,7 +166,7 @@ def test_a_custom_operation_of_torchs_library_is_seen_too() -> None:
     for kind, saved in slopes.items():
         cube.register_autograd(
             lambda ctx, g: 3 * ctx.saved_tensors[0] ** 2 * g,
-            setup_context=lambda ctx, inputs, output, saved=saved: ctx.save_for_backward(saved(inputs[0])),  # type: ignore[misc]
+            setup_context=lambda ctx, inputs, output, saved=saved: ctx.save_for_backward(saved(inputs[0])),
         )
         if kind == "honest":
             check(lambda x, w: cube(x), torch.float32, 0)
