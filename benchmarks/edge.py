@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -18,8 +18,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.edge_average import Average, whole_cycles
 from benchmarks.record import keep
-from tautune.analysis.edges import Curve, Edges, conclude
+from tautune.analysis.edges import LATE, Curve, Edges, conclude
 from tautune.analysis.figure_style import DOTS_PER_INCH
 from tautune.runners.edge import LOOKS, Edge
 from tautune.runners.edge_plan import EdgePlan
@@ -31,13 +32,13 @@ Json = dict[str, Any]
 STUDY = "digits_squared"
 PARTS = Path("results/edge-parts")
 PICTURES = Path(__file__).parents[1] / "docs"
-DRAWN = {"sgd": "edge.png", "adam": "edge_adam.png"}
-
-
+DRAWN = {"sgd": "edge.png", "sgd, 24,000 steps": "edge_long.png", "adam, β₂ = 0.999": "edge_adam.png"}
 ABOVE = 1.05
 """The ratio at which it is asked in how many steps an error grows e-fold."""
 AGES = (5, 10, 20, 40, 80, 160, 320)
 """Ends of the ages into which what is seen of trainings is divided, in such times since the edge was first passed."""
+LONG = 6000
+"""Steps above which a case is told by them."""
 
 
 class Case(NamedTuple):
@@ -49,13 +50,16 @@ class Case(NamedTuple):
     seeds: int = 3
     decay: float = 0.999
     learning_rate: float | None = None
+    averaged: bool = False
+    """Whether the weights averaged over an oscillation are looked at as well."""
 
     @property
     def name(self) -> str:
         """Returns what tells it from the others."""
         rate = "" if self.learning_rate is None else f", η = {self.learning_rate:g}"
         decay = f", β₂ = {self.decay:g}" if self.optimizer in ("adam", "rmsprop", "nadam") else ""
-        return f"{self.optimizer}{rate}{decay}"
+        long = f", {self.steps:,} steps" if self.steps > LONG else ""
+        return f"{self.optimizer}{rate}{decay}{long}"
 
     def settings(self) -> Edge:
         """Returns the settings of the command."""
@@ -66,6 +70,7 @@ class Case(NamedTuple):
 
 CASES = (
     Case("sgd", (0, 1, 2, 4, 8)),
+    Case("sgd", (0, 1, 2, 4, 8), 24_000, averaged=True),
     Case("momentum", (0, 2), seeds=2),
     Case("adam", (0, 1, 2, 4), 6000, 2),
     Case("adam", (2,), 6000, 2, learning_rate=0.0005),
@@ -89,10 +94,13 @@ def train(case: Case, delay: int) -> None:
     starts = [plan.study.start(run.seed).float() for run in plan.runs]
     trainings = Runs(plan.problem, plan.runs, starts, optimizer=case.optimizer, decay=case.decay)
     following, samples = Following(trainings, every=case.steps // LOOKS), []
+    average, averages = Average(trainings, period=2 * (2 * delay + 1)) if case.averaged else None, []
     while trainings.time < case.steps and trainings.alive:
         samples += following.advance()
+        if average is not None:
+            averages += average.look()
     PARTS.mkdir(parents=True, exist_ok=True)
-    part(case, delay).write_text(json.dumps({"sharpness": plan.sharpness, "samples": samples}))
+    part(case, delay).write_text(json.dumps({"sharpness": plan.sharpness, "samples": samples, "averages": averages}))
 
 
 def concluded(case: Case) -> Edges:
@@ -132,6 +140,26 @@ def by_age(edges: Edges) -> list[Json]:
     return rows
 
 
+def averages(case: Case, edges: Edges) -> list[Json]:
+    """Returns for each delay what the last quarter of the steps holds, by three measures over all seeds.
+
+    They are the median of the ratios, as in its point, their mean over whole cycles, and the median at the weights
+    averaged over an oscillation.
+    """
+    rows = []
+    for point in edges.points:
+        curves = [curve for curve in edges.curves if curve.delay == point.delay and curve.diverged is None]
+        means = [own for curve in curves if (own := whole_cycles(_late(curve, case.steps))) is not None]
+        looks = json.loads(part(case, point.delay).read_text())["averages"]
+        central = median(ratio for step, _, ratio in looks if step > LATE * case.steps)
+        rows.append({"delay": point.delay, "median": point.ratio, "mean": mean(means), "at_averaged_weights": central})
+    return rows
+
+
+def _late(curve: Curve, steps: int) -> list[float]:
+    return [ratio for step, ratio in zip(curve.steps, curve.ratios, strict=True) if step > LATE * steps]
+
+
 def _arrival(curve: Curve) -> int | None:
     """Returns the step of the first look at which a training is beyond its edge."""
     return next((step for step, ratio in zip(curve.steps, curve.ratios, strict=True) if ratio > 1), None)
@@ -150,15 +178,16 @@ def main(
         print(f"{len(missing) - 1} parts are missing")
         return
     table = Table("optimizer", "delay τ", "η", "ηλ / threshold", "of the seeds", "drift", "diverged")
-    cases, drawn = {}, set()
+    cases: Json = {}
     for case in CASES:
         edges = concluded(case)
         cases[case.name] = {"steps": case.steps, "points": [asdict(point) for point in edges.points]}
         if case.optimizer == "sgd":
             cases[case.name]["by_age"] = by_age(edges)
-        if case.optimizer in DRAWN and case.optimizer not in drawn:
-            drawn.add(case.optimizer)
-            edges.plot().savefig(PICTURES / DRAWN[case.optimizer], dpi=DOTS_PER_INCH)
+        if case.averaged:
+            cases[case.name]["averages"] = averages(case, edges)
+        if case.name in DRAWN:
+            edges.plot().savefig(PICTURES / DRAWN[case.name], dpi=DOTS_PER_INCH)
         for point in edges.points:
             settled = [f"{v:.3f}" if v is not None else "-" for v in (point.ratio, point.lowest, point.highest)]
             drift = "-" if point.drift is None else f"{100 * point.drift:+.1f} %"

@@ -54,6 +54,7 @@ CHOSEN = {
         **dict.fromkeys(("1.5", "0.002"), "what the default learning rates follow from"),
         **dict.fromkeys(("0.9", "0.99", "0.999", "0.9999"), "a momentum, and β₂"),
         "1.05": "the ratio at which the last column is told",
+        **dict.fromkeys(("4,000", "24,000"), "steps of the trainings"),
         "3 %": "the band around the edge, and what had been expected",
         **dict.fromkeys(("1.5 %", "4 %", "5 %", "6 %"), "of the table, rounded"),
     },
