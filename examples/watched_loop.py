@@ -53,22 +53,16 @@ def lightning_callback(every: int) -> Any:
     import pytorch_lightning as pl
 
     class Watch(pl.Callback):
-        monitor: StabilityMonitor
-
         def on_train_start(self, trainer: Any, module: Any) -> None:
-            batch = next(iter(trainer.train_dataloader))
-            writer = trainer.logger.experiment if trainer.logger else None
-            self.monitor = StabilityMonitor(
-                module.network, cross_entropy, batch, trainer.optimizers[0], every=every, writer=writer
-            )
-
-        def on_train_batch_end(self, *_: Any) -> None:
-            self.monitor.step()
+            batch = trainer.precision_plugin.convert_input(next(iter(trainer.train_dataloader)))
+            places = {"every": every, "writer": trainer.logger.experiment if trainer.logger else None}
+            monitor = StabilityMonitor(module.network, cross_entropy, batch, trainer.optimizers[0], **places)
+            self.monitor = monitor.attach()
 
     return Watch()
 
 
-def train_with_lightning(learning_rate: float, folder: Path, *, epochs: int = 4) -> StabilityMonitor:
+def train_with_lightning(learning_rate: float, folder: Path, *, epochs: int = 4, **options: Any) -> StabilityMonitor:
     import pytorch_lightning as pl
     from pytorch_lightning.loggers import TensorBoardLogger
 
@@ -93,6 +87,7 @@ def train_with_lightning(learning_rate: float, folder: Path, *, epochs: int = 4)
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
+        **options,
     )
     trainer.fit(Digits(), DataLoader(data(), 256, shuffle=True))
     monitor: StabilityMonitor = watch.monitor

@@ -31,10 +31,14 @@ def test_an_own_loop_warns_before_its_loss_explodes(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.filterwarnings("ignore")
-def test_lightnings_loop_is_watched_by_a_callback(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [({}, [1, 5, 10, 15]), ({"accumulate_grad_batches": 2}, [1, 5]), ({"precision": "bf16-true"}, [1, 5, 10, 15])],
+)
+def test_lightnings_loop_is_watched_by_a_callback(tmp_path: Path, options: dict[str, Any], steps: list[int]) -> None:
     pytest.importorskip("pytorch_lightning")
-    monitor = example().train_with_lightning(0.1, tmp_path, epochs=2)
-    assert [seen.step for seen in monitor.history] == [1, 5, 10, 15]
+    monitor = example().train_with_lightning(0.1, tmp_path, epochs=2, **options)
+    assert [seen.step for seen in monitor.history] == steps  # the optimizer's, and not the batches
     written = next(tmp_path.rglob("events.out.tfevents*"))
-    assert len(EventAccumulator(str(written)).Reload().Scalars("stability/edge_ratio")) == 4
+    assert len(EventAccumulator(str(written)).Reload().Scalars("stability/edge_ratio")) == len(steps)

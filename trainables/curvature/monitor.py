@@ -68,9 +68,12 @@ class StabilityMonitor:
             optimizer.step()
             monitor.step()
 
+    Where the loop is a trainer's, `StabilityMonitor(…).attach()` counts the optimizer's own steps.
+
     The first look takes ten Hessian-vector products or more, and each later one four to six, since it begins with the
     directions of the one before. What it costs is in `benchmarks/probe.py`. Model, optimizer, gradients and torch's
-    random numbers stay as they are.
+    random numbers stay as they are. What clips gradients is not seen: while it does, the ratio is that of a training
+    without it, which is larger.
 
     Args:
         model, loss, batches: as in `tautune.probe`; keep the batches few, such as a single one.
@@ -128,6 +131,18 @@ class StabilityMonitor:
         self.time += 1
         first = self.time == 1 and not divides(lateness(self.optimizer).optimizer)
         return self.look() if first or self.time % self.every == 0 else None
+
+    def attach(self) -> "StabilityMonitor":
+        """Counts each step that the optimizer makes from now on by itself, for loops that are a trainer's.
+
+        So gradients may be accumulated over batches, and a step that a scaler leaves out does not count. `step` is then
+        not to be called.
+        """
+        optimizer = self.optimizer
+        while not hasattr(optimizer, "_optimizer_step_post_hooks"):  # accelerate's has none of its own
+            optimizer = optimizer.optimizer
+        optimizer.register_step_post_hook(lambda *_: self.step())
+        return self
 
     def look(self) -> Watched | None:
         """Returns what is seen now, writes it down and warns; None where there is nothing to see."""

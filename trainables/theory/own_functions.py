@@ -109,14 +109,14 @@ def _watched(
     kept = {function: vars(function).get("forward") for function in functions}
     try:
         for function in functions:
-            function.forward = staticmethod(_telling(function, note))  # type: ignore[method-assign]
+            setattr(function, "forward", staticmethod(_telling(function, note)))  # noqa: B010 - a class of others
         yield
     finally:
         for function, own in kept.items():
             if own is None:  # it has its base's
                 del function.forward
             else:
-                function.forward = own  # type: ignore[method-assign]
+                setattr(function, "forward", own)  # noqa: B010
 
 
 def _telling(function: type[Function], note: Callable[[type[Function], Sequence[Any]], None]) -> Callable[..., Any]:

@@ -71,6 +71,40 @@ def test_it_warns_once_when_the_edge_is_passed_and_again_after_a_return() -> Non
         run(model, optimizer, monitor, 10)
 
 
+class OfATrainer(torch.optim.Optimizer):
+    """As accelerate has it: an optimizer of torch by name, without hooks of its own."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer = optimizer
+
+    @property
+    def param_groups(self) -> Any:  # type: ignore[override]
+        return self.optimizer.param_groups
+
+    def step(self, closure: Any = None) -> Any:
+        return self.optimizer.step(closure)
+
+
+@pytest.mark.parametrize("wrap", [lambda queue: queue, OfATrainer])
+def test_attached_it_counts_what_the_optimizer_steps(wrap: Any) -> None:
+    model, optimizer, watched, _ = parabola(0.1, 4)
+    given = wrap(optimizer)
+    monitor = StabilityMonitor(model, watched.loss, watched.batches, given, every=10).attach()
+    scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+    inputs, targets = watched.batches
+    for batch in range(48):  # two to a step
+        if batch % 2 == 0:
+            optimizer.zero_grad()
+        loss = watched.loss(model(inputs), targets)
+        scaler.scale(loss * (torch.inf if batch == 7 else 1)).backward()
+        if batch % 2 == 1:
+            scaler.step(given)  # it leaves out the one that is not finite
+            scaler.update()
+    assert monitor.time == 23
+    assert [seen.step for seen in monitor.history] == [1, 10, 20]
+    assert monitor.history[-1].edge_ratio == pytest.approx(0.2 / TrainingLoop("sgd", 4).threshold, rel=1e-6)
+
+
 @pytest.mark.parametrize("name", ["mlp", "lstm"])
 def test_warm_looks_follow_the_sharpness_of_a_training(name: str) -> None:
     model, batches = network(name, dtype=torch.float64)

@@ -89,6 +89,7 @@ def multiplied(g: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
 kept_square = function(torch.square, lambda x, y: (2 * x,), lambda g, slope: slope * g)
 half = function(lambda x: x.relu() ** 2, lambda x, y: (x.relu(),), lambda g, r: 2 * r * g)
 low = function(lambda x, w: quantized(x) @ quantized(w), lambda x, w, y: (quantized(x), quantized(w)), multiplied)
+stepped = function(quantized, lambda x, y: (x.abs() < 1,), lambda g, mask: mask * g)
 KEEPING: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "a derivative": lambda x, w: kept_square.apply(x),
     "an attribute": lambda x, w: Apart.apply(x),
@@ -101,7 +102,6 @@ square = function(torch.square, lambda x, y: (x,), lambda g, x: 2 * x * g)
 exponential = function(torch.exp, lambda x, y: (y,), lambda g, y: y * g)
 relu = function(torch.relu, lambda x, y: (x > 0,), lambda g, mask: mask * g)
 reversal = function(lambda x: x.view_as(x), lambda x, y: (), lambda g: -g)
-stepped: Any = function(quantized, lambda x, y: (x.abs() < 1,), lambda g, mask: mask * g)
 matmul = function(lambda x, w: x @ w, lambda x, w, y: (x, w), multiplied)
 HONEST: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "from its input": lambda x, w: square.apply(x),
