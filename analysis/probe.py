@@ -1,23 +1,76 @@
-"""Draws conclusions from the curvature where training stands: which learning rate and which delay it can take."""
+"""What is known of a training where it stands: which learning rate and which delay it can take.
 
-from collections.abc import Sequence
+All classes here are plain records; `analysis/probe_conclusion.py` makes them, `analysis/probe_figure.py` draws them.
+"""
+
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
 
-from tautune.trainables.curvature.probing import Curvature
+from tautune.analysis.reported import HasReport
+from tautune.records.errors import InputError
+from tautune.records.files import read_json
+from tautune.records.typed import Count, NotNegative, Positive
 from tautune.trainables.theory.advice import Advice, advise
 from tautune.trainables.theory.delays import Delays
+from tautune.trainables.theory.kept_loop import loop_as_json, loop_from_json
 from tautune.trainables.theory.loop import TrainingLoop
 from tautune.trainables.theory.optimizer_names import PRECONDITIONED
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+
+    from tautune.records.storage import Folder
 
 Json = dict[str, Any]
 LONGEST_DELAY = 1000
 """Longest delay in steps that is asked about: with noise, each one takes a second there."""
-USUAL_DELAYS = (0, 1, 2, 4, 8, 16, 32)
+
+
+class _RowJson(TypedDict):
+    delay: Count | str
+    threshold: Positive
+    max_stable_learning_rate: Positive
+    mean_square_learning_rate: Positive | None
+    margin: Positive | None
+    safe: bool | None
+    growth: float | None
+
+
+class _DelaysJson(TypedDict):
+    steps: list[Count]
+    shares: list[Positive]
+    drawn: bool
+    of_stages: list[Count]
+
+
+class _LoopJson(TypedDict):
+    optimizer: Json
+    delays: _DelaysJson
+    remedies: list[Json]
+
+
+class ProbeJson(TypedDict):
+    """What probe.json must hold to be read again."""
+
+    study: str
+    optimizer: str
+    delay: Count | str
+    learning_rate: Positive | None
+    sharpness: Positive
+    preconditioned: bool
+    noise: NotNegative | None
+    batch_curvatures: list[float]
+    loss: float
+    examples: Count
+    products: Count
+    residual: NotNegative
+    rows: list[_RowJson]
+    asked: Count
+    margin: Positive | None
+    largest_delay: Count | None
+    loop: _LoopJson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +92,19 @@ class ProbeRow:
     growth: float | None
     """Growth per step, in e-folds, of a displacement along the sharpest direction: below 0 it dies out."""
 
+    @property
+    def limit(self) -> float:
+        """Returns the smaller of the two learning rates, below which one is safe."""
+        bound = self.mean_square_learning_rate
+        return self.max_stable_learning_rate if bound is None else min(self.max_stable_learning_rate, bound)
+
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
+class Probe(HasReport):
     """How far a training is from instability where it stands."""
 
+    study: str
+    """The study's name; where there is none, that of the model's class."""
     optimizer: str
     """Name of the optimizer's class."""
     delay: int | str
@@ -55,6 +116,8 @@ class Probe:
     preconditioned: bool
     noise: float | None
     """r, the variance of the curvature between batches over its mean's square; None of a single batch."""
+    batch_curvatures: tuple[float, ...]
+    """The curvature of each batch along the sharpest direction, in their order; their mean is λ."""
     loss: float
     examples: int
     products: int
@@ -62,7 +125,9 @@ class Probe:
     residual: float
     """Of the eigenvector, relative to λ: a bound on λ's relative error."""
     rows: tuple[ProbeRow, ...]
-    """One for each delay."""
+    """One for each delay, those that were asked about first."""
+    asked: int
+    """How many of the rows were asked about; the others are of the usual delays."""
     margin: float | None
     """By which factor the learning rate may grow: the smallest one at the delays that were asked for, or at the
     optimizer's own where none were. None without a learning rate."""
@@ -71,6 +136,8 @@ class Probe:
     or without a learning rate."""
     loop: TrainingLoop
     """The loop at `delay`, of which theory knows more."""
+    path: "Folder | None" = None
+    """The folder that holds the results, if there is one."""
 
     @property
     def safe(self) -> bool | None:
@@ -97,94 +164,66 @@ class Probe:
         best = max(fitting, key=lambda row: row.threshold_at_unit_gain, default=None)
         return best if best and best.threshold_at_unit_gain > 1.001 * self.loop.threshold_at_unit_gain else None
 
+    @property
+    def remedy_gain(self) -> float | None:
+        """Returns by which factor the best remedy raises the threshold at unit gain; None without one."""
+        best = self.best_remedy
+        return best.threshold_at_unit_gain / self.loop.threshold_at_unit_gain if best else None
+
+    @property
+    def trials(self) -> "pd.DataFrame":
+        """Returns what `to_frame` does: a probe has a row for each delay, and no other trials."""
+        return self.to_frame()
+
     def to_frame(self) -> "pd.DataFrame":
         """Returns a row for each delay, with the fields of `ProbeRow` as columns."""
         import pandas as pd
 
         return pd.DataFrame([asdict(row) for row in self.rows])
 
+    def plot(self) -> "Figure":
+        """Returns the largest stable learning rate against the delay, with the one that the training has."""
+        from tautune.analysis.probe_figure import probe_figure
+
+        return probe_figure(self)
+
     def as_json(self) -> Json:
-        """Returns everything as plain values."""
-        own = {name: value for name, value in vars(self).items() if name not in ("rows", "loop", "best_remedy")}
+        """Returns everything as plain values, the content of probe.json."""
+        left_out = ("rows", "loop", "best_remedy", "path")
+        own = {name: value for name, value in vars(self).items() if name not in left_out}
         remedy = self.best_remedy
         return own | {
             "safe": self.safe,
             "rows": [asdict(row) for row in self.rows],
-            "best_remedy": remedy and {"optimizer": remedy.optimizer, "remedy": remedy.remedy, "code": remedy.code},
+            "best_remedy": remedy
+            and {
+                "optimizer": remedy.optimizer,
+                "remedy": remedy.remedy,
+                "gain": self.remedy_gain,
+                "code": remedy.code,
+            },
+            "loop": loop_as_json(self.loop),
         }
 
+    @classmethod
+    def from_json(cls, values: Json, path: "Folder | None" = None) -> Self:
+        """Returns the probe that `as_json` wrote. Raises ValueError if its loop is none."""
+        own = {name: values[name] for name in ProbeJson.__annotations__}
+        rows = tuple(ProbeRow(**{name: row[name] for name in _RowJson.__annotations__}) for row in values["rows"])
+        curvatures, loop = tuple(values["batch_curvatures"]), loop_from_json(values["loop"])
+        return cls(**own | {"rows": rows, "batch_curvatures": curvatures, "loop": loop, "path": path})
 
-def concluded(found: Curvature, *, delays: Sequence[Delays] | None, stages: Sequence[int]) -> Probe:
-    """Returns the conclusions.
-
-    Args:
-        delays: those that are asked about; with None the optimizer's own count, and the usual ones are beside them.
-        stages: the delays of a pipeline's stages, in place of `delays`.
-
-    Raises:
-        ValueError: theory does not know the optimizer, or it does not go with the delays.
-    """
-    late = found.late
-    own = late.of_groups(found.group_shares) if late else Delays.fixed(0)
-    if stages:
-        delays = [Delays.stages(stages, found.stage_shares)]
-    asked = [own] if delays is None else list(delays)
-    shown = asked if delays is not None else asked + [Delays.fixed(d) for d in USUAL_DELAYS if Delays.fixed(d) != own]
-    loops = [TrainingLoop(found.filter, one, late.remedies if late else ()) for one in shown]
-    rows = tuple(_row(loop, found) for loop in loops)
-    margins = [row.margin for row in rows[: len(asked)] if row.margin is not None]
-    worst = min(range(len(asked)), key=lambda i: rows[i].margin or rows[i].threshold)
-    return Probe(
-        optimizer="SGD" if late is None else type(late.optimizer).__name__,
-        delay=rows[worst].delay,
-        learning_rate=found.learning_rate,
-        sharpness=found.sharpness,
-        preconditioned=found.preconditioned,
-        noise=found.noise,
-        loss=found.loss,
-        examples=found.examples,
-        products=found.products,
-        residual=found.residual,
-        rows=rows,
-        margin=min(margins, default=None),
-        largest_delay=_largest_delay(loops[worst], found),
-        loop=loops[worst],
-    )
+    def at(self, path: "Folder") -> Self:
+        """Returns the same conclusions with the folder that holds them."""
+        return replace(self, path=path)
 
 
-def _row(loop: TrainingLoop, found: Curvature) -> ProbeRow:
-    λ, η = found.sharpness, found.learning_rate
-    noisy = bool(found.noise) or loop.delay.drawn
-    bounded = loop.mean_square_threshold(found.noise or 0.0) / λ if noisy else None
-    largest = loop.max_stable_learning_rate(λ)
-    margin = None if η is None else min(largest, largest if bounded is None else bounded) / η
-    return ProbeRow(
-        delay=loop.delay.maximum if loop.delay.is_fixed else str(loop.delay),
-        threshold=loop.threshold,
-        max_stable_learning_rate=largest,
-        mean_square_learning_rate=bounded,
-        margin=margin,
-        safe=None if margin is None else margin > 1,
-        growth=None if η is None else loop.growth(η * λ),
-    )
-
-
-def _largest_delay(loop: TrainingLoop, found: Curvature) -> int | None:
-    """Returns the largest delay whose margin is above 1, by halving."""
-    η, λ, r = found.learning_rate, found.sharpness, found.noise
-
-    def safe(τ: int) -> bool:
-        late = replace(loop, delay=τ)
-        return η is not None and η * λ < (late.mean_square_threshold(r) if r else late.threshold)
-
-    if not safe(0):
-        return None
-    low, high = 0, 1
-    while safe(high):
-        if high == LONGEST_DELAY:
-            return high
-        low, high = high, min(2 * high, LONGEST_DELAY)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if safe(middle) else (low, middle)
-    return low
+def read_probe(folder: "Folder") -> Probe:
+    """Returns the probe in a folder. Raises InputError if probe.json is missing or damaged."""
+    file, remedy = folder / "probe.json", "the same `tautune probe` writes it again"
+    try:
+        return Probe.from_json(cast("Json", read_json(file, ProbeJson, remedy=remedy)), folder)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{file} is damaged: {error}; {remedy}") from None

@@ -8,6 +8,7 @@ from tautune.analysis.edges import Edges
 from tautune.analysis.figure_style import DOTS_PER_INCH
 from tautune.analysis.grids import GridSummary
 from tautune.analysis.pareto_figure import pareto_figure
+from tautune.analysis.probe import Probe
 from tautune.analysis.regret import Regret
 from tautune.analysis.thresholds import Thresholds
 from tautune.records.files import write_bytes, write_json
@@ -36,6 +37,12 @@ def write_edge(edges: Edges, folder: Folder) -> None:
     picture = png_of(edges.plot(), DOTS_PER_INCH)
     write_bytes(folder / "edge.png", picture)
     show_edge(edges, folder, picture)
+
+
+def write_probe(found: Probe, folder: Folder) -> None:
+    """Writes probe.json and probe.png into a probe's folder."""
+    write_json(folder / "probe.json", found.as_json())
+    write_bytes(folder / "probe.png", png_of(found.plot(), DOTS_PER_INCH))
 
 
 def write_regret(regret: Regret, folder: Folder) -> None:

@@ -42,6 +42,7 @@ EXAMPLES = {
     "probe": (
         "tautune probe digits --delays 0,8",
         "tautune probe path/to/my_study.py --checkpoint model.pt --optimizer adamw",
+        "tautune probe digits --learning-rate 0.1 --mini-batch 256 --output results/probe",
     ),
     "edge": ("tautune edge", "tautune edge path/to/my_study.py --optimizer adam --delays 0,2,8"),
     "board": ("tautune board results/digits", "tautune board results --port 0"),

@@ -8,13 +8,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tautune._probe import kept
 from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
 from tautune.commands.fitted_table import print_whole
 from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import Device, StabilityStudyName, parameters, parse_delays
 from tautune.commands.screen import working
+from tautune.commands.started import STARTED
 from tautune.commands.theory import Json
 from tautune.records.errors import InputError
+from tautune.records.storage import Folder, run_folder
 from tautune.runners.probe import OPTIMIZERS, StudyProbe
 from tautune.trainables.theory.delays import Delays
 
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
     from tautune.analysis.probe import Probe
 
 probe_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+Output = Annotated[
+    str | None,
+    typer.Option(help="Folder for the result, with a page, or s3://…, gs://….", show_default="nothing is written"),
+]
+MiniBatch = Annotated[int | None, typer.Option(help="Examples in a batch; the noise between batches then counts.")]
 HEADINGS = ("delay τ", "threshold ηλ", "largest η", "mean-square η", "margin", "safe")
 
 
@@ -41,10 +49,9 @@ def probe(
     delays_from: DelaysFrom = None,
     delay_shares: DelayShares = None,
     stages: StageDelays = None,
-    mini_batch: Annotated[
-        int | None, typer.Option(help="Examples in a batch; the noise between batches then counts.")
-    ] = None,
+    mini_batch: MiniBatch = None,
     device: Device = "auto",
+    output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Say whether STUDY's learning rate is safe where it stands: its sharpness, thresholds and margins by delay."""
@@ -62,17 +69,33 @@ def probe(
             stages=late.stages,
             device=device,
         )
+    folder = None if output is None else run_folder(output)
     with parameters(InputError), working(f"measuring the sharpness of {study}", stderr=as_json):
-        found = wanted.carried_out()
-    _tell(found, study, as_json=as_json)
+        found = _found(wanted, folder)
+        page = None if folder is None else _page(folder)
+    _tell(found, study, page, as_json=as_json)
 
 
-def _tell(found: "Probe", study: str, *, as_json: bool) -> None:
+def _found(wanted: StudyProbe, folder: Folder | None) -> "Probe":
+    if folder is None:
+        return wanted.carried_out()
+    return kept(wanted.carried_out, folder, wanted.configuration(), study=str(wanted.study), started=STARTED)
+
+
+def _page(folder: Folder) -> str:
+    from tautune.analysis.reported import report_at_end
+
+    return report_at_end(folder)
+
+
+def _tell(found: "Probe", study: str, page: str | None, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found.as_json()))
         return
+    from tautune.analysis.probe_verdict import said
+
     print_whole(Console(), _table(found, study))
-    for line in said(found):
+    for line in [*said(found), *([page] if page else [])]:
         print(line)
 
 
@@ -87,29 +110,3 @@ def _table(found: "Probe", study: str) -> Table:
         cells = ["-" if number is None else f"{number:.4g}" for number in numbers]
         table.add_row(str(row.delay), *cells, "-" if row.safe is None else "yes" if row.safe else "no")
     return table
-
-
-def _tolerated(largest: int | None) -> str:
-    if largest is None:
-        return "this learning rate is not safe without a delay either"
-    return (
-        f"this learning rate tolerates delays up to {largest}" if largest else "this learning rate tolerates no delay"
-    )
-
-
-def said(found: "Probe") -> list[str]:
-    """Returns what follows for this run, in sentences."""
-    lines: list[str] = []
-    if found.noise is not None:
-        lines.append("r: the variance of the curvature between batches over its mean's square")
-    if found.margin is not None:
-        verdict = "is safe" if found.safe else "is not safe"
-        factor = f"may grow {found.margin:.3g}-fold" if found.safe else f"must shrink to {found.margin:.3g} of itself"
-        lines.append(f"{found.optimizer} at η = {found.learning_rate:g} {verdict} at delay {found.delay}: it {factor}")
-        lines.append(_tolerated(found.largest_delay))
-    best = found.best_remedy
-    if best:
-        remedy = "" if best.remedy == "none" else f" with {best.remedy}"
-        gain = best.threshold_at_unit_gain / found.loop.threshold_at_unit_gain
-        lines += [f"{best.optimizer}{remedy} is stable at {gain:.3g} times the step:", best.code]
-    return lines

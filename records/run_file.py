@@ -11,7 +11,7 @@ from tautune.records.storage import Folder, reading, writing
 from tautune.records.typed import Count, Object
 
 Json = dict[str, Any]
-Kind = Literal["sweep", "grid", "edge", "tuning", "simulation"]
+Kind = Literal["sweep", "grid", "edge", "tuning", "simulation", "probe"]
 RUN_FILE = "run.json"
 PROBE = ".probe-"
 """Begins the names of files and folders that are made only to see whether a folder can be written."""

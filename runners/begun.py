@@ -1,4 +1,4 @@
-"""What run.json keeps of a command that begins to work in the folder of a sweep, a grid or an edge."""
+"""What run.json keeps of a command that begins to work in the folder of a sweep, a grid, an edge or a probe."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from tautune.search_spaces.stability_study import StabilityStudy
 
 
-def begun(study: StabilityStudy | str, started: float) -> dict[str, Any]:
+def begun(study: StabilityStudy | str | None, started: float) -> dict[str, Any]:
     """Returns when it started, what it was given, and with what it works.
 
     Args:
-        study: its name or its file, which can stand in a command, or itself, which a program made.
+        study: its name or its file, which can stand in a command, or itself, which a program made, or None of it.
         started: `time.monotonic()` at the command's start.
     """
     return {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tautune.records.errors import user_input
 from tautune.runners.devices import DEVICES, device_of
-from tautune.runners.named_study import check_named_study
+from tautune.runners.named_study import check_named_study, study_name
 from tautune.runners.shared import check, check_mini_batch, check_types
 from tautune.trainables.theory.delays import Delays
 from tautune.trainables.theory.momentum import check_momentum
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tautune.search_spaces.stability_study import StabilityStudy
     from tautune.trainables.theory.problem import Problem
 
+Json = dict[str, Any]
 OPTIMIZERS = ("sgd", "dampened-momentum", "nesterov", "adam", "adamw", "nadam", "rmsprop")
 """The optimizers that a probe's command can make; in Python any of torch's that theory knows will do."""
 
@@ -64,9 +65,21 @@ class StudyProbe:
         if self.checkpoint is None and name in PRECONDITIONED:
             raise ValueError(f"optimizer {name} divides by its state, which it has after a step: give a checkpoint")
 
+    def configuration(self) -> Json:
+        """Returns what is asked for, as run.json keeps it."""
+        return {
+            "study": study_name(self.study),
+            "checkpoint": None if self.checkpoint is None else str(self.checkpoint),
+            "optimizer": self.optimizer,
+            "learning_rate": self.learning_rate,
+            "momentum": self.momentum,
+            "mini_batch": self.mini_batch,
+            **asked_delays(self.delays, self.stages),
+        }
+
     def carried_out(self) -> Probe:
         """Returns the conclusions. Raises InputError if study, checkpoint or model cannot be used."""
-        from tautune.analysis.probe import concluded
+        from tautune.analysis.probe_conclusion import concluded
         from tautune.runners.probe_checkpoint import load_checkpoint
         from tautune.runners.study_problem import study_and_problem
         from tautune.trainables.curvature.probing import curvature_of
@@ -94,7 +107,7 @@ class StudyProbe:
             )
             if loaded is None and self.learning_rate is None:
                 found = replace(found, learning_rate=None)
-            return concluded(found, delays=self.delays, stages=self.stages)
+            return concluded(found, study=study.name, delays=self.delays, stages=self.stages)
 
     def _fresh(self, problem: Problem) -> Any:
         """Returns the optimizer before its first step."""
@@ -114,3 +127,10 @@ def _scale(optimizer: Any, learning_rate: float) -> None:
     first = float(optimizer.param_groups[0]["lr"])
     for group in optimizer.param_groups:
         group["lr"] = learning_rate * (float(group["lr"]) / first if first else 1.0)
+
+
+def asked_delays(delays: Sequence[Delays] | None, stages: Sequence[int]) -> Json:
+    """Returns the delays that are asked about, as run.json keeps them: `delays`, or `drawn` ones, or `stages`."""
+    every = delays or ()
+    drawn = [[d, p] for one in every if one.drawn for d, p in zip(one.steps, one.shares, strict=True)]
+    return {"delays": [one.maximum for one in every if one.is_fixed], "drawn": drawn, "stages": list(stages)}

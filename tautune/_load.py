@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tautune._tune import TuningResult
     from tautune.analysis.edges import Edges
     from tautune.analysis.grids import GridSummary
+    from tautune.analysis.probe import Probe
     from tautune.analysis.regret import Regret
     from tautune.analysis.thresholds import Thresholds
 
@@ -26,8 +27,8 @@ class _GridJson(TypedDict):
     sharpness: float
 
 
-def load(path: str | Path) -> Thresholds | GridSummary | Edges | TuningResult | Regret:
-    """Returns the results in a folder, as `tautune.sweep`, `grid`, `edge`, `tune` or `simulate` returned them.
+def load(path: str | Path) -> Thresholds | GridSummary | Edges | TuningResult | Regret | Probe:
+    """Returns the results in a folder, as `tautune.sweep`, `grid`, `edge`, `tune`, `simulate` or `probe` returned them.
 
     Args:
         path: a folder that one of them wrote, or s3://…, gs://….
@@ -47,6 +48,10 @@ def load(path: str | Path) -> Thresholds | GridSummary | Edges | TuningResult | 
         from tautune.analysis.regret import Regret, RegretJson
 
         return Regret.from_json(cast("Object", read_json(folder / "simulate.json", RegretJson)), folder)
+    if kind == "probe":
+        from tautune.analysis.probe import read_probe
+
+        return read_probe(folder)
     from tautune._tune import tuning_result
 
     return tuning_result(folder)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tautune.records.delay_trace import LateDelays, late_delays
 from tautune.records.errors import InputError, user_input
+from tautune.records.provenance import now
+from tautune.records.replaced_folder import ProbeFolder
+from tautune.records.run_file import check_output
+from tautune.records.storage import Folder, folder_at
+from tautune.runners.probe import asked_delays
 from tautune.runners.shared import as_integers, check_delays
 from tautune.trainables.theory.delays import Delays
 
@@ -27,6 +34,7 @@ def probe(
     delays_from: LateDelays | None = None,
     stages: Sequence[int] = (),
     tolerance: float = 1e-3,
+    output: str | Path | None = None,
 ) -> Probe:
     """Returns whether the learning rate is safe at the weights that a model has now, at which delays, and by how much.
 
@@ -48,23 +56,68 @@ def probe(
         stages: delay of each stage of a pipeline, from the model's first children to its last, weighted by the true
             shares of the sharpest direction.
         tolerance: largest residual of the eigenvector, relative to the sharpness.
+        output: folder for probe.json, probe.png and report.html, or s3://…, gs://…; None means that nothing is written.
 
     Returns:
-        The conclusions: `.sharpness`, `.margin`, `.safe`, `.largest_delay`, `.best_remedy`, `.to_frame()`.
+        The conclusions: `.sharpness`, `.margin`, `.safe`, `.largest_delay`, `.best_remedy`, `.to_frame()`, `.plot()`.
 
     Raises:
-        InputError: something cannot be used, the model is not deterministic, an operation has no second derivative, or
-            the optimizer has no state yet. It is a ValueError.
+        InputError: something cannot be used, the model is not deterministic, an operation has no second derivative, the
+            optimizer has no state yet, or the folder holds something else. It is a ValueError.
     """
     with user_input():
         wanted = _wanted(delays, delays_from, stages)
         if not 1e-8 <= tolerance <= 0.1:
             raise InputError(f"tolerance must be between 1e-8 and 0.1, not {tolerance!r}")
-        from tautune.analysis.probe import concluded
-        from tautune.trainables.curvature.probing import curvature_of
+        layers = as_integers(stages)
 
-        found = curvature_of(model, loss, batches, optimizer=optimizer, stages=as_integers(stages), tolerance=tolerance)
-        return concluded(found, delays=wanted, stages=as_integers(stages))
+        def measured() -> Probe:
+            from tautune.analysis.probe_conclusion import concluded
+            from tautune.trainables.curvature.lateness import unwrapped
+            from tautune.trainables.curvature.probing import curvature_of
+
+            found = curvature_of(model, loss, batches, optimizer=optimizer, stages=layers, tolerance=tolerance)
+            return concluded(found, study=type(unwrapped(model)).__name__, delays=wanted, stages=layers)
+
+        if output is None:
+            return measured()
+        configuration = {"study": None, "tolerance": tolerance, **asked_delays(wanted, layers)}
+        found = kept(measured, folder_at(str(output)), configuration)
+        found.report()
+        return found
+
+
+def kept(
+    measured: Callable[[], Probe],
+    output: Folder,
+    configuration: dict[str, Any],
+    *,
+    study: str | None = None,
+    started: float | None = None,
+) -> Probe:
+    """Measures, and writes what was found into a folder, in the place of an earlier probe.
+
+    Args:
+        measured: measures.
+        output: the folder.
+        configuration: what was asked for.
+        study: the study's name or its file, which can stand in a command; None for one that a program made.
+        started: `time.monotonic()` at the command's start; now, if not given.
+
+    Raises:
+        InputError: nothing can be written there, which is told before anything is measured; or as `measured` does.
+    """
+    begin = time.monotonic() if started is None else started
+    with ProbeFolder(check_output(output, "probe"), configuration) as folder:
+        found = measured().at(folder.path)
+        from tautune.analysis.report import write_probe
+        from tautune.runners.begun import begun
+
+        folder.configuration |= {"study": found.study}
+        write_probe(found, folder.path)
+        seconds = round(time.monotonic() - begin, 1)
+        folder.keep_run(runs=[{**begun(study, begin), "finished": now(), "duration_seconds": seconds}])
+    return found
 
 
 def _wanted(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tautune.records.errors import InputError
 from tautune.records.provenance import now, provenance
+from tautune.records.replaced_folder import SimulationFolder
 from tautune.records.run_file import RUN_FILE, check_output
-from tautune.records.simulation_folder import SimulationFolder
 from tautune.records.storage import Folder, folder_at
 from tautune.runners.simulation.csv_table import read_csv, read_frame
 from tautune.runners.simulation.run_table import read_run_table

@@ -58,6 +58,7 @@ def test_noise_between_batches_lowers_the_margin() -> None:
     optimizer = torch.optim.SGD(model.parameters(), 0.45)
     found = tautune.probe(model, half, batches, optimizer=optimizer, delays=0)
     assert found.noise == pytest.approx(0.25)  # (2² / 4²)
+    assert found.batch_curvatures == pytest.approx((2, 6))
     assert found.rows[0].mean_square_learning_rate == pytest.approx(2 / 1.25 / 4, rel=1e-6)
     assert found.rows[0].max_stable_learning_rate == pytest.approx(0.5)
     assert found.safe is False

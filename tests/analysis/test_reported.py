@@ -14,7 +14,7 @@ from tests.analysis.reports.test_sweep import made_sweep
 from tests.analysis.test_thresholds import concluded, record
 
 
-@pytest.mark.parametrize("kind", ["sweep", "grid", "edge", "tuning", "simulation"])
+@pytest.mark.parametrize("kind", ["sweep", "grid", "edge", "tuning", "simulation", "probe"])
 def test_every_kind_of_run_has_a_page(kind: str) -> None:
     module = importlib.import_module(f"tautune.analysis.reports.{kind}")
     assert callable(module.page)

@@ -11,6 +11,7 @@ from tautune.analysis.reported import compared, write_page, write_report
 from tests.analysis.reports.made import made_tuning
 from tests.analysis.reports.test_edge import made_edge
 from tests.analysis.reports.test_grid import made_grid
+from tests.analysis.reports.test_probe import made_probe
 from tests.analysis.reports.test_simulation import made_simulation
 from tests.analysis.reports.test_sweep import made_sweep
 from tests.browser.visit import PHONE, Visit
@@ -35,6 +36,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> dict[str
     many = made_tuning(folder / "many", trials=60)
     write_report(many)
     write_report(made_edge(folder / "edge"))
+    write_report(made_probe(folder / "probe"))
     others = {
         "tuned": many,
         "swept": made_sweep(folder / "other", ratio=1.02),
@@ -49,7 +51,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> dict[str
     return kinds | {kind: folder / f"{kind}.html" for kind in COMPARISONS}
 
 
-REPORTS = ("tuned", "swept", "grid", "edge", "simulated", "many")
+REPORTS = ("tuned", "swept", "grid", "edge", "probe", "simulated", "many")
 COMPARISONS = tuple(f"compared-{kind}" for kind in ("tuned", "swept", "grid", "edge", "simulated"))
 KINDS = (*REPORTS, *COMPARISONS)
 

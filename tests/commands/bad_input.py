@@ -66,6 +66,8 @@ BAD = {
     "probe digits --checkpoint a_file": "a_file is no checkpoint that torch.load reads with weights_only=True",
     "probe digits --optimizer adam": "optimizer adam divides by its state, which it has after a step: give",
     "probe digits --mini-batch 5000": "--mini-batch must be between 1 and the 1797 examples of digits, not 5000",
+    "probe digits --output done": "done holds a tuning, not a probe; give another folder",
+    "probe digits --output other": "other holds files but no run.json; give an empty or a new folder",
     "probe digits --device tpu": "--device must be cpu, cuda or auto, not 'tpu'",
     "edge digit": "study 'digit' is unknown; did you mean digits?",
     "edge --optimizer lion": "--optimizer must be one of sgd, momentum, adam, rmsprop, nadam, not 'lion'",

@@ -11,6 +11,7 @@ import tautune
 from docs import conf
 from tautune.analysis.edges import EdgePoint, EdgesJson
 from tautune.analysis.grids import DelayRow
+from tautune.analysis.probe import ProbeJson, ProbeRow
 from tautune.analysis.regret import RegretJson
 from tautune.analysis.thresholds import Escape, Point, ThresholdsJson
 from tautune.records import edge_folder, grid_folder
@@ -41,6 +42,7 @@ def names_of(kind: type) -> list[str]:
         ("An edge", [*edge_folder.HEADER, *get_type_hints(EdgesJson), *names_of(EdgePoint)]),
         ("A tuning", [*COLUMNS, *trials.COUNTS, "validation_accuracy"]),
         ("A simulation", list(get_type_hints(RegretJson))),
+        ("A probe", [*get_type_hints(ProbeJson), *names_of(ProbeRow), "safe", "best_remedy", "gain"]),
     ],
 )
 def test_every_column_has_its_meaning(section: str, names: list[str]) -> None:

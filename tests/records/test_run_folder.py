@@ -187,7 +187,7 @@ def test_folders_that_cannot_be_used_are_named(tmp_path: Path) -> None:
             pass
     with pytest.raises(InputError, match="full holds no run.json"):
         kind_of(tmp_path / "full")
-    with pytest.raises(InputError, match="is not of a sweep, grid, edge, tuning or simulation"):
+    with pytest.raises(InputError, match="is not of a sweep, grid, edge, tuning, simulation or probe"):
         kind_of(tmp_path / "path")
 
 

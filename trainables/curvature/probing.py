@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -35,6 +36,8 @@ class Curvature:
     examples: int
     noise: float | None
     """r, the variance of uᵀ A_b u between batches over its mean's square; None of a single batch."""
+    batch_curvatures: tuple[float, ...]
+    """uᵀ A_b u of each batch, in their order, whose mean over the examples is λ."""
     preconditioned: bool
     """Whether the optimizer divides by a state of its own."""
     learning_rate: float | None
@@ -85,7 +88,8 @@ def curvature_of(
         f = BatchLoss(model, loss, batches, parameters)
         found = _sharpest(f, how.with_penalty(l2, parameters), tolerance)
         λ, u = float(found.values[0]), found.vectors[0]
-        noise = _noise(f, u if how.scale is None else how.scale * u, λ)
+        each, sizes = f.curvatures(u if how.scale is None else how.scale * u)
+    apart = np.array(each) - np.average(each, weights=sizes)  # decay, which is the same in each batch, is not in it
     groups = [group["params"] for group in late.optimizer.param_groups] if late else []
     assert f.value is not None
     return Curvature(
@@ -95,7 +99,8 @@ def curvature_of(
         products=found.products,
         loss=f.value,
         examples=f.examples,
-        noise=noise,
+        noise=float(np.average(apart**2, weights=sizes)) / λ**2 if len(sizes) > 1 else None,
+        batch_curvatures=tuple((λ + apart).tolist()),
         preconditioned=how.divides,
         learning_rate=how.learning_rate if late else None,
         late=late,
@@ -121,13 +126,3 @@ def _sharpest(f: BatchLoss, how: Preconditioner, tolerance: float) -> Eigenpairs
     if not λ > 0:
         raise ValueError(f"the loss has no positive curvature here (at most {λ:.3g}): no learning rate is unstable")
     return found
-
-
-def _noise(f: BatchLoss, u: Tensor, λ: float) -> float | None:
-    """Returns r along u, in whose curvature decay is the same for every batch; each batch counts by its examples."""
-    curvatures, sizes = f.curvatures(u)
-    if len(curvatures) < 2:
-        return None
-    shares = [size / sum(sizes) for size in sizes]
-    mean = sum(share * a for share, a in zip(shares, curvatures, strict=True))
-    return sum(share * (a - mean) ** 2 for share, a in zip(shares, curvatures, strict=True)) / λ**2

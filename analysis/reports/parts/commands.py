@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tautune.analysis.edges import Edges
     from tautune.analysis.grids import GridSummary
+    from tautune.trainables.theory.delays import Delays
 
 Json = dict[str, Any]
 OPTIONS = {
@@ -70,8 +72,13 @@ def _lateness(update: Json) -> list[str]:
         return _workers(workers)
     if stages := update.get("stages"):
         return ["--stages", ",".join(map(str, stages))]
-    drawn = ",".join(f"{delay}:{share:.6g}" for delay, share in update.get("drawn") or ())
+    drawn = _shares(update.get("drawn") or ())
     return ["--delay-shares", drawn] if drawn else []
+
+
+def _shares(drawn: Iterable[tuple[int, float]]) -> str:
+    """Returns delays with their shares, in nine digits, so that they still sum to 1 within what is taken for it."""
+    return ",".join(f"{delay}:{share:.9g}" for delay, share in drawn)
 
 
 def _workers(kept: Json) -> list[str]:
@@ -115,6 +122,26 @@ def edge_again(study: str, configuration: Json, edges: Edges) -> str:
     words += _plain(configuration, {"steps": 4000, "decay": 0.999})
     seeds = max(point.seeds for point in points)
     return _command("edge", study, [*words, *(["--seeds", str(seeds)] if seeds != 3 else [])])
+
+
+def probe_again(study: str, configuration: Json) -> str:
+    """Returns the command of a probe."""
+    words = _plain(configuration, dict.fromkeys(("checkpoint", "optimizer", "learning_rate", "momentum")))
+    if delays := configuration.get("delays"):
+        words += ["--delays", ",".join(map(str, delays))]
+    return _command("probe", study, [*words, *_lateness(configuration), *_plain(configuration, {"mini_batch": None})])
+
+
+def advise_at(delays: Delays, options: Json) -> str:
+    """Returns the command that compares optimizers and remedies at some delays."""
+    if delays.is_fixed:
+        late = ["--delay", str(delays.maximum)]
+    elif delays.drawn:
+        late = ["--delay-shares", _shares(zip(delays.steps, delays.shares, strict=True))]
+    else:
+        late = ["--stages", ",".join(map(str, delays.steps)), "--shares", ",".join(f"{p:.9g}" for p in delays.shares)]
+    words = _plain(options, {"optimizer": None, "momentum": 0.0, "sharpness": None})
+    return shlex.join(["tautune", "advise", *late, *words])
 
 
 def simulate_again(configuration: Json) -> str:
