@@ -143,7 +143,8 @@ def test_the_line_of_the_learning_rate_is_full_where_it_is_safe(η: float) -> No
     full = {str(line.get_linestyle()): np.asarray(line.get_xdata()) for line in rate}
     ends = axes.transData.transform(np.column_stack(curve.get_data()))
     for style, x in full.items():
-        inside = np.linspace(*axes.transData.transform([(x[0], η), (x[1], η)]), 50)[1:-1]
+        first, last = axes.transData.transform([(x[0], η), (x[1], η)])
+        inside = np.linspace(first, last, 50)[1:-1]
         heights = np.interp(inside[:, 0], *ends.T)
         below = inside[:, 1] < heights + 1e-6
         assert below.all() if style == "-" else not below[inside[:, 0] > ends[0, 0]].any()
