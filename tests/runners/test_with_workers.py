@@ -68,7 +68,9 @@ def test_a_killed_worker_and_a_killed_server_cost_no_trial_and_no_update_is_made
     assert ages_shown(tmp_path / "out", "01") == [(e + 1, Counter(ages[STEPS * e : STEPS * (e + 1)])) for e in range(3)]
     assert refit(tmp_path / "out", study=study)["epochs"] == 3
     [file] = (tmp_path / "out").glob("refit-*/refit/delays.csv")
-    assert {int(line["worker"]) for line in csv.DictReader(file.open())} == {0, 1}
+    workers = {int(line["worker"]) for line in csv.DictReader(file.open())}
+    assert workers
+    assert workers <= {0, 1}  # the first may have done all before the other is there
 
 
 @pytest.mark.ray
