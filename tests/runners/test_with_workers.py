@@ -70,7 +70,7 @@ def test_a_killed_worker_and_a_killed_server_cost_no_trial_and_no_update_is_made
     [file] = (tmp_path / "out").glob("refit-*/refit/delays.csv")
     workers = {int(line["worker"]) for line in csv.DictReader(file.open())}
     assert workers
-    assert workers <= {0, 1}  # the first may have done all before the other is there
+    assert workers <= {0, 1}  # on a busy machine one may do all while the other computes
 
 
 @pytest.mark.ray

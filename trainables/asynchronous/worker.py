@@ -57,6 +57,7 @@ class Worker:
             address: of the server.
             key: proves to the server that this worker is one of its own, and to this worker that it is the server.
         """
+        made = self._made(make)  # before it joins, so that no gradient is handed out to who is not ready for it
         while True:
             try:
                 connection = socket.create_connection(address, timeout=SILENCE)
@@ -67,19 +68,28 @@ class Worker:
                     prepare(connection)
                     agree(connection, key, first=False)
                     send(connection, Header(JOINED, self.number))
-                    self._work(connection, make)
+                    self._work(connection, made)
                 except Lost:
                     time.sleep(0.05)
 
-    def _work(self, connection: socket.socket, make: Callable[[str], Gradients]) -> None:
+    def _made(self, make: Callable[[str], Gradients]) -> Gradients | BaseException:
+        """Returns what computes gradients, or what a user's code has raised instead, which the server is told."""
         try:
-            gradients = make(self.device)
+            return make(self.device)
+        except BaseException as error:
+            return error
+
+    def _work(self, connection: socket.socket, gradients: Gradients | BaseException) -> None:
+        estimates = bytearray(receive_header(connection).size)  # a failure is told to who listens, and is not sending
+        receive_into(connection, memoryview(estimates))
+        try:
+            if isinstance(gradients, BaseException):
+                raise gradients
             weights = Flat(trained(gradients.model))
             weights.adopt(trained(gradients.model))
             ours = _Reply(gradients.model)
             running = Flat(statistics(gradients.model))
-            receive_header(connection)
-            receive_into(connection, running.bytes)
+            running.bytes[:] = estimates
             running.give(statistics(gradients.model))
             connection.settimeout(None)  # the next weights may take as long as the slowest worker does
             while True:

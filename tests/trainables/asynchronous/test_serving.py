@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils import parameters_to_vector
 
 from tautune.trainables.asynchronous.modes import parse_mode
-from tautune.trainables.asynchronous.own_loss import MakeOwnLoss
+from tautune.trainables.asynchronous.own_loss import MakeOwnLoss, OwnLoss
 from tautune.trainables.asynchronous.server import ParameterServer
 from tautune.trainables.asynchronous.serving import GUESTS, Serving, WorkerFailed
 from tautune.trainables.asynchronous.wire import Lost, _exactly, agree
@@ -26,11 +27,14 @@ def cross(model: Any, pair: Any) -> torch.Tensor:
 
 
 @contextmanager
-def serving(mode: str, workers: int = 3, loss: Callable[..., Any] = cross) -> Iterator[Serving]:
+def serving(
+    mode: str, workers: int = 3, loss: Callable[..., Any] = cross, wait: Callable[[Serving], None] = lambda one: None
+) -> Iterator[Serving]:
+    """Args: wait: what each worker does with the server before it can compute gradients."""
     model = make_model()
     server = ParameterServer(model, OPTIMIZERS["momentum"](model.parameters()), parse_mode(mode), workers)
     one = Serving(server, "127.0.0.1")
-    threads = [start(one, number, loss) for number in range(workers)]
+    threads = [start(one, number, loss, wait) for number in range(workers)]
     try:
         yield one
     finally:
@@ -40,13 +44,19 @@ def serving(mode: str, workers: int = 3, loss: Callable[..., Any] = cross) -> It
             assert not thread.is_alive()
 
 
-def start(one: Serving, number: int, loss: Callable[..., Any] = cross) -> threading.Thread:
+def start(
+    one: Serving, number: int, loss: Callable[..., Any] = cross, wait: Callable[[Serving], None] = lambda one: None
+) -> threading.Thread:
+    def make(device: str) -> OwnLoss:
+        wait(one)
+        return MakeOwnLoss(make_model(), loss, batch, 0)(device)
+
     def work() -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(torch, "set_num_threads", lambda count: None)  # it is the process's
             worker = Worker(number)
         with suppress(ZeroDivisionError):  # it was told to the server
-            worker.run(MakeOwnLoss(make_model(), loss, batch, 0), one.address, one.key)
+            worker.run(make, one.address, one.key)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
@@ -96,6 +106,26 @@ def test_what_a_workers_code_raises_ends_the_training() -> None:
 
     with serving("as-they-come", workers=1, loss=breaks) as one, pytest.raises(WorkerFailed, match="ZeroDivisionError"):
         one.run(3, lambda rows: False)
+
+
+def test_what_a_workers_code_raises_before_it_can_compute_is_told_too() -> None:
+    def breaks(one: Serving) -> None:
+        raise ZeroDivisionError
+
+    with serving("as-they-come", workers=1, wait=breaks) as one, pytest.raises(WorkerFailed, match="ZeroDivisionError"):
+        one.run(3, lambda rows: False)
+
+
+def test_nothing_is_asked_of_a_worker_that_is_not_ready_and_training_begins_with_all() -> None:
+    seen: list[int] = []
+
+    def is_slow(one: Serving) -> None:
+        time.sleep(0.1 * len(seen))
+        seen.append(one.server.handed_out)
+
+    with serving("as-they-come", wait=is_slow) as one:
+        one.run(3, lambda rows: False)
+    assert seen == [0, 0, 0]
 
 
 def test_a_stranger_without_the_key_is_not_let_in() -> None:
