@@ -39,7 +39,8 @@ def tune_in(folder: Path, goal: Goal = ACCURACY) -> None:
     board.begin(trials)
     for number, config in enumerate(CONFIGS, start=1):
         for epoch, accuracy in enumerate((0.5, 0.8125, 0.6875), start=1):
-            reported = result(accuracy / number, 1 - accuracy, epoch)
+            late = [(step, 0, age, step, step) for step, age in enumerate((0, 1, 1, 3))]
+            reported = result(accuracy / number, 1 - accuracy, epoch, delays=late)
             board.reported(number, config, reported, trials.report(str(number), number, config, reported))
         row = trials.end(str(number), finished=True)
         assert row
@@ -99,6 +100,20 @@ def test_the_first_screen_of_a_tuning_is_its_validation_scores_by_readable_names
     for name in (*NAMES, "study"):
         expect(runs).to_contain_text(name)
     expect(page.locator("card-view").first.locator("scalar-card-data-table")).to_contain_text("0.6875")  # unsmoothed
+
+
+def test_the_ages_of_gradients_are_a_card_for_each_trial_in_the_last_group(shown: Callable[..., Page]) -> None:
+    page = shown("tuned")
+    expect(page.locator("card-view").first).to_be_visible()
+    last = page.locator("metrics-card-group-toolbar").last
+    expect(last).to_contain_text("6 lateness")
+    cards = page.locator("histogram-card")
+    expect(cards).to_have_count(0)  # until it is opened
+    last.click()
+    expect(cards).to_have_count(len(NAMES))
+    cards.first.scroll_into_view_if_needed()
+    epochs = cards.first.locator("g.histogram")
+    expect(epochs).to_have_count(3)
 
 
 def test_hparams_has_each_trial_with_its_best_epoch(shown: Callable[..., Page]) -> None:
