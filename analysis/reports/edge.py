@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any
 
@@ -14,6 +14,7 @@ from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.reports.charts.compared import settled_of
 from tautune.analysis.reports.parts.asked import asked_section
 from tautune.analysis.reports.parts.commands import edge_again
+from tautune.analysis.reports.parts.unfinished import is_unfinished, unfinished_note
 from tautune.analysis.reports.sections.again import again_section
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.records.edge_folder import EdgeFolder
@@ -31,7 +32,7 @@ def page(folder: Folder, run: Json) -> Page:
     """Returns the report of the trainings in a folder, also of those that are still going on."""
     damaged: list[str] = []
     edges = _edges(folder, run, damaged)
-    notes = [*_notes(run), *damaged]
+    notes = [*([unfinished_note()] if is_unfinished(run) else []), *damaged]
     if edges is None:
         title, verdict = f"Edge of {run['configuration'].get('study')}", "Nothing has been seen of a training yet."
         return Page(title=title, verdict=verdict, notes=notes, sections=[provenance_section(run)])
@@ -89,14 +90,6 @@ def _facts(edges: Edges, run: Json) -> dict[str, str]:
     facts = {"trainings": f"{len(edges.curves):,}", "steps": f"{edges.steps:,}", "optimizer": in_words(edges.optimizer)}
     took = total_duration(run)
     return facts | ({"time": took} if took else {})
-
-
-def _notes(run: Json) -> Iterator[str]:
-    if "finished" not in (run.get("runs") or [{}])[-1]:
-        yield (
-            "This run is not over: it is going on, or it was stopped. The page shows what there is so far; "
-            "the same command goes on with a run that was stopped."
-        )
 
 
 def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any, TypedDict
 
@@ -13,6 +13,7 @@ from tautune.analysis.grids import GridSummary, conclude
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.reports.parts.asked import asked_section
 from tautune.analysis.reports.parts.commands import grid_again
+from tautune.analysis.reports.parts.unfinished import is_unfinished, unfinished_note
 from tautune.analysis.reports.sections.again import again_section
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.records.errors import InputError
@@ -32,7 +33,7 @@ def page(folder: Folder, run: Json) -> Page:
     """Returns the report of the grid in a folder, also of one that is still going on."""
     damaged: list[str] = []
     grid = _grid(folder, run, damaged)
-    notes = [*_notes(run), *damaged]
+    notes = [*([unfinished_note()] if is_unfinished(run) else []), *damaged]
     if grid is None:
         name = run["configuration"].get("study")
         verdict = "No point has been trained yet."
@@ -90,14 +91,6 @@ def _facts(grid: GridSummary, run: Json) -> dict[str, str]:
     facts |= {"points": f"{points:,}", "diverged": f"{diverged:,}", "sharpness λ": f"{grid.sharpness:.5g}"}
     took = total_duration(run)
     return facts | ({"time": took} if took else {})
-
-
-def _notes(run: Json) -> Iterator[str]:
-    if "finished" not in (run.get("runs") or [{}])[-1]:
-        yield (
-            "This run is not over: it is going on, or it was stopped. The page shows what there is so far; "
-            "the same command goes on with a run that was stopped."
-        )
 
 
 def _section(grid: GridSummary) -> Section:

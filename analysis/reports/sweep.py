@@ -11,6 +11,7 @@ from tautune.analysis.reports.charts.compared import thresholds_of as charts_of_
 from tautune.analysis.reports.charts.lateness import lateness
 from tautune.analysis.reports.parts.asked import asked_section
 from tautune.analysis.reports.parts.commands import sweep_again
+from tautune.analysis.reports.parts.unfinished import is_unfinished, unfinished_note
 from tautune.analysis.reports.sections.again import again_section
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.analysis.sweep_conclusion import conclude
@@ -95,15 +96,11 @@ def _thresholds(folder: Folder, run: Json, records: list[MeasurementRecord], dam
 
 
 def _notes(run: Json, found: Thresholds | None) -> Iterator[str]:
-    runs = run.get("runs") or [{}]
     wanted = run.get("delays") or []
     known = {point.delay for point in found.points} if found else set()
     left = [str(delay) for delay in wanted if delay not in known]
-    if "finished" not in runs[-1]:
-        yield (
-            "This run is not over: it is going on, or it was stopped. The page shows what there is so far; "
-            "the same command goes on with a run that was stopped."
-        )
+    if is_unfinished(run):
+        yield unfinished_note()
     if left and not run["configuration"].get("update"):
         yield f"No threshold has been found at τ = {', '.join(left)}."
 

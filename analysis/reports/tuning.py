@@ -16,9 +16,10 @@ from tautune.analysis.reports.charts.progress import best_so_far, learning_curve
 from tautune.analysis.reports.charts.rungs import rungs_chart
 from tautune.analysis.reports.charts.space import importances, parallel_coordinates, slices
 from tautune.analysis.reports.charts.time_line import time_line
-from tautune.analysis.reports.parts.asked import asked_table
+from tautune.analysis.reports.parts.asked import asked_section
 from tautune.analysis.reports.parts.commands import train_again, tune_again
 from tautune.analysis.reports.parts.tuned import BAD, Json, Tuned, keys, read_tuned
+from tautune.analysis.reports.parts.unfinished import unfinished_note
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
 from tautune.analysis.reports.sections.refitted import test_section
 from tautune.analysis.trial_names import POPULATION
@@ -98,10 +99,7 @@ def _notes(tuned: Tuned) -> Iterator[str]:
             f"{carried.get('delay')}, with the learning rate {carried.get('learning_rate')}, and no trials of its own."
         )
     if _goes_on(tuned):
-        yield (
-            "This run is not over: it is going on, or it was stopped. The page shows what there is so far; "
-            f"`tautune resume {tuned.folder}` goes on with a run that was stopped."
-        )
+        yield unfinished_note(f"`tautune resume {tuned.folder}`")
     if tuned.rows and not tuned.history.reports:
         yield (
             "This folder has each trial's best epoch and no curves: it was copied without its journal, or an older "
@@ -217,7 +215,7 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
         notes=[line for tuned in tunings.values() for line in tuned.history.damaged],
         sections=[
             Section(title="How they went", charts=[chart] if chart else [], table=_runs_table(tunings)),
-            Section(title="What was asked for", table=asked_table({n: t.configuration for n, t in tunings.items()})),
+            asked_section(runs),
         ],
     )
 
