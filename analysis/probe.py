@@ -73,6 +73,11 @@ class ProbeJson(TypedDict):
     loop: _LoopJson
 
 
+def smaller(stable: float, bounded: float | None) -> float:
+    """Returns below which of two learning rates one is safe: E x is stable, and E x² is bounded if there is noise."""
+    return stable if bounded is None else min(stable, bounded)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProbeRow:
     """What theory says at one delay. Each learning rate is that of the first parameter group."""
@@ -95,8 +100,7 @@ class ProbeRow:
     @property
     def limit(self) -> float:
         """Returns the smaller of the two learning rates, below which one is safe."""
-        bound = self.mean_square_learning_rate
-        return self.max_stable_learning_rate if bound is None else min(self.max_stable_learning_rate, bound)
+        return smaller(self.max_stable_learning_rate, self.mean_square_learning_rate)
 
 
 @dataclass(frozen=True, kw_only=True)

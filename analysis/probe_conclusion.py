@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tautune.analysis.probe import LONGEST_DELAY, Probe, ProbeRow
+from tautune.analysis.probe import LONGEST_DELAY, Probe, ProbeRow, smaller
 from tautune.trainables.curvature.probing import Curvature
 from tautune.trainables.theory.delays import Delays
 from tautune.trainables.theory.loop import TrainingLoop
@@ -62,7 +62,7 @@ def _row(loop: TrainingLoop, found: Curvature) -> ProbeRow:
     noisy = bool(found.noise) or loop.delay.drawn
     bounded = loop.mean_square_threshold(found.noise or 0.0) / λ if noisy else None
     largest = loop.max_stable_learning_rate(λ)
-    margin = None if η is None else min(largest, largest if bounded is None else bounded) / η
+    margin = None if η is None else smaller(largest, bounded) / η
     return ProbeRow(
         delay=loop.delay.maximum if loop.delay.is_fixed else str(loop.delay),
         threshold=loop.threshold,

@@ -74,17 +74,21 @@ def _limit(found: Probe, delay: int) -> Limit:
 @styled
 def probe_figure(found: Probe) -> Figure:
     """Returns `limits_figure` with a title."""
-    figure = limits_figure(found)
+    figure = limits_figure(found, limits(found))
     title = f"{found.study}: {found.optimizer} where it stands, λ = {found.sharpness:.4g}"
-    figure.suptitle(title, x=0.01, ha="left", parse_math=False)
+    figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
 @styled
-def limits_figure(found: Probe) -> Figure:
-    """Returns the largest stable learning rate against the delay, and the one that the training has."""
+def limits_figure(found: Probe, curve: Sequence[Limit]) -> Figure:
+    """Returns the largest stable learning rate against the delay, and the one that the training has.
+
+    Args:
+        curve: the probe's `limits`, which take longer than to draw them.
+    """
     figure = new_figure()
-    axes, curve = figure.subplots(), limits(found)
+    axes = figure.subplots()
     delays, lower = [limit.delay for limit in curve], [limit.lower for limit in curve]
     η = found.learning_rate
     apart = bool(found.noise) and max(limit.mean / limit.lower for limit in curve) > SEEN

@@ -84,7 +84,7 @@ def _limits(found: Probe) -> Section:
         says=f"Below the curve the sharpest direction, λ = {found.sharpness:.5g}, dies out, and in the grey above it "
         f"grows.{' The curve counts the noise between batches.' if noisy else ''}"
         f"{'' if found.learning_rate is None else marked}",
-        figure=limits_figure(found),
+        figure=limits_figure(found, curve),
         table=Table(columns=columns, rows=[limit[: len(columns)] for limit in curve]),
     )
     table = Table(columns=COLUMNS, rows=[astuple(row) for row in found.rows])

@@ -137,7 +137,7 @@ def test_the_curve_is_theorys() -> None:
 @pytest.mark.parametrize("η", [0.05, 0.4, 0.45])
 def test_the_line_of_the_learning_rate_is_full_where_it_is_safe(η: float) -> None:
     found = probed(η, delays=[0, 1, 8])
-    axes = limits_figure(found).axes[0]
+    axes = limits_figure(found, limits(found)).axes[0]
     curve = next(line for line in axes.lines if line.get_color() == "#1b1b1a" and np.size(line.get_xdata()) > 2)
     rate = [line for line in axes.lines if np.array_equal(line.get_ydata(), [η, η])]
     full = {str(line.get_linestyle()): np.asarray(line.get_xdata()) for line in rate}
