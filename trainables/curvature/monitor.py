@@ -139,10 +139,12 @@ class StabilityMonitor:
         not to be called.
         """
         optimizer = self.optimizer
-        while not hasattr(optimizer, "_optimizer_step_post_hooks"):  # accelerate's has none of its own
-            optimizer = optimizer.optimizer
-        optimizer.register_step_post_hook(lambda *_: self.step())
-        return self
+        while True:
+            try:
+                optimizer.register_step_post_hook(lambda *_: self.step())
+                return self
+            except AttributeError:  # accelerate's has no hooks of its own
+                optimizer = optimizer.optimizer
 
     def look(self) -> Watched | None:
         """Returns what is seen now, writes it down and warns; None where there is nothing to see."""
