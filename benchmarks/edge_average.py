@@ -35,7 +35,7 @@ class Average:
         trainings, here = self.trainings, self.trainings.x.clone()
         with torch.no_grad():
             trainings.x.copy_(torch.stack(tuple(self.last)).mean(dim=0))
-        found = self.following._sharpness(torch.ones_like(here), trainings.alive)
+        found = self.following.sharpness_at(torch.ones_like(here), trainings.alive)
         with torch.no_grad():
             trainings.x.copy_(here)
         seen = []

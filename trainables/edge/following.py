@@ -70,7 +70,7 @@ class Following:
         alive, scales = self.trainings.alive, self.trainings.scales()
         if not alive or scales is None:
             return samples
-        sharpness = self._sharpness(scales, alive)
+        sharpness = self.sharpness_at(scales, alive)
         for k, λ in zip(alive, sharpness, strict=True):
             run, loop = self.trainings.runs[k], self._loop(k)
             if math.isfinite(λ):
@@ -88,7 +88,8 @@ class Following:
             for k in sorted(new)
         ]
 
-    def _sharpness(self, scales: Tensor, alive: Sequence[int]) -> list[float]:
+    def sharpness_at(self, scales: Tensor, alive: Sequence[int]) -> list[float]:
+        """Returns the sharpness, scaled on both sides by `scales` [K, P], of each of these trainings at its weights."""
         rows = torch.tensor(alive, device=scales.device)
 
         def multiply(V: Tensor) -> Tensor:
