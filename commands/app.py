@@ -1,8 +1,6 @@
 """The command `tautune`. Heavy modules are imported only when a command needs them."""
 
-import atexit
 import errno
-import gc
 import json
 import shlex
 import sys
@@ -91,7 +89,6 @@ def main() -> None:
     import_module("tautune.cluster.session.gc_threshold")
     set_environment()
     _write_whatever_comes()
-    atexit.register(_freeze)  # garbage collection at exit would double the run time
     command = typer.main.get_command(app)
     try:
         with sigterm_as_interrupt():
@@ -122,11 +119,6 @@ def _write_whatever_comes() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
-
-
-def _freeze() -> None:
-    if "triton" not in sys.modules:  # triton prints forty lines about objects that are not freed
-        gc.freeze()
 
 
 def _typed() -> str:

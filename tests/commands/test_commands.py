@@ -213,3 +213,28 @@ def test_the_threshold_command_needs_neither_ray_nor_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+ENDING = """
+import os, sys
+from tautune.__main__ import main
+
+class Aborts:
+    def __del__(self):
+        os.abort()
+
+kept = Aborts()
+sys.argv = ["tautune", *sys.argv[1:]]
+main()
+"""
+"""A program whose interpreter cannot be taken apart, as beside a thread of a storage library."""
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["studies"], 0), (["threshold", "--delay", "x"], 2)], ids=str)
+def test_a_command_ends_with_its_own_code_whatever_the_end_of_the_interpreter_would_bring(
+    arguments: list[str], code: int
+) -> None:
+    ended = subprocess.run([sys.executable, "-c", ENDING, *arguments], capture_output=True, text=True, timeout=100)
+    assert ended.returncode == code, ended.stderr
+    assert ended.stderr.count("\n") == (code == 2)
+    assert ("digits" in ended.stdout) == (code == 0)
