@@ -28,8 +28,8 @@ from tautune.runners.sweep_board import SweepBoard
 from tautune.runners.sweep_plan import SweepPlan
 from tautune.runners.with_workers import placed, room_of
 from tautune.trainables.theory.problem import ProblemParts
-from tautune.trainables.threshold.delayed_training import STEPS_OF_WORKERS
 from tautune.trainables.threshold.minimum import Minimum
+from tautune.trainables.threshold.passages import STEPS_OF_WORKERS
 from tautune.trainables.threshold.record import Key, MeasurementRecord
 from tautune.trainables.threshold.trial import DelayTrial, MinimumTrial
 

@@ -10,7 +10,7 @@ from torch.nn.utils import vector_to_parameters
 
 from tautune.trainables.delay.remedies.weight_prediction import WeightPrediction
 from tautune.trainables.theory.problem import Problem, flatten
-from tautune.trainables.threshold.growth import Growth, envelope_rate, oscillation_rate
+from tautune.trainables.threshold.growth import Growth, oscillation_rate
 from tautune.trainables.threshold.late_optimizer import late_optimizer
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.record import Settings
@@ -18,10 +18,6 @@ from tautune.trainables.threshold.record import Settings
 LIMITS = {torch.float64: (1e3, 1e-3), torch.float32: (30.0, 0.1)}
 """Factors by which the distance may grow and shrink while its growth is measured: farther out the loss is no longer
 quadratic, and closer in rounding errors show."""
-STEPS_OF_VARYING_DELAYS = 6_000
-"""Largest number of steps over which the growth under delays that are drawn is averaged."""
-STEPS_OF_WORKERS = 2_000
-"""The same where real workers train, whose steps take longer: the growth is known to some 0.002 a step then."""
 FLAT = 1e-6
 """Largest gradient norm at the minimum, relative to its start, that does not disturb a measurement: the default
 tolerance."""
@@ -112,19 +108,14 @@ class DelayedTraining:
 def measure_growth(training: DelayedTraining, *, tolerance: float = 1e-5) -> Growth:
     """Trains until the growth rate of the distance to the minimum is known, and returns it.
 
-    With the full batch, training goes on until three estimates agree to 0.1 % of the rate or to `tolerance`/(τ+1) per
-    step; each estimate uses a record a third longer than the one before. With mini-batches, training lasts 200 (τ+1)
-    steps or 20 epochs, whichever is more. In both cases it ends early when the distance leaves `LIMITS`.
+    Every step is like any other. Training goes on until three estimates agree to 0.1 % of the rate or to
+    `tolerance`/(τ+1) per step; each estimate uses a record a third longer than the one before. It ends early when the
+    distance leaves `LIMITS`.
     """
     settings = training.settings
     lag = settings.delay + 1
     leave, settle = LIMITS[training.minimum.point.dtype]
     limits = {"leave": leave, "settle": settle}
-    if settings.varies:
-        epochs = 20 * math.ceil(len(training.problem) / settings.mini_batch) if settings.mini_batch else 0
-        training.advance(max(200 * lag, epochs, _steps_of(settings)), **limits)
-        rate = envelope_rate(np.array(training.norm)) if len(training.norm) >= 8 else math.nan
-        return _finite_growth(training, [rate], **limits)
     most = round(1000 * lag / (1 - settings.m))
     rates: list[float] = []
     length = max(16, 8 * lag)
@@ -136,13 +127,6 @@ def measure_growth(training: DelayedTraining, *, tolerance: float = 1e-5) -> Gro
         if agreed or length >= most or training.ended(**limits):
             return _finite_growth(training, rates, **limits)
         length += max(2, length // 3)
-
-
-def _steps_of(settings: Settings) -> int:
-    """Returns the steps over which the growth is averaged where delays vary; 0 where they do not."""
-    if not settings.update or not settings.update.varies:
-        return 0
-    return STEPS_OF_WORKERS if settings.update.workers else STEPS_OF_VARYING_DELAYS
 
 
 def _finite_growth(training: DelayedTraining, rates: list[float], *, leave: float, settle: float) -> Growth:

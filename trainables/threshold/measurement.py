@@ -8,6 +8,7 @@ import torch
 from tautune.trainables.theory.problem import Problem
 from tautune.trainables.threshold.delayed_training import FLAT, DelayedTraining, measure_growth, steps_to_leave
 from tautune.trainables.threshold.minimum import Minimum
+from tautune.trainables.threshold.passages import mean_growth, steps_of_varying
 from tautune.trainables.threshold.record import Departure, MeasurementRecord, Settings
 from tautune.trainables.threshold.search import Sample, ThresholdSearch
 from tautune.trainables.threshold.with_workers import RealWorkers, TrainingWithRealWorkers
@@ -26,7 +27,8 @@ FACTORS = (3.0, 2.0, 1.5, 1.25, 1.12, 1.06, 1.03, 0.9)
 MINI_BATCH_FACTORS = (*FACTORS, 0.7, 0.5)
 """The same with mini-batches, also farther below the threshold: there gradient noise can still drive training out."""
 
-
+SEEDS_APART = 2**20
+"""Between the passages of one measurement: more than a user has seeds."""
 VANISHED = 1e-6
 """Root mean square of a minimum's weights below which their norm is no measure of length, and 1 takes its place."""
 
@@ -99,10 +101,18 @@ class Measurement:
         distance = PERTURBATION[self.minimum.point.dtype]
         if self.minimum.gradient_norm > FLAT and self.minimum.point.dtype is torch.float64:
             distance = WITHOUT_KINKS
-        training = self._training(learning_rate, distance=distance, anchored=True)
-        growth = measure_growth(training, tolerance=2e-3 * self.settings.resolution)
+
+        def begin(passage: int) -> DelayedTraining:
+            return self._training(learning_rate, distance=distance, anchored=True, passage=passage)
+
+        if self.settings.varies:
+            growth, evaluations = mean_growth(begin, steps_of_varying(self.settings, len(self.problem)))
+        else:
+            training = begin(0)
+            growth = measure_growth(training, tolerance=2e-3 * self.settings.resolution)
+            evaluations = training.gradient_evaluations
         self.search.add(Sample(learning_rate, *growth))
-        self.gradient_evaluations += training.gradient_evaluations
+        self.gradient_evaluations += evaluations
 
     def _watch_departure(self) -> None:
         """Watches the next departure; learning rates fall, and the step budget follows the slowest departure so far."""
@@ -117,7 +127,7 @@ class Measurement:
         steps = steps_to_leave(training, factor=LEFT / START, budget=budget)
         self.departures.append(Departure(learning_rate, budget if steps is None else steps, steps is not None))
 
-    def _training(self, learning_rate: float, *, distance: float, anchored: bool) -> DelayedTraining:
+    def _training(self, learning_rate: float, *, distance: float, anchored: bool, passage: int = 0) -> DelayedTraining:
         if self.settings.update and self.settings.update.workers:
             if self.workers is None:
                 self.workers = RealWorkers(self.problem, self.minimum, self.settings, anchored=anchored)
@@ -127,7 +137,7 @@ class Measurement:
         return DelayedTraining(
             self.problem,
             self.minimum,
-            self.settings,
+            replace(self.settings, seed=self.settings.seed + passage * SEEDS_APART),
             learning_rate,
             distance=distance * self.size,
             anchored=anchored,

@@ -107,7 +107,7 @@ def test_stages_are_measured_as_the_whole_recursion_has_them(stages: tuple[int, 
 
 @pytest.mark.usefixtures("one_thread")
 def test_delays_that_are_drawn_have_an_uncertainty_from_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tautune.trainables.threshold.delayed_training.STEPS_OF_VARYING_DELAYS", 300)
+    monkeypatch.setattr("tautune.trainables.threshold.passages.STEPS_OF_VARYING_DELAYS", 300)
     update = Update(drawn=((1, 0.5), (2, 0.5)))
     step, records = measured(STUDY, update, 2, seeds=2)
     assert step == pytest.approx(update.loop(2).threshold, rel=0.1)
