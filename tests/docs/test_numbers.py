@@ -92,7 +92,11 @@ CHOSEN = {
         "1e-15": "of a β₂",
     },
     "docs/transfer.md": {"0.5": "a momentum", "0.9": "a momentum"},
-    "docs/threshold.md": {"8 %": "the paper's own resolution", "0.9": "a momentum"},
+    "docs/threshold.md": {
+        "8 %": "the paper's own resolution",
+        "0.9": "a momentum",
+        **dict.fromkeys(("20 epochs", "2,000", "6,000"), "of a measurement, at most"),
+    },
 }
 """Numbers that look like measurements and are none, by page, with what they are."""
 

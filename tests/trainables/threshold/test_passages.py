@@ -28,7 +28,7 @@ def oracle() -> tuple[Problem, Minimum]:
 
 def exponent(step: float, steps: int = 100_000) -> float:
     """Returns the growth a step of x[t+1] = x[t] − step · x[t − d], d drawn, along one long run."""
-    delays, shares = zip(*DRAWN, strict=True)
+    delays, shares = [d for d, _ in DRAWN], [share for _, share in DRAWN]
     drawn: list[int] = np.random.default_rng(0).choice(delays, p=shares, size=steps).tolist()
     x: list[float] = [1.0] * (max(delays) + 1)
     gained = 0.0
