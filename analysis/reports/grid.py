@@ -11,6 +11,7 @@ import numpy as np
 from tautune.analysis.grid_figure import grid_figure, loss_figure, title_of
 from tautune.analysis.grids import GridSummary, conclude
 from tautune.analysis.pages.page import Chart, Page, Section, Table
+from tautune.analysis.reports.charts.compared import best_rates_of
 from tautune.analysis.reports.parts.asked import asked_section
 from tautune.analysis.reports.parts.commands import grid_again
 from tautune.analysis.reports.parts.unfinished import is_unfinished, unfinished_note
@@ -135,8 +136,9 @@ def _losses(grid: GridSummary) -> Table:
 def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
     """Returns grids beside each other, by what each is called."""
     damaged: list[str] = []
-    grids = {label: _grid(folder, run, damaged) for label, (folder, run) in runs.items()}
-    damaged += [f"{label} has no points yet." for label, grid in grids.items() if grid is None]
+    read = {label: _grid(folder, run, damaged) for label, (folder, run) in runs.items()}
+    grids = {label: grid for label, grid in read.items() if grid is not None}
+    damaged += [f"{label} has no points yet." for label in runs if label not in grids]
     rows = [
         (
             label,
@@ -148,11 +150,11 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
             row.theory,
         )
         for label, grid in grids.items()
-        if grid is not None
         for row in grid.rows
     ]
     if not rows:
         raise InputError("compare needs a grid with points; none of these has one yet")
+    chart = best_rates_of(grids)
     best = min((row for row in rows if row[3] is not None), key=lambda row: row[3] or 0.0, default=None)
     columns = ("run", "delay τ", "best η", "its loss", "its accuracy", "largest stable η", "theory's threshold")
     return Page(
@@ -162,7 +164,11 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
         else "Every training diverged.",
         notes=damaged,
         sections=[
-            Section(title="The best at each delay", table=Table(columns=columns, rows=rows, sortable=True)),
+            Section(
+                title="The best at each delay",
+                charts=[chart] if chart else [],
+                table=Table(columns=columns, rows=rows, sortable=True),
+            ),
             asked_section(runs),
         ],
     )

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tautune.analysis.delay_axis import delay_axis
 from tautune.analysis.edge_figure import draw_edge, draw_settled
 from tautune.analysis.edges import Edges
 from tautune.analysis.figure_style import INK, label_ends, log_axis, new_figure, series, split, styled
+from tautune.analysis.grids import GridSummary
 from tautune.analysis.pages.page import Chart, Table
 from tautune.analysis.regret import Regret
 from tautune.analysis.reports.charts.progress import improvements
@@ -83,14 +85,11 @@ def thresholds_of(sweeps: Mapping[str, Thresholds], *, times_sharpness: bool) ->
         axes.plot(*split(line), **style)
         ends.append((*line[-1], label))
         colours.append(style["color"])
-    delays = sorted({delay for line in lines.values() for delay, _ in line})
+    delays = {delay for line in lines.values() for delay, _ in line}
     values = [value for line in lines.values() for _, value in line]
-    axes.set_xscale("symlog", linthresh=1, linscale=0.4)
-    axes.set_xticks(delays, [str(delay) for delay in delays])
-    axes.set_xticks([], minor=True)
+    delay_axis(axes, delays)
     log_axis(axes, "y", min(values), max(values))
-    what = "η λ at the stability threshold" if times_sharpness else "largest stable learning rate η"
-    axes.set(xlabel="delay τ, steps", ylabel=what)
+    axes.set_ylabel("η λ at the stability threshold" if times_sharpness else "largest stable learning rate η")
     figure.draw_without_rendering()
     label_ends(axes, ends, colours)
     return Chart(
@@ -104,6 +103,40 @@ def thresholds_of(sweeps: Mapping[str, Thresholds], *, times_sharpness: bool) ->
             columns=("run", "delay τ", "η λ" if times_sharpness else "η"),
             rows=[(label, *point) for label, line in lines.items() for point in line],
         ),
+    )
+
+
+@styled
+def best_rates_of(grids: Mapping[str, GridSummary]) -> Chart | None:
+    """Returns the best learning rate of each grid against the delay, with theory's threshold; None if all diverged."""
+    figure = new_figure()
+    axes = figure.subplots()
+    ends, colours, rows = [], [], []
+    for place, (label, grid) in enumerate(grids.items()):
+        style = series(place)
+        best = [(row.delay, row.best_learning_rate or np.nan) for row in grid.rows]
+        axes.plot(*split(best), **style)  # broken where every learning rate diverged
+        axes.plot(grid.delays, [row.theory for row in grid.rows], ":", color=style["color"], linewidth=1.2)
+        rows += [(label, row.delay, row.best_learning_rate, row.theory) for row in grid.rows]
+        trained = [point for point in best if np.isfinite(point[1])]
+        if trained:
+            ends.append((*trained[-1], label))
+            colours.append(style["color"])
+    if not ends:
+        return None
+    rates = [rate for row in rows for rate in row[2:] if rate is not None]
+    delay_axis(axes, [row[1] for row in rows])
+    log_axis(axes, "y", min(rates), max(rates))
+    axes.set_ylabel("best learning rate η (dots: theory's threshold)")
+    figure.draw_without_rendering()
+    label_ends(axes, ends, colours)
+    return Chart(
+        name="best-rates",
+        title="The best learning rate at each delay",
+        says="A line is a grid, and the dotted line of its colour is theory's threshold at the sharpness of its "
+        "initial weights, which training changes. A line is broken where every training diverged.",
+        figure=figure,
+        table=Table(columns=("run", "delay τ", "best η", "theory's threshold"), rows=rows),
     )
 
 

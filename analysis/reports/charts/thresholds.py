@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from tautune.analysis.delay_axis import delay_axis
 from tautune.analysis.figure_style import (
     BLUE,
     FAINT,
@@ -44,12 +45,10 @@ def rates(thresholds: Thresholds) -> Chart:
     axes.plot(delays, predicted, color=FAINT, linewidth=2.4)
     bars = [point.uncertainty for point in points]
     axes.errorbar([p.delay for p in points], [p.measured for p in points], yerr=bars, fmt="o", color=BLUE, capsize=3)
-    axes.set_xscale("symlog", linthresh=1, linscale=0.4)
-    axes.set_xticks([p.delay for p in points], [str(p.delay) for p in points])
-    axes.set_xticks([], minor=True)
+    delay_axis(axes, [point.delay for point in points])
     every = [*(p.measured for p in points), *predicted]
     log_axis(axes, "y", min(every), max(every))
-    axes.set(xlabel="delay τ, steps", ylabel="largest stable learning rate η", xlim=(-0.15, None))
+    axes.set(ylabel="largest stable learning rate η", xlim=(-0.15, None))
     for point in points:
         axes.annotate(f"{point.measured:.3g}", (point.delay, point.measured), (6, 4), textcoords="offset points")
     return Chart(

@@ -1,23 +1,28 @@
 """The reports of grids."""
 
 import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tautune.analysis.pages.html import as_html
 from tautune.analysis.reported import compared, read_page
 from tautune.records.grid_folder import GridFolder
+from tautune.trainables.grid.point import Outcome, Point
 from tests.analysis.test_grids import ROWS
 from tests.docs.test_commands import refusal
 
 
-def made_grid(folder: Path, *, finished: bool = True) -> Path:
+def made_grid(
+    folder: Path, *, finished: bool = True, sharpness: float = 2.0, rows: dict[Point, Outcome] = ROWS
+) -> Path:
     folder.mkdir()
     configuration = {"kind": "grid", "study": "digits", "momentum": 0.0, "shifted": False, "steps": 9, "mini_batch": 32}
     runs = [{"started": "…"} | ({"finished": "…", "duration_seconds": 3.0} if finished else {})]
-    (folder / "run.json").write_text(json.dumps({"configuration": configuration, "sharpness": 2.0, "runs": runs}))
-    GridFolder(folder, {}).write(ROWS)
+    (folder / "run.json").write_text(json.dumps({"configuration": configuration, "sharpness": sharpness, "runs": runs}))
+    GridFolder(folder, {}).write(rows)
     return folder
 
 
@@ -47,9 +52,26 @@ def test_a_damaged_line_of_points_is_left_out_and_named(tmp_path: Path) -> None:
 
 
 def test_grids_are_compared(tmp_path: Path) -> None:
-    page = compared([made_grid(tmp_path / "a"), made_grid(tmp_path / "b")])
+    page = compared([made_grid(tmp_path / "a"), made_grid(tmp_path / "b $x$ <b>", sharpness=8.0)])
     assert page.verdict == "a has the smallest loss: 1.5 at τ = 0."
-    as_html(page)
+    (chart,) = page.charts
+    (axes,) = chart.figure.axes
+    best, theory, _, steeper = axes.get_lines()
+    assert best.get_xydata() == pytest.approx(np.array([[0, 0.1], [3, np.nan], [5, 0.1]]), nan_ok=True)
+    thresholds = [2 / 2.0 * math.sin(math.pi / (2 * (2 * delay + 1))) for delay in (0, 3, 5)]
+    assert theory.get_ydata() == pytest.approx(thresholds)
+    assert steeper.get_ydata() == pytest.approx([threshold / 4 for threshold in thresholds])
+    assert [label.get_text() for label in axes.texts] == ["a", "b $x$ <b>"]
+    assert chart.table
+    assert [row[:3] for row in chart.table.rows[:2]] == [("a", 0, 0.1), ("a", 3, None)]
+    assert "b $x$ &lt;b&gt;" in as_html(page)
+
+
+def test_grids_in_which_all_diverged_are_compared_without_a_figure(tmp_path: Path) -> None:
+    diverged = {point: outcome for point, outcome in ROWS.items() if outcome.diverged}
+    page = compared([made_grid(tmp_path / "a", rows=diverged), made_grid(tmp_path / "b", rows=diverged)])
+    assert page.verdict == "Every training diverged."
+    assert page.charts == []
 
 
 @pytest.mark.parametrize("kind", ["unheard", "parts", "../x", ""])
