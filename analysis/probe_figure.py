@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tautune.analysis.delay_axis import delay_axis
 from tautune.analysis.figure_style import (
-    BEHIND,
     BLUE,
     FAINT,
     INK,
@@ -24,6 +24,7 @@ from tautune.analysis.figure_style import (
     split,
     styled,
 )
+from tautune.analysis.point_labels import label_points
 
 if TYPE_CHECKING:
     from tautune.analysis.probe import Probe, ProbeRow
@@ -74,28 +75,30 @@ def _limit(found: Probe, delay: int) -> Limit:
 @styled
 def probe_figure(found: Probe) -> Figure:
     """Returns `limits_figure` with a title."""
-    figure = limits_figure(found, limits(found))
     title = f"{found.study}: {found.optimizer} where it stands, λ = {found.sharpness:.4g}"
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return limits_figure(found, limits(found), title)
 
 
 @styled
-def limits_figure(found: Probe, curve: Sequence[Limit]) -> Figure:
+def limits_figure(found: Probe, curve: Sequence[Limit], title: str = "") -> Figure:
     """Returns the largest stable learning rate against the delay, and the one that the training has.
 
     Args:
         curve: the probe's `limits`, which take longer than to draw them.
+        title: above it.
     """
     figure = new_figure()
+    if title:
+        figure.suptitle(title, x=0.01, ha="left")
     axes = figure.subplots()
     delays, lower = [limit.delay for limit in curve], [limit.lower for limit in curve]
     η = found.learning_rate
     apart = bool(found.noise) and max(limit.mean / limit.lower for limit in curve) > SEEN
     every = [*lower, *(row.limit for row in found.rows), *([η] if η else [])]
     every += [limit.mean for limit in curve] if apart else []
-    low, high = min(every) / 1.6, max(every) * 1.6
-    axes.set_xscale("symlog", linthresh=1, linscale=0.4)
+    room = max(1.6, (max(every) / min(every)) ** 0.1)  # for a number below the lowest point
+    low, high = min(every) / room, max(every) * room
+    delay_axis(axes, _written(found, delays[-1]))
     axes.set(xlim=(-0.1, delays[-1]), ylim=(low, high))
     log_axis(axes, "y", low, high)
     axes.fill_between(delays, lower, high, color=RULE, linewidth=0)
@@ -105,30 +108,23 @@ def limits_figure(found: Probe, curve: Sequence[Limit]) -> Figure:
     ends = []
     if apart:
         axes.plot(delays, [limit.mean for limit in curve], "--", color=QUIET, linewidth=1.1)
-        ends.append((delays[-1], curve[-1].mean, "if all batches\nwere alike"))
+        ends.append((delays[-1], curve[-1].mean, "if batches were alike"))
     if η:
         _draw_rate(axes, found, η, curve)
         ends.append((delays[-1], η, f"η = {η:.3g} now"))
-    ticks = _ticks(found, delays[-1])
-    for row in found.rows:
-        _draw_row(axes, found, row, named=row.delay in ticks or isinstance(row.delay, str))
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.set_xticks([], minor=True)
-    axes.set(xlabel="delay τ, steps", ylabel="learning rate η")
+    numbers = [_draw_row(axes, found, row) for row in found.rows]
+    axes.set_ylabel("learning rate η")
     figure.draw_without_rendering()
     label_ends(axes, ends)
+    label_points(axes, numbers)
     return figure
 
 
-def _ticks(found: Probe, longest: int) -> list[int]:
-    """Returns the delays that are written below the figure: those of the table, or powers of two where it has few."""
-    fixed = sorted({row.delay for row in found.rows if isinstance(row.delay, int)})
-    powers = [2**i for i in range(longest.bit_length()) if 2**i <= longest]
-    ticks = [0]
-    for delay in fixed if len(fixed) > 2 else sorted({*fixed, *powers}):
-        if delay > 1.15 * ticks[-1]:
-            ticks.append(delay)
-    return ticks
+def _written(found: Probe, longest: int) -> set[int]:
+    """Returns the delays to write below the figure: those of the table, and powers of two where it has few."""
+    fixed = {row.delay for row in found.rows if isinstance(row.delay, int)}
+    powers = {2**i for i in range(longest.bit_length())}
+    return {0} | fixed | (powers if len(fixed) <= 2 else set())
 
 
 def _draw_rate(axes: Axes, found: Probe, η: float, curve: Sequence[Limit]) -> None:
@@ -152,15 +148,17 @@ def _crossing(axes: Axes, η: float, largest: int, curve: Sequence[Limit]) -> fl
     return float(scale.inverted().transform(np.array([before + share * (after - before)]))[0])
 
 
-def _draw_row(axes: Axes, found: Probe, row: ProbeRow, *, named: bool) -> None:
-    """Draws a row of the table: a disc where the training's learning rate is safe, a cross where it is not."""
+def _draw_row(axes: Axes, found: Probe, row: ProbeRow) -> tuple[float, float, str]:
+    """Draws a row of the table: a disc where the training's learning rate is safe, a cross where it is not.
+
+    Returns:
+        Its place, and the number that belongs beside it.
+    """
     x = row.delay if isinstance(row.delay, int) else found.loop.delay.mean
     marker, colour = {True: ("o", BLUE), False: ("X", VERMILLION), None: ("D", INK)}[row.safe]
     axes.plot([x], [row.limit], marker, color=colour, markersize=7, zorder=4)
-    if not named:
-        return
     words = f"{row.limit:.3g}{'' if isinstance(row.delay, int) else ', delays that vary'}"
-    axes.annotate(words, (x, row.limit), (5, 7), textcoords="offset points", bbox=BEHIND, zorder=3)
+    return x, row.limit, words
 
 
 def quantiles(found: Probe) -> list[tuple[float, float]]:

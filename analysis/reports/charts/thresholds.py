@@ -22,6 +22,7 @@ from tautune.analysis.figure_style import (
     styled,
 )
 from tautune.analysis.pages.page import Chart, Table
+from tautune.analysis.point_labels import label_points
 from tautune.analysis.threshold_figure import (
     bar_of,
     draw_error,
@@ -49,8 +50,7 @@ def rates(thresholds: Thresholds) -> Chart:
     every = [*(p.measured for p in points), *predicted]
     log_axis(axes, "y", min(every), max(every))
     axes.set(ylabel="largest stable learning rate η", xlim=(-0.15, None))
-    for point in points:
-        axes.annotate(f"{point.measured:.3g}", (point.delay, point.measured), (6, 4), textcoords="offset points")
+    label_points(axes, [(point.delay, point.measured, f"{point.measured:.3g}") for point in points])
     return Chart(
         name="rates",
         title="The largest stable learning rate at each delay",

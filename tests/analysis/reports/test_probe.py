@@ -1,19 +1,22 @@
 """The report of a probe: its verdict, its figure against theory, what follows, and what is damaged."""
 
 import json
+import re
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 
 import tautune
 from tautune.analysis.pages.html import as_html
 from tautune.analysis.pages.page import Page
 from tautune.analysis.probe import LONGEST_DELAY, Probe
-from tautune.analysis.probe_figure import limits, limits_figure, quantiles
+from tautune.analysis.probe_figure import limits, limits_figure, probe_figure, quantiles
 from tautune.analysis.probe_verdict import said, verdict_of
 from tautune.analysis.reported import compared, read_page
 from tests.docs.test_commands import refusal
@@ -150,6 +153,23 @@ def test_the_line_of_the_learning_rate_is_full_where_it_is_safe(η: float) -> No
         assert below.all() if style == "-" else not below[inside[:, 0] > ends[0, 0]].any()
     marks = [line.get_marker() for line in axes.lines if line.get_marker() in ("o", "X")]
     assert marks == ["o" if row.safe else "X" for row in found.rows]
+
+
+@pytest.mark.parametrize(
+    ("delays", "momentum", "numbers"), [([0, 16], 0.0, 2), ([20, 21, 22, 23, 24], 0.0, 2), ([0, 2, 3, 4, 6, 8], 0.9, 6)]
+)
+def test_numbers_stay_within_the_panel_and_off_each_other(delays: list[int], momentum: float, numbers: int) -> None:
+    figure = probe_figure(probed(momentum=momentum, delays=delays))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    panel = axes.get_window_extent()
+    beside = [label for label in axes.texts if re.fullmatch(r"[\d.]+(e-\d+)?", label.get_text())]
+    boxes = [label.get_window_extent() for label in beside]
+    assert len(boxes) == numbers
+    assert all(panel.x0 <= box.x0 and box.x1 <= panel.x1 for box in boxes)
+    assert all(panel.y0 <= box.y0 and box.y1 <= panel.y1 for box in boxes)
+    every = [Text.get_window_extent(text) for text in axes.texts if text.get_text()]
+    assert not [1 for one, other in combinations(every, 2) if one.overlaps(other)]
 
 
 def test_batches_in_ascending_order() -> None:
