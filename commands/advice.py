@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, Shares, StageDelays, delays_from_options
+from tautune.commands.fitted_table import Column, fitted_table, print_whole
 from tautune.commands.help_texts import THEORY, examples
 from tautune.commands.options import MomentumOrNone
 from tautune.commands.theory import Beta1, Json, Optimizer, Sharpness, finite, one_momentum
@@ -52,7 +53,8 @@ def advise_command(
         return
     rows.sort(key=lambda row: (by_threshold if sort == "threshold" else by_decay)[id(row)])
     print(f"delay {delays}; m, or β₁, is {max(row.momentum for row in rows):g} where an optimizer has one")
-    Console().print(_table(rows, sharpness))
+    console = Console()
+    print_whole(console, _table(rows, sharpness, console))
     _print_notes(rows)
     _print_code(rows if optimizer is not None else rows[:1])
 
@@ -68,28 +70,26 @@ def _plain(value: Any) -> Any:
     return finite(value)
 
 
-def _table(rows: list[Advice], sharpness: float | None) -> Table:
-    """Returns the table, at most 80 columns wide."""
+def _table(rows: list[Advice], sharpness: float | None, console: Console) -> Table:
+    """Returns the table, whose columns all fit into 80 of a terminal."""
     drawn = any(row.mean_square_threshold is not None for row in rows)
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for name in ("", "optimizer", "remedy"):
-        table.add_column(name, no_wrap=True)
-    largest = "mean-sq." if drawn else "max aη" if sharpness is None else "max η"
-    for name in ("unit gain", largest, "best aη" if sharpness is None else "best η", "1/e in", "copies"):
-        table.add_column(name, justify="right", no_wrap=True)
     scale = 1 if sharpness is None else sharpness
-    for number, row in enumerate(rows, 1):
-        table.add_row(
-            f"{number}{'!' if row.warning else ''}",
-            row.optimizer,
-            row.remedy,
-            f"{largest_at_unit_gain(row):.4g}",
-            f"{(row.threshold if row.mean_square_threshold is None else row.mean_square_threshold) / scale:.3g}",
-            f"{row.best_step / scale:.3g}",
-            f"{e_fold_steps(row):.3g}",
-            str(row.memory.optimizer + row.memory.remedy),
-        )
-    return table
+    largest = [row.threshold if row.mean_square_threshold is None else row.mean_square_threshold for row in rows]
+    marks = [f"{number}{'!' if row.warning else ''}" for number, row in enumerate(rows, 1)]
+    numbers = {
+        "unit gain": [f"{largest_at_unit_gain(row):.4g}" for row in rows],
+        "mean-sq." if drawn else "max aη" if sharpness is None else "max η": [f"{aη / scale:.3g}" for aη in largest],
+        "best aη" if sharpness is None else "best η": [f"{row.best_step / scale:.3g}" for row in rows],
+        "1/e in": [f"{e_fold_steps(row):.3g}" for row in rows],
+        "copies": [str(row.memory.optimizer + row.memory.remedy) for row in rows],
+    }
+    columns = [
+        Column("", marks),
+        Column("optimizer", [row.optimizer for row in rows], bends=True),
+        Column("remedy", [row.remedy for row in rows], bends=True),
+        *(Column(name, cells, rank=rank, justify="right") for rank, (name, cells) in enumerate(numbers.items())),
+    ]
+    return fitted_table(columns, console, gap=1)
 
 
 def _print_notes(rows: list[Advice]) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from tautune.cluster.doctor.diagnosis import Verdict
 from tautune.cluster.remote.jobs import Json
@@ -10,7 +10,7 @@ from tautune.cluster.remote.jobs import Json
 
 def jobs_table(records: list[Json]) -> Table:
     """Returns a row for each of `list_jobs`."""
-    table = Table("job", "status", "started", "took", "command")
+    table = Table("job", "status", "started", Column("took", no_wrap=True), "command")
     for record in records:
         begun = datetime.fromtimestamp(record["started"]).strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(record["job"], record["status"], begun, f"{record['seconds']:.0f} s", record["command"])

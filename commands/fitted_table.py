@@ -27,6 +27,8 @@ class Column:
     rank: int = 0
     """Columns of a higher rank are left out first; those of rank 0 stay."""
     justify: Literal["left", "right"] = "left"
+    bends: bool = False
+    """Whether its cells, which are words, take several lines where even the columns that stay do not fit."""
 
     @property
     def lines(self) -> list[str]:
@@ -51,19 +53,26 @@ def _width(cell: str | Text) -> int:
 
 
 def fitted_table(
-    columns: Sequence[Column], console: Console, *, best: int | None = None, room: int | None = None, title: str = ""
+    columns: Sequence[Column],
+    console: Console,
+    *,
+    best: int | None = None,
+    room: int | None = None,
+    title: str = "",
+    gap: int = GAP,
 ) -> Table:
     """Returns a table of the columns that fit into the console.
 
     Args:
         best: number of the row that stands out.
         room: lines that it may take, its headings included; None for all that it has.
+        gap: columns of the console between two cells.
     """
-    kept = _fitting(columns, console.width if console.is_terminal else ENDLESS)
+    kept = _fitting(columns, console.width if console.is_terminal else ENDLESS, gap)
     heights = [len(column.lines) for column in kept]
     table = Table(
         box=None,
-        padding=(0, GAP, 0, 0),
+        padding=(0, gap, 0, 0),
         pad_edge=False,
         show_edge=False,
         title=title or None,
@@ -71,7 +80,7 @@ def fitted_table(
         title_style="bold",
     )
     for column in kept:
-        table.add_column("\n".join(column.lines), justify=column.justify, no_wrap=True, overflow="ellipsis")
+        table.add_column("\n".join(column.lines), justify=column.justify, no_wrap=not column.bends, overflow="fold")
     count = max((len(column.cells) for column in kept), default=0)
     rows = range(count) if room is None else range(min(count, max(0, room - max(heights, default=0))))
     for row in rows:
@@ -79,11 +88,11 @@ def fitted_table(
     return table
 
 
-def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
+def _fitting(columns: Sequence[Column], width: int, gap: int) -> list[Column]:
     kept: list[Column] = []
-    left = width + GAP
+    left = width + gap
     for column in sorted(columns, key=lambda column: column.rank):
-        left -= column.width + GAP
+        left -= column.width + gap
         if column.rank and left < 0:
             break
         kept.append(column)
@@ -96,8 +105,13 @@ def print_words(console: Console, words: str | Text, *, style: str | None = None
 
 
 def print_whole(console: Console, table: Table) -> None:
-    """Prints a table; where there is no terminal, without lines around its cells, and none of it is cut or broken."""
+    """Prints a table: what is too long for a terminal is broken, and nothing is cut.
+
+    Where there is no terminal, there are no lines around the cells, and none is broken.
+    """
     width = console.width
+    for column in table.columns:
+        column.overflow = "fold"
     if not console.is_terminal:
         console.width, table.box, table.title_justify, table.caption_justify = ENDLESS, None, "left", "left"
     console.print(table)

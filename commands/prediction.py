@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from tautune import _tuned
 from tautune.commands.fitted_table import print_whole
@@ -70,7 +70,7 @@ def _lines(objects: list[dict[str, object]]) -> str:
 
 
 def _show(predictions: "list[Prediction]") -> None:
-    table = Table("file", "class", "probability")
+    table = Table("file", "class", Column("probability", no_wrap=True))
     for prediction in predictions:
         table.add_row(prediction.file, prediction.label, f"{prediction.probability:.3f}")
     print_whole(Console(), table)

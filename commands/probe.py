@@ -10,7 +10,7 @@ from rich.table import Table
 
 from tautune._probe import kept
 from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
-from tautune.commands.fitted_table import print_whole
+from tautune.commands.fitted_table import Column, fitted_table, print_whole
 from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import Device, StabilityStudyName, parameters, parse_delays
 from tautune.commands.screen import working
@@ -22,7 +22,7 @@ from tautune.runners.probe import OPTIMIZERS, StudyProbe
 from tautune.trainables.theory.delays import Delays
 
 if TYPE_CHECKING:
-    from tautune.analysis.probe import Probe
+    from tautune.analysis.probe import Probe, ProbeRow
 
 probe_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Output = Annotated[
@@ -30,7 +30,8 @@ Output = Annotated[
     typer.Option(help="Folder for the result, with a page, or s3://…, gs://….", show_default="nothing is written"),
 ]
 MiniBatch = Annotated[int | None, typer.Option(help="Examples in a batch; the noise between batches then counts.")]
-HEADINGS = ("delay τ", "threshold ηλ", "largest η", "mean-square η", "margin", "safe")
+RANKS = {"delay τ": 0, "threshold ηλ": 3, "largest η": 1, "mean-square η": 2, "margin": 0, "safe": 0}
+"""The columns of the table with their ranks: those of the highest are left out first on a narrow screen."""
 
 
 @probe_command.command(rich_help_panel=MEASURE, epilog=examples("probe"))
@@ -94,19 +95,25 @@ def _tell(found: "Probe", study: str, page: str | None, *, as_json: bool) -> Non
         return
     from tautune.analysis.probe_verdict import said
 
-    print_whole(Console(), _table(found, study))
+    console = Console()
+    print_whole(console, _table(found, study, console))
     for line in [*said(found), *([page] if page else [])]:
         print(line)
 
 
-def _table(found: "Probe", study: str) -> Table:
+def _table(found: "Probe", study: str, console: Console) -> Table:
     kind = "preconditioned sharpness" if found.preconditioned else "sharpness"
     noise = "" if found.noise is None else f", r = {found.noise:.3g}"
-    table = Table(title=f"{study}: {kind} λ = {found.sharpness:.6g}, loss {found.loss:.4g}{noise}", box=None)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right")
-    for row in found.rows:
-        numbers = (row.threshold, row.max_stable_learning_rate, row.mean_square_learning_rate, row.margin)
-        cells = ["-" if number is None else f"{number:.4g}" for number in numbers]
-        table.add_row(str(row.delay), *cells, "-" if row.safe is None else "yes" if row.safe else "no")
-    return table
+    rows = [_cells(row) for row in found.rows]
+    columns = [
+        Column(heading, [row[place] for row in rows], rank=rank, justify="right")
+        for place, (heading, rank) in enumerate(RANKS.items())
+    ]
+    title = f"{study}: {kind} λ = {found.sharpness:.6g}, loss {found.loss:.4g}{noise}"
+    return fitted_table(columns, console, title=title)
+
+
+def _cells(row: "ProbeRow") -> list[str]:
+    numbers = (row.threshold, row.max_stable_learning_rate, row.mean_square_learning_rate, row.margin)
+    cells = ["-" if number is None else f"{number:.4g}" for number in numbers]
+    return [str(row.delay), *cells, "-" if row.safe is None else "yes" if row.safe else "no"]

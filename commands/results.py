@@ -75,6 +75,6 @@ def _show_importance(rows: list[dict[str, Any]], space: dict[str, Any], goal: Go
         print(json.dumps(found.as_json()))
         return
     console = Console()
-    print_whole(console, importance_table(found, goal))
+    print_whole(console, importance_table(found, goal, console))
     for note in importance_notes(found):
         console.print(note, soft_wrap=True, highlight=False, markup=False)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tautune import _simulate
 from tautune.commands.checking import checked
-from tautune.commands.fitted_table import print_whole
+from tautune.commands.fitted_table import Column, fitted_table, print_whole
 from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import parameters
 from tautune.commands.screen import working
@@ -85,15 +85,7 @@ def simulate(
 
 
 def _print(regret: "Regret", console: Console) -> None:
-    unit = regret.unit
-    table = Table(title=f"{regret.table}: regret in {regret.metric} after {regret.until:.4g} {unit}")
-    for heading in ("method", "median", "quartiles", "median halfway", "trials"):
-        table.add_column(heading, justify="left" if heading == "method" else "right")
-    for method, row in zip(regret.methods, regret.rows(), strict=True):
-        quartiles = f"{row['lower_quartile']:.3g} to {row['upper_quartile']:.3g}"
-        halfway = f"{row['median_regret_halfway']:.3g}"
-        table.add_row(str(method), f"{row['median_regret']:.3g}", quartiles, halfway, f"{row['trials']:.1f}")
-    print_whole(console, table)
+    print_whole(console, _table(regret, console))
     if undecided := regret.undecided():
         others = ", ".join(map(str, undecided))
         console.print(
@@ -108,3 +100,18 @@ def _print(regret: "Regret", console: Console) -> None:
     seconds = time.monotonic() - STARTED
     files = "simulate.json, simulate.csv, simulate.png"
     console.print(f"{regret.path}: {files}; {seconds:.1f} s", soft_wrap=True, highlight=False, markup=False)
+
+
+def _table(regret: "Regret", console: Console) -> Table:
+    rows = regret.rows()
+    columns = [
+        Column("method", [str(method) for method in regret.methods], bends=True),
+        Column("median", [f"{row['median_regret']:.3g}" for row in rows], justify="right"),
+        Column(
+            "quartiles", [f"{row['lower_quartile']:.3g} to {row['upper_quartile']:.3g}" for row in rows], 2, "right"
+        ),
+        Column("median halfway", [f"{row['median_regret_halfway']:.3g}" for row in rows], 1, "right"),
+        Column("trials", [f"{row['trials']:.1f}" for row in rows], 3, "right"),
+    ]
+    title = f"{regret.table}: regret in {regret.metric} after {regret.until:.4g} {regret.unit}"
+    return fitted_table(columns, console, title=title)

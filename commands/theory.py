@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, Shares, StageDelays, delays_from_options
 from tautune.commands.help_texts import THEORY, examples
@@ -68,7 +68,7 @@ def threshold(
     if as_json:
         print(json.dumps({name: finite(value) for name, value in answer.items()}))
         return
-    table = Table(show_header=False)
+    table = Table("", Column(overflow="fold"), show_header=False)
     for name, value in answer.items():
         if name == "mean_square_threshold" and value == answer["threshold"]:
             continue  # without anything that varies

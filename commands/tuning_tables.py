@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -94,14 +93,15 @@ def _state(row: Json, goal: Goal) -> str:
     return ", ".join([row["state"], *above, *(["on the front"] if row.get("on_front") else [])])
 
 
-def importance_table(found: "Importance", goal: Goal) -> Table:
+def importance_table(found: "Importance", goal: Goal, console: Console) -> Table:
     """Returns the importances, one hyperparameter a row, the most important one first."""
-    table = Table("hyperparameter", "PED-ANOVA", "fANOVA")
-    table.title = f"importance for {goal.words}"
-    for name, share in found.pedanova.items():
-        by_variance = found.fanova.get(name)
-        table.add_row(escape(name), f"{share:.3f}", "" if by_variance is None else f"{by_variance:.3f}")
-    return table
+    by_variance = [found.fanova.get(name) for name in found.pedanova]
+    columns = [
+        Column("hyperparameter", list(found.pedanova), bends=True),
+        Column("PED-ANOVA", [f"{share:.3f}" for share in found.pedanova.values()], justify="right"),
+        Column("fANOVA", ["" if share is None else f"{share:.3f}" for share in by_variance], 1, "right"),
+    ]
+    return fitted_table(columns, console, title=f"importance for {goal.words}")
 
 
 def importance_notes(found: "Importance") -> Iterator[str]:

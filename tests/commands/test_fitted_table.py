@@ -1,11 +1,20 @@
 """A table fits into a terminal of any width, and is whole where there is no terminal."""
 
 import io
+from collections.abc import Callable
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
+from tautune.analysis.importance import Importance
+from tautune.commands import advice, probe, simulate
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
+from tautune.commands.tuning_tables import importance_table
+from tautune.trainables.goal import ACCURACY
+from tautune.trainables.theory.advice import advise
+from tests.analysis.reports.test_probe import probed
+from tests.analysis.reports.test_simulation import REGRET
 from tests.commands.terminal import SIZES, screen_of
 
 NAMES = (
@@ -54,3 +63,27 @@ def test_no_more_lines_than_there_is_room() -> None:
     screen, terminal = screen_of(10, 5)
     screen.console.print(fitted_table(COLUMNS, screen.console, room=1))
     assert len(terminal.frame) <= 2
+
+
+TABLES: dict[str, Callable[[Console], Table]] = {
+    "advise": lambda console: advice._table(advise({0: 0.5, 20: 0.5}), 2.5, console),
+    "probe": lambda console: probe._table(probed(delays=[0, 2, 1000]), "digits", console),
+    "simulate": lambda console: simulate._table(REGRET, console),
+    "importance": lambda console: importance_table(
+        Importance(dict.fromkeys(NAMES, 0.25), dict.fromkeys(NAMES, 0.5), {}, 20, 0, 4), ACCURACY, console
+    ),
+}
+
+
+@pytest.mark.parametrize("columns", [30, 60, 80, 120])
+@pytest.mark.parametrize("command", TABLES)
+def test_a_number_is_whole_or_is_not_there(command: str, columns: int) -> None:
+    pipe = Console(file=(whole := io.StringIO()))
+    print_whole(pipe, TABLES[command](pipe))
+    screen, terminal = screen_of(columns, 60)
+    print_whole(screen.console, TABLES[command](screen.console))
+    shown = "\n".join(terminal.frame)
+    assert "…" not in shown
+    numbers = {word for word in shown.split() if word.replace(".", "").isdigit()}
+    assert numbers
+    assert numbers <= set(whole.getvalue().split())
