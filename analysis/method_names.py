@@ -1,5 +1,7 @@
 """What searches, schedulers and optimizers are called in sentences and titles; options have their short names."""
 
+from collections.abc import Sequence
+
 IN_WORDS = {
     "grid": "grid search",
     "random": "random search",
@@ -31,3 +33,8 @@ IN_WORDS = {
 def in_words(name: str) -> str:
     """Returns what a search, a scheduler or an optimizer is called; a name that is not known is its own."""
     return IN_WORDS.get(name, name)
+
+
+def listed(words: Sequence[str]) -> str:
+    """Returns words as a sentence has them: a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

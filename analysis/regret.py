@@ -3,6 +3,7 @@
 All classes here are plain records; `analysis/regret_figure.py` draws them.
 """
 
+import math
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
@@ -25,6 +26,8 @@ Json = dict[str, Any]
 QUARTILES = (0.25, 0.5, 0.75)
 FIELDS = ("table", "metric", "mode", "unit", "best_value", "worst_value", "until", "workers", "note")
 """What simulate.json has of a simulation beside its runs."""
+TIE = 1e-12
+"""Difference of two regrets that may be rounding, in the unit of the metric."""
 POINTS = 200
 """Times, equally far from one another, at which regret is computed."""
 
@@ -143,6 +146,13 @@ class Regret(HasReport):
     def best(self) -> Json:
         """Returns the row of the method whose median regret is the smallest at the end, or else halfway."""
         return min(self.rows(), key=lambda row: (row["median_regret"], row["median_regret_halfway"]))
+
+    @property
+    def nearest(self) -> list[Method]:
+        """Returns the methods whose median regret at the end is that of `best`, which is the first of them."""
+        rows = sorted(self.rows(), key=lambda row: (row["median_regret"], row["median_regret_halfway"]))
+        ends = [row for row in rows if math.isclose(row["median_regret"], rows[0]["median_regret"], abs_tol=TIE)]
+        return [Method(row["search"], row["scheduler"]) for row in ends]
 
     def undecided(self) -> list[Method]:
         """Returns the methods that these runs do not tell apart from `best`, at the end.

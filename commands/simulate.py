@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune import _simulate
+from tautune.analysis.method_names import listed
 from tautune.commands.checking import checked
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
 from tautune.commands.help_texts import MEASURE, examples
@@ -87,10 +88,10 @@ def simulate(
 def _print(regret: "Regret", console: Console) -> None:
     print_whole(console, _table(regret, console))
     if undecided := regret.undecided():
-        others = ", ".join(map(str, undecided))
+        others = listed([str(method) for method in undecided])
         console.print(
-            f"{regret.table} does not tell apart the best one and {others}: the 95 % interval of their difference "
-            "covers 0; more repeats, a shorter time budget or a larger table may",
+            f"{regret.table} does not tell {regret.nearest[0]} apart from {others}: the "
+            "95 % interval of their difference covers 0; more repeats, a shorter time budget or a larger table may",
             soft_wrap=True,
             highlight=False,
             markup=False,

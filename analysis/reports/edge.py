@@ -9,7 +9,7 @@ from typing import Any
 
 from tautune.analysis.edge_figure import curves_figure, settled_figure
 from tautune.analysis.edges import Edges, conclude
-from tautune.analysis.method_names import in_words
+from tautune.analysis.method_names import in_words, listed
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.reports.charts.compared import settled_of
 from tautune.analysis.reports.parts.asked import asked_section
@@ -74,8 +74,7 @@ def verdict_of(edges: Edges) -> str:
     ]
     if not settled:
         return "No training has come to its last quarter without diverging."
-    listed = " and ".join([", ".join(settled[:-1]), settled[-1]] if len(settled) > 1 else settled)
-    return f"Late in training, ηλ divided by the delay's threshold is {listed}."
+    return f"Late in training, ηλ divided by the delay's threshold is {listed(settled)}."
 
 
 def _edges(folder: Folder, run: Json, damaged: list[str]) -> Edges | None:

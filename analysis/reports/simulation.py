@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, cast
 
+import numpy as np
+
+from tautune.analysis.method_names import listed
 from tautune.analysis.pages.page import Chart, Page, Section, Table
-from tautune.analysis.regret import Method, Regret, RegretJson
+from tautune.analysis.regret import TIE, Regret, RegretJson
 from tautune.analysis.reports.charts.compared import regrets_of
 from tautune.analysis.reports.parts.asked import asked_section
 from tautune.analysis.reports.parts.commands import simulate_again
@@ -45,18 +49,38 @@ def _regret(folder: Folder, damaged: list[str]) -> Regret | None:
 
 
 def verdict_of(regret: Regret) -> str:
-    """Returns which method ends nearest to the best of the table."""
-    best, name = regret.best, _nearest(regret)
+    """Returns which method ends nearest to the best of the table, or which methods do, and which others may."""
+    names, best = _nearest(regret), regret.best
+    one = len(regret.nearest) == 1
+    ends = f"{names[0].upper()}{names[1:]} {'ends' if one else 'end equally'} near{'est' if one else ''} to the best"
+    median = f"{'its' if one else 'their'} median regret is {best['median_regret']:.3g}"
     return (
-        f"{name[0].upper()}{name[1:]} ends nearest to the best of the table: its median regret is "
-        f"{best['median_regret']:.3g} after {regret.until:.4g} {regret.unit}, and {best['median_regret_halfway']:.3g} "
-        "halfway."
+        f"{ends} of the table: {median} after {regret.until:.4g} {regret.unit}, and {_halfway(regret)}."
+        f"{_not_told_apart(regret)}"
     )
 
 
+def _halfway(regret: Regret) -> str:
+    """Returns how near the method was halfway, or which of several was nearest then."""
+    medians = {m: float(regret.of(m, np.array([regret.until / 2]))[1, 0]) for m in regret.nearest}
+    least = min(medians.values())
+    ahead = [method.words for method, median in medians.items() if math.isclose(median, least, abs_tol=TIE)]
+    lead = "" if len(ahead) == len(medians) else f", where {listed(ahead)} {'was' if len(ahead) == 1 else 'were'} ahead"
+    return f"{least:.3g} halfway{lead}"
+
+
+def _not_told_apart(regret: Regret) -> str:
+    """Returns a sentence about the methods that end farther away, but not for certain."""
+    others = [method.words for method in regret.undecided() if method not in regret.nearest]
+    it = "it" if len(regret.nearest) == 1 else "them"
+    return f" These runs do not tell {it} apart from {listed(others)}." if others else ""
+
+
 def _nearest(regret: Regret) -> str:
-    """Returns the method that ends nearest to the best of the table, in words."""
-    return Method(regret.best["search"], regret.best["scheduler"]).words
+    """Returns the methods that end nearest to the best of the table, in words."""
+    nearest = [method.words for method in regret.nearest]
+    every = len(nearest) == len(regret.methods) > 2
+    return f"all {len(nearest)} methods" if every else listed(nearest)
 
 
 def _facts(regret: Regret, run: Json) -> dict[str, str]:
@@ -119,12 +143,12 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
 
 
 def _nearest_in(runs: Mapping[str, Regret]) -> str:
-    """Returns which method ends nearest to the best in which simulations."""
+    """Returns which methods end nearest to the best in which simulations."""
     places: dict[str, list[str]] = {}
     for label, regret in runs.items():
         places.setdefault(_nearest(regret), []).append(label)
-    told = "; ".join(f"{name} in {', '.join(labels)}" for name, labels in places.items())
-    return f"Nearest to the best of the table ends: {told}."
+    told = "; ".join(f"{name} in {listed(labels)}" for name, labels in places.items())
+    return f"What ends nearest to the best of the table is {told}."
 
 
 def _by_method(runs: Mapping[str, Regret]) -> Table:

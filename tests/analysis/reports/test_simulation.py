@@ -11,6 +11,7 @@ from tautune.analysis.pages.html import as_html
 from tautune.analysis.regret import Method, Regret, Run
 from tautune.analysis.report import write_regret
 from tautune.analysis.reported import compared, read_page
+from tautune.analysis.reports.simulation import verdict_of
 from tautune.records.errors import InputError
 from tests.docs.test_commands import refusal
 
@@ -54,6 +55,35 @@ def test_a_simulation_names_the_method_that_ends_nearest(tmp_path: Path) -> None
     assert "simulate.json is damaged" in read_page(tmp_path).notes[0]
 
 
+@pytest.mark.parametrize(
+    ("runs", "verdict"),
+    [
+        (
+            [replace(HALVED, seed=0), replace(HALVED, seed=1), replace(PLAIN, seed=0), replace(PLAIN, seed=1)],
+            "HyperOpt + ASHA ends nearest to the best of the table: its median regret is 0 after 10 seconds, and 0 "
+            "halfway.",
+        ),
+        (
+            [HALVED, PLAIN],  # a single seed
+            "HyperOpt + ASHA ends nearest to the best of the table: its median regret is 0 after 10 seconds, and 0 "
+            "halfway. These runs do not tell it apart from random search.",
+        ),
+        (
+            [replace(HALVED, times=(1.0, 6.0)), replace(PLAIN, values=(0.5, 0.9))],
+            "Random search and HyperOpt + ASHA end equally near to the best of the table: their median regret is 0 "
+            "after 10 seconds, and 0 halfway, where random search was ahead.",
+        ),
+        (
+            [replace(PLAIN, method=Method(name, "none")) for name in ("random", "hyperopt", "gp")],
+            "All 3 methods end equally near to the best of the table: their median regret is 0.1 after 10 seconds, and "
+            "0.1 halfway.",
+        ),
+    ],
+)
+def test_methods_that_tie_are_said_to_and_what_is_not_told_apart_is_named(runs: list[Run], verdict: str) -> None:
+    assert verdict_of(replace(REGRET, runs=tuple(runs))) == verdict
+
+
 def test_simulations_are_compared_method_by_method(tmp_path: Path) -> None:
     """At the end the regrets are 0.1 and 0 in the first; in the second one, 0.1 and no other."""
     folders = [
@@ -61,7 +91,9 @@ def test_simulations_are_compared_method_by_method(tmp_path: Path) -> None:
         made_simulation(tmp_path / "b $x$ <b>", runs=(PLAIN,), workers=4, note="it is short"),
     ]
     page = compared(folders)
-    assert page.verdict == "Nearest to the best of the table ends: HyperOpt + ASHA in a; random search in b $x$ <b>."
+    assert page.verdict == (
+        "What ends nearest to the best of the table is HyperOpt + ASHA in a; random search in b $x$ <b>."
+    )
     assert page.notes == ["Of the table of b $x$ <b>: it is short."]
     table = page.sections[0].table
     assert table
