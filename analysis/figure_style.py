@@ -56,6 +56,8 @@ FEWEST, REACH = 5, 2.5
 """Of this number of trials and more, axes of the metric end so many times as far from the best as the median is."""
 BEHIND: dict[str, Any] = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
 """What is behind a label, so that lines do not cross it out."""
+STEPS = ((1.0, 1.5, 2.0, 3.0, 5.0, 7.0), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))
+"""Numbers of a decade beside a logarithmic axis: many where it is short, few where it is long."""
 DOTS_PER_INCH = 300
 TRIALS = "trials:"
 """Begins the name of a group of marks that belong to trials; the trials' keys follow, in the order of the marks."""
@@ -131,12 +133,19 @@ def log_axis(axes: Axes, which: Literal["x", "y"], low: float, high: float, *, n
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
     decades = math.log10(high / low) * (2 if narrow else 1)
-    fine = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
-    steps = fine if decades <= 0.8 else (1.0, 2.0, 5.0) if decades <= 1.5 else (1.0, 3.0) if decades <= 3 else (1.0,)
+    steps = STEPS[: 1 + sum(decades > most for most in (0.8, 1.5, 3))][-1]
+    if _ticks(steps, low, high) < 2:  # LogLocator would take to a linear axis' numbers, as many as there are
+        steps = next((finer for finer in reversed(STEPS) if _ticks(finer, low, high) >= 2), STEPS[0])
     most = 4 if narrow else 8
     axis.set_major_locator(MaxNLocator(most) if decades < 0.3 else LogLocator(subs=steps, numticks=most + 1))
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _ticks(steps: Sequence[float], low: float, high: float) -> int:
+    """Returns how many of these numbers of each decade lie between two others."""
+    decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    return sum(low <= step * 10.0**decade <= high for decade in decades for step in steps)
 
 
 def focused(values: NDArray[np.float64], mode: Literal["max", "min"]) -> tuple[float, float]:

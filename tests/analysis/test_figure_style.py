@@ -112,7 +112,10 @@ def boxes(figure: Figure, texts: Iterable[Text]) -> list[BboxBase]:
 
 
 @pytest.mark.parametrize("narrow", [False, True])
-@pytest.mark.parametrize(("low", "high"), [(0.163, 1.76), (0.01, 0.02), (1e-6, 1e-3), (1e-9, 1e3), (0.9, 1.1)])
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(0.163, 1.76), (0.01, 0.02), (1e-6, 1e-3), (1e-9, 1e3), (0.9, 1.1), (0.00127, 0.00738), (0.0011, 0.0098)],
+)
 def test_numbers_beside_a_logarithmic_axis_do_not_overprint(low: float, high: float, narrow: bool) -> None:
     figure = new_figure(2.6 if narrow else 6.0, 3.0)
     axes = figure.subplots()
