@@ -3,23 +3,22 @@
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import typer
-
+from tautune.commands.options import late_option
 from tautune.records.delay_trace import read_delays
 from tautune.records.errors import InputError, user_input
 from tautune.trainables.theory.delays import Delays, as_delays, parse_shares
 
-Delay = Annotated[int | None, typer.Option(help="τ, in optimizer steps.", show_default=False)]
+Delay = Annotated[int | None, late_option(help="τ, in optimizer steps.", show_default=False)]
 DelaysFrom = Annotated[
-    Path | None, typer.Option("--delays-from", help="CSV file with a column `delay`: the ages of a run's gradients.")
+    Path | None, late_option("--delays-from", help="CSV file with a column `delay`: the ages of a run's gradients.")
 ]
 DelayShares = Annotated[
-    str | None, typer.Option("--delay-shares", help="Random delays with their probabilities: 0:0.5,4:0.3,9:0.2.")
+    str | None, late_option("--delay-shares", help="Random delays with their probabilities: 0:0.5,4:0.3,9:0.2.")
 ]
-StageDelays = Annotated[str | None, typer.Option("--stages", help="The delay of each stage of a pipeline: 0,1,2,3.")]
+StageDelays = Annotated[str | None, late_option("--stages", help="The delay of each stage of a pipeline: 0,1,2,3.")]
 Shares = Annotated[
     str | None,
-    typer.Option("--shares", help="Each stage's share of the sharpest eigenvector.", show_default="equal"),
+    late_option("--shares", help="Each stage's share of the sharpest eigenvector.", show_default="equal"),
 ]
 
 

@@ -10,7 +10,7 @@ from tautune.commands.checking import checked
 from tautune.commands.edge_display import EdgeDisplay
 from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.next_steps import print_next_steps
-from tautune.commands.options import Device, parameters, parse_delays
+from tautune.commands.options import Device, StabilityStudyName, parameters, parse_delays
 from tautune.commands.screen import screen
 from tautune.commands.theory import Json
 from tautune.records.errors import InputError
@@ -19,12 +19,11 @@ from tautune.runners.edge import EDGE_DELAYS, Edge
 from tautune.trainables.edge.names import EDGE_OPTIMIZERS
 
 edge_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-Study = Annotated[str, typer.Argument(help="One of `tautune studies`, or a file of your own: path/to/my_study.py.")]
 
 
 @edge_command.command(rich_help_panel=MEASURE, epilog=examples("edge"))
 def edge(
-    study: Study = "digits_squared",
+    study: StabilityStudyName = "digits_squared",
     optimizer: Annotated[str, typer.Option(help=", ".join(EDGE_OPTIMIZERS) + ".")] = "sgd",
     delays: Annotated[str, typer.Option(help="Delays τ in steps, separated by commas.")] = ",".join(
         map(str, EDGE_DELAYS)

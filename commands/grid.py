@@ -20,6 +20,7 @@ from tautune.commands.options import (
     PointsPerTrial,
     Shifted,
     StabilityStudyName,
+    measurement_option,
     parameters,
     parse_delays,
 )
@@ -38,14 +39,14 @@ def grid(
     study: StabilityStudyName,
     delays: Delays = DEFAULT_DELAYS,
     learning_rates: LearningRates = "16",
-    steps: Annotated[int, typer.Option(help="Optimizer steps of each training.")] = 2000,
+    steps: Annotated[int, measurement_option(help="Optimizer steps of each training.")] = 2000,
     mini_batch: MiniBatch = None,
     momentum: MomentumOption = 0.0,
     shifted: Shifted = False,
-    seeds: Annotated[int, typer.Option(help="Repetitions with other initial weights and mini-batches.")] = 1,
+    seeds: Annotated[int, measurement_option(help="Repetitions with other initial weights and mini-batches.")] = 1,
     points_per_trial: PointsPerTrial = "auto",
     bfloat16_queue: Annotated[
-        bool, typer.Option("--bfloat16-queue", help="Store waiting gradients in bfloat16.")
+        bool, measurement_option("--bfloat16-queue", help="Store waiting gradients in bfloat16.")
     ] = False,
     output: Annotated[
         str | None, typer.Option(help="Folder for the results, or s3://…, gs://….", show_default="results/grid-STUDY…")

@@ -1,9 +1,12 @@
-"""How `--help` groups the commands, and what it shows of each in use."""
+"""How `--help` groups commands and options, and what it shows of each in use."""
 
 MEASURE = "Measure and tune"
 RESULTS = "Look at what was found"
 THEORY = "Theory, without a run"
 CLUSTER = "On a cluster"
+LATE = "How late the gradients are"
+UPDATE = "The optimizer"
+MEASUREMENT = "The measurement"
 
 EXAMPLES = {
     "sweep": (

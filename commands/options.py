@@ -2,27 +2,32 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from tautune.commands.help_texts import LATE, MEASUREMENT, UPDATE
 from tautune.records.errors import InputError
 from tautune.runners.sweep import DELAYS
 from tautune.search_spaces.catalogue import CATALOGUE
 
+late_option = partial(typer.Option, rich_help_panel=LATE)
+update_option = partial(typer.Option, rich_help_panel=UPDATE)
+measurement_option = partial(typer.Option, rich_help_panel=MEASUREMENT)
 DEFAULT_DELAYS = ",".join(map(str, DELAYS))
-Delays = Annotated[str, typer.Option(help="Delays τ in optimizer steps, separated by commas.")]
-MomentumOption = Annotated[float, typer.Option("--momentum", help="m in [0, 1), dampened by 1-m.")]
+Delays = Annotated[str, late_option(help="Delays τ in optimizer steps, separated by commas.")]
+MomentumOption = Annotated[float, update_option("--momentum", help="m in [0, 1), dampened by 1-m.")]
 MomentumOrNone = Annotated[
     float | None,
-    typer.Option(
+    update_option(
         "--momentum",
         help="m in [0, 1); dampened by 1-m unless the optimizer's is not.",
         show_default="0, or 0.9 where the optimizer needs one",
     ),
 ]
-Shifted = Annotated[bool, typer.Option("--shifted", help="Delay the velocity too.")]
-MiniBatch = Annotated[int | None, typer.Option(help="Examples per step.", show_default="the full batch")]
+Shifted = Annotated[bool, update_option("--shifted", help="Delay the velocity too.")]
+MiniBatch = Annotated[int | None, measurement_option(help="Examples per step.", show_default="the full batch")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 
 
@@ -44,26 +49,26 @@ StabilityStudyName = Annotated[
     ),
 ]
 
-Resolution = Annotated[float, typer.Option(help="Relative width of a threshold's bracket.")]
+Resolution = Annotated[float, measurement_option(help="Relative width of a threshold's bracket.")]
 Tolerance = Annotated[
-    float, typer.Option(help="Largest gradient norm, relative to its start, that counts as a minimum.")
+    float, measurement_option(help="Largest gradient norm, relative to its start, that counts as a minimum.")
 ]
-Budget = Annotated[int, typer.Option(help="Largest number of gradient evaluations for reaching the minimum.")]
+Budget = Annotated[int, measurement_option(help="Largest number of gradient evaluations for reaching the minimum.")]
 Orders = Annotated[
     int | None,
-    typer.Option(help="Measurements at each delay, each with its own order of mini-batches.", show_default="3"),
+    measurement_option(help="Measurements at each delay, each with its own order of mini-batches.", show_default="3"),
 ]
 FirstGuess = Annotated[
-    str, typer.Option(help="Start of each search: a multiple of theory's threshold, or none (η = 0.01).")
+    str, measurement_option(help="Start of each search: a multiple of theory's threshold, or none (η = 0.01).")
 ]
 Departures = Annotated[
-    bool, typer.Option(help="Also measure how soon training leaves the minimum (the figure's right side).")
+    bool, measurement_option(help="Also measure how soon training leaves the minimum (the figure's right side).")
 ]
 LearningRates = Annotated[
-    str, typer.Option(help="A count, around theory's thresholds; a list, 0.1,0.3; or a range, 1e-3:1:16.")
+    str, measurement_option(help="A count, around theory's thresholds; a list, 0.1,0.3; or a range, 1e-3:1:16.")
 ]
 PointsPerTrial = Annotated[
-    str, typer.Option(help="Points that train together in a trial; auto measures the fastest number.")
+    str, measurement_option(help="Points that train together in a trial; auto measures the fastest number.")
 ]
 
 

@@ -12,7 +12,15 @@ from tautune._probe import kept
 from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
 from tautune.commands.help_texts import MEASURE, examples
-from tautune.commands.options import Device, StabilityStudyName, parameters, parse_delays
+from tautune.commands.options import (
+    Device,
+    StabilityStudyName,
+    late_option,
+    measurement_option,
+    parameters,
+    parse_delays,
+    update_option,
+)
 from tautune.commands.screen import working
 from tautune.commands.started import STARTED
 from tautune.commands.theory import Json
@@ -29,7 +37,9 @@ Output = Annotated[
     str | None,
     typer.Option(help="Folder for the result, with a page, or s3://…, gs://….", show_default="nothing is written"),
 ]
-MiniBatch = Annotated[int | None, typer.Option(help="Examples in a batch; the noise between batches then counts.")]
+MiniBatch = Annotated[
+    int | None, measurement_option(help="Examples in a batch; the noise between batches then counts.")
+]
 RANKS = {"delay τ": 0, "threshold ηλ": 3, "largest η": 1, "mean-square η": 2, "margin": 0, "safe": 0}
 """The columns of the table with their ranks: those of the highest are left out first on a narrow screen."""
 
@@ -42,11 +52,11 @@ def probe(
         typer.Option(help="State dicts of the model and of its optimizer, by torch.save.", show_default="new weights"),
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help=", ".join(OPTIMIZERS) + ".", show_default="the checkpoint's, or sgd")
+        str | None, update_option(help=", ".join(OPTIMIZERS) + ".", show_default="the checkpoint's, or sgd")
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="η.", show_default="the checkpoint's")] = None,
-    momentum: Annotated[float | None, typer.Option(help="m in [0, 1), or β₁.", show_default=False)] = None,
-    delays: Annotated[str | None, typer.Option(help="Delays τ in steps, separated by commas.")] = None,
+    learning_rate: Annotated[float | None, update_option(help="η.", show_default="the checkpoint's")] = None,
+    momentum: Annotated[float | None, update_option(help="m in [0, 1), or β₁.", show_default=False)] = None,
+    delays: Annotated[str | None, late_option(help="Delays τ in steps, separated by commas.")] = None,
     delays_from: DelaysFrom = None,
     delay_shares: DelayShares = None,
     stages: StageDelays = None,

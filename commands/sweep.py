@@ -23,8 +23,10 @@ from tautune.commands.options import (
     Shifted,
     StabilityStudyName,
     Tolerance,
+    late_option,
     parameters,
     parse_delays,
+    update_option,
 )
 from tautune.commands.screen import screen
 from tautune.commands.sweep_display import SweepDisplay
@@ -43,10 +45,10 @@ from tautune.trainables.threshold.update import MEASURED, asked
 
 DelaysOrNone = Annotated[
     str | None,
-    typer.Option("--delays", help="Delays τ in optimizer steps, separated by commas.", show_default=DEFAULT_DELAYS),
+    late_option("--delays", help="Delays τ in optimizer steps, separated by commas.", show_default=DEFAULT_DELAYS),
 ]
-Optimizer = Annotated[str | None, typer.Option(help=", ".join(MEASURED) + ".", show_default="the paper's SGD")]
-Remedy = Annotated[str | None, typer.Option(help="predict:T, weight prediction of T steps; or predict, of the delay.")]
+Optimizer = Annotated[str | None, update_option(help=", ".join(MEASURED) + ".", show_default="the paper's SGD")]
+Remedy = Annotated[str | None, update_option(help="predict:T, weight prediction of T steps; or predict, of the delay.")]
 Output = Annotated[
     str | None, typer.Option(help="Folder for the results, or s3://…, gs://….", show_default="results/STUDY…")
 ]

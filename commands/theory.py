@@ -10,7 +10,7 @@ from rich.table import Column, Table
 
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, Shares, StageDelays, delays_from_options
 from tautune.commands.help_texts import THEORY, examples
-from tautune.commands.options import MomentumOrNone, Shifted
+from tautune.commands.options import MomentumOrNone, Shifted, update_option
 from tautune.records.errors import InputError, user_input
 from tautune.trainables.theory import stability
 from tautune.trainables.theory.delays import Delays
@@ -27,11 +27,14 @@ from tautune.trainables.theory.optimizer_names import (
 theory_commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Optimizer = Annotated[
     str | None,
-    typer.Option(help=f"{', '.join(BY_NAME)}, or a filter of your own: N,…/D,…, two polynomials in z."),
+    update_option(help=f"{', '.join(BY_NAME)}, or a filter of your own: N,…/D,…, two polynomials in z."),
 ]
-Beta1 = Annotated[float | None, typer.Option("--beta1", help="The same, as Adam calls it.", show_default=False)]
+Beta1 = Annotated[
+    float | None,
+    update_option("--beta1", help="Momentum, as Adam calls it: another name of --momentum.", show_default=False),
+]
 Remedies = Annotated[
-    list[str] | None, typer.Option("--remedy", help="predict:T or compensate:C; may be given once each.")
+    list[str] | None, update_option("--remedy", help="predict:T or compensate:C; may be given once each.")
 ]
 Sharpness = Annotated[float | None, typer.Option(help="λ, the largest Hessian eigenvalue.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -11,6 +11,7 @@ from tautune import _transfer
 from tautune.commands.delay_options import Delay, DelaysFrom, DelayShares, delays_from_options
 from tautune.commands.fitted_table import print_whole
 from tautune.commands.help_texts import RESULTS, examples
+from tautune.commands.options import late_option
 from tautune.commands.screen import working
 from tautune.commands.theory import Json
 from tautune.commands.tuning_options import Trust
@@ -19,7 +20,7 @@ from tautune.records.errors import InputError
 transfer_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A folder that `tautune tune` wrote, or s3://…, gs://…")]
 Workers = Annotated[
-    int | None, typer.Option(help="Workers that take turns: a delay of one step less.", show_default=False)
+    int | None, late_option(help="Workers that take turns: a delay of one step less.", show_default=False)
 ]
 
 

@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from tautune.commands import app as cli
-from tautune.commands.help_texts import EXAMPLES
+from tautune.commands.help_texts import EXAMPLES, LATE, MEASUREMENT, UPDATE
 from tests.commands.test_commands import run
 
 Capture = pytest.CaptureFixture[str]
@@ -44,12 +44,28 @@ def test_the_options_of_a_tuning_stand_in_groups(monkeypatch: pytest.MonkeyPatch
     assert "tautune tune digits_mlp --trials 50 --set delay=8" in shown
 
 
+@pytest.mark.parametrize("command", ["sweep", "grid", "probe", "threshold", "advise"])
+def test_options_that_commands_share_stand_in_the_same_groups(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    root = typer.main.get_command(cli.app)
+    assert isinstance(root, typer.core.TyperGroup)
+    groups = {one.opts[0]: getattr(one, "rich_help_panel", None) for one in root.commands[command].params}
+    assert {groups.pop(late) for late in ("--delay", "--delays", "--stages") if late in groups} == {LATE}
+    assert groups.pop("--momentum") == UPDATE
+    assert groups.pop("--mini-batch", MEASUREMENT) == MEASUREMENT
+    assert list(groups.values()).count(None) <= 6
+    assert run(monkeypatch, command, "--help") == 0
+    assert LATE in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
         ("tautune swe", ["sweep"]),
         ("tautune tune digits", ["digits_mlp"]),
         ("tautune grid qua", ["quadratic"]),
+        ("tautune edge digits_s", ["digits_squared"]),
         ("tautune tune digits_mlp --search opt", ["optuna-tpe"]),
         ("tautune tune digits_mlp --scheduler pb", ["pbt", "pb2"]),
     ],
