@@ -34,7 +34,7 @@ class AsynchronousTraining:
     estimates are the mean of the workers' after each run.
 
     Args:
-        model: an `nn.Module`, of which every worker has a copy.
+        model: an `nn.Module`, of which every worker has a copy; what is in eval mode when it is given stays there.
         loss: a function of a model and a batch that returns the loss, a scalar: `lambda model, batch: …`.
         batches: a function of a batch's number, a sequence of batches, or an iterable such as a DataLoader, which each
             worker passes over by itself, and which must have the same order in all of them.

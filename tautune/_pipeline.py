@@ -27,7 +27,7 @@ class AsynchronousPipeline:
     and compute the activations anew. `model` is at the newest weights after each `run`.
 
     Args:
-        model: an `nn.Sequential`; or any model, of which `stages` are the parts.
+        model: an `nn.Sequential`; or any model, of which `stages` are the parts. What is in eval mode stays there.
         loss: a function of the last stage's output and a batch's targets that returns a scalar.
         batches: pairs (inputs, targets) by their number, in a sequence or an iterable, as `AsynchronousTraining` has
             them. The first stage takes the inputs, and the last one the targets.

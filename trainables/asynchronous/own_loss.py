@@ -17,7 +17,7 @@ class OwnLoss:
     """Computes the gradients of a loss.
 
     Args:
-        model: is trained in training mode.
+        model: is trained in the modes that it has: what is in eval mode, a frozen batch norm for one, stays there.
         loss: its loss on a batch.
         batches: the batches, by their numbers.
         seed: of dropout, and of whatever else takes torch's random numbers.
@@ -27,7 +27,6 @@ class OwnLoss:
     def __init__(self, model: nn.Module, loss: Loss, batches: Batches, seed: int, device: str) -> None:
         self.model, self.loss, self.batches = model.to(device), loss, NumberedBatches(batches)
         self.seed, self.device = seed, device
-        self.model.train()
 
     def compute(self, batch: int) -> Judged:
         """Leaves the gradient of the batch of that number in `.grad`."""

@@ -37,7 +37,7 @@ class OwnPart:
     """A part of a user's own model.
 
     Args:
-        model: the part.
+        model: the part; what of it is in eval mode stays there.
         optimizer: makes the optimizer of parameters.
         given: pairs (inputs, targets) by their number, and the loss of outputs and targets.
     """
@@ -48,7 +48,7 @@ class OwnPart:
         optimizer: Callable[[Any], Optimizer],
         given: tuple[Batches, Callable[[Any, Any], Tensor]],
     ) -> None:
-        self.model, self.optimizer = model.train(), optimizer(model.parameters())
+        self.model, self.optimizer = model, optimizer(model.parameters())
         batches, self.loss = given
         self.batches = NumberedBatches(batches)
 

@@ -57,6 +57,14 @@ def piped(model: nn.Sequential, number: int, *, stashing: bool) -> list[list[Upd
     return run(stages_of(model, number, stashing=stashing), STEPS)
 
 
+def test_what_is_in_eval_mode_stays_there() -> None:
+    model = deep(normalized=True)
+    model[2].eval()  # a frozen batch norm
+    before = deepcopy(model[2].state_dict())
+    piped(model, 2, stashing=True)
+    assert all(torch.equal(model[2].state_dict()[name], before[name]) for name in ("running_mean", "running_var"))
+
+
 @pytest.mark.parametrize("stages", [1, 2, 4])
 @pytest.mark.parametrize("normalized", [False, True])
 def test_with_weights_stashed_it_is_weight_stashing_bit_for_bit(stages: int, normalized: bool) -> None:
