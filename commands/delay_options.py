@@ -10,7 +10,7 @@ from tautune.trainables.theory.delays import Delays, as_delays, parse_shares
 
 Delay = Annotated[int | None, late_option(help="τ, in optimizer steps.", show_default=False)]
 DelaysFrom = Annotated[
-    Path | None, late_option("--delays-from", help="CSV file with a column `delay`: the ages of a run's gradients.")
+    Path | None, late_option("--delays-from", help="CSV file with a column `age` or `delay`: a delays.csv.")
 ]
 DelayShares = Annotated[
     str | None, late_option("--delay-shares", help="Random delays with their probabilities: 0:0.5,4:0.3,9:0.2.")

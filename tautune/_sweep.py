@@ -62,7 +62,8 @@ def sweep(
             rmsprop, with their preconditioner held; None is the paper's SGD.
         remedy: predict:T, weight prediction of T steps, or predict, of the delay.
         delays_from: delays that are drawn anew at each step, in place of `delays`: those of a recorded run, as a
-            sequence or as the path of a CSV file with a column `delay`, a mapping {d: probability} or a `RandomDelay`.
+            sequence or as the path of a CSV file with a column `age` or `delay`, a mapping {d: probability} or a
+            `RandomDelay`.
         stages: delay of each stage of a pipeline, in place of `delays`, from the model's first children to its last.
         workers: real ones, in place of `delays`: their gradients are as late as they are, and theory has the ages that
             were recorded.

@@ -66,7 +66,8 @@ def measure_thresholds(
             rmsprop, with their preconditioner held; None is the paper's SGD.
         remedy: predict:T, weight prediction of T steps, or predict, of the delay.
         delays_from: delays that are drawn anew at each step, in place of `delays`: those of a recorded run, as a
-            sequence or as the path of a CSV file with a column `delay`, a mapping {d: probability} or a `RandomDelay`.
+            sequence or as the path of a CSV file with a column `age` or `delay`, a mapping {d: probability} or a
+            `RandomDelay`.
         stages: delay of each stage of a pipeline, in place of `delays`, from the model's first children to its last.
         l2: factor in the penalty (l2/2) Σ w² over the weights, without biases.
         mini_batch: examples per step; None means the full batch.
