@@ -1,6 +1,7 @@
 """The command that carries the best configuration of a tuning without delay to a delay."""
 
 import json
+import shlex
 from typing import Annotated
 
 import typer
@@ -59,9 +60,9 @@ def transfer_command_(
         return
     table = Table(show_header=False)
     for name in ("optimizer", "learning_rate", "momentum", "remedy", "delay"):
-        value = found[name]
+        value = str(delays) if name == "delay" else found[name]  # of drawn ones, JSON has every share
         table.add_row(name.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value))
     print_whole(Console(), table)
     for reason in found["why"]:
         print(f"- {reason}")
-    print(f"train it, and test it once: tautune refit {found['path']}")
+    print(f"train it, and test it once: tautune refit {shlex.quote(found['path'])}")

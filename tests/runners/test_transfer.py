@@ -1,6 +1,7 @@
 """A tuning without delay, carried to a delay, and trained there."""
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 import tautune
 from tautune._tuned import refit
+from tautune.commands import app as cli
 from tautune.records.errors import InputError
 from tautune.trainables.supervised.hyperparameters import TRAINING_NAMES, TrainingConfig
 from tautune.trainables.theory.loop import TrainingLoop
@@ -140,3 +142,17 @@ def test_the_transferred_folder_is_refitted_with_its_delay_and_its_remedy(tmp_pa
 def test_the_folder_in_which_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tuned(tmp_path / "a", {"learning_rate": 0.01, "optimizer": "adamw"}))
     assert tautune.transfer(".", 1)["path"] == str(tmp_path / "a-delay-1")
+
+
+def test_the_command_to_type_next_is_quoted_and_drawn_delays_are_told_shortly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned(tmp_path / "o'ne two", {"learning_rate": 0.1, "optimizer": "adam", "momentum": 0.9})
+    monkeypatch.chdir(tmp_path)
+    shares = "0:0.3333333333333333,3:0.6666666666666667"
+    monkeypatch.setattr("sys.argv", ["tautune", "transfer", "o'ne two", "--delay-shares", shares])
+    with pytest.raises(SystemExit):
+        cli.main()
+    out = capsys.readouterr().out
+    assert "0 to 3, 2 on average" in out
+    assert shlex.split(out.splitlines()[-1])[-1] == "o'ne two-delays-0-3"
