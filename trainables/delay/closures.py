@@ -10,10 +10,14 @@ from torch.optim import Optimizer
 
 
 def check_no_closure_needed(optimizer: Optimizer) -> None:
-    """Raises ValueError if `optimizer` cannot step without evaluating the loss itself."""
+    """Raises ValueError if `optimizer` cannot step without evaluating the loss itself.
+
+    Its class is asked: a learning-rate scheduler puts a function of its own in the place of an optimizer's `step`.
+    """
+    _, *arguments = inspect.signature(type(optimizer).step).parameters.values()
     required = [
         parameter.name
-        for parameter in inspect.signature(optimizer.step).parameters.values()
+        for parameter in arguments
         if parameter.default is parameter.empty
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]

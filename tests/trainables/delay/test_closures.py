@@ -73,6 +73,24 @@ def test_an_optimizer_that_needs_its_closure_is_refused_at_once(make: Any) -> No
         GradientQueue(make(parameters, 0.1), 2)
 
 
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
+def test_an_optimizer_that_has_a_scheduler_may_be_late_as_well_as_one_that_gets_it_later() -> None:
+    ends = []
+    for first in (True, False):
+        x = nn.Parameter(torch.tensor([3.0, -2.0]))
+        optimizer = torch.optim.SGD([x], 0.1)
+        scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9) if first else None  # it replaces `step`
+        queue = GradientQueue(optimizer, 2)
+        scheduler = scheduler or torch.optim.lr_scheduler.ExponentialLR(queue, 0.9)
+        for _ in range(6):
+            queue.zero_grad()
+            x.square().sum().backward()
+            queue.step()
+            scheduler.step()
+        ends.append(x.detach())
+    assert torch.equal(*ends)
+
+
 @pytest.mark.parametrize("make", [SharpnessAware, AsksTwice])
 def test_an_optimizer_that_evaluates_its_closure_midway_is_refused_at_its_first_update(make: Any) -> None:
     train(make, 0)
