@@ -1,7 +1,7 @@
 """Checks a user's model, loss and batches before any curvature is believed; each fault is told in one line."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -24,12 +24,19 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     it is does. Its running ones would make another loss: an optimizer that divides has never seen a gradient of a bias
     in front of it, and takes the curvature there for a million times that of the training.
 
+    Autocast is off, too: what surrounds the model would compute its eigenvectors in half precision as well. And nothing
+    is compiled, since what was cannot be differentiated twice.
+
     Each module is in its own mode again afterwards, its running statistics and torch's random numbers are as they were.
     """
     training = [module for module in model.modules() if module.training]
     norms = [module for module in training if isinstance(module, _NormBase) and module.track_running_stats]
     kept = [(norm, norm.running_mean, norm.running_var) for norm in norms]
-    with torch.random.fork_rng(devices={p.device for p in model.parameters() if p.is_cuda}):
+    device = next(model.parameters()).device
+    with ExitStack() as inside:
+        inside.enter_context(torch.random.fork_rng(devices={p.device for p in model.parameters() if p.is_cuda}))
+        inside.enter_context(torch.autocast(device.type, enabled=False))
+        inside.enter_context(torch.compiler.set_stance("force_eager"))
         model.eval()
         try:
             for norm in norms:

@@ -138,10 +138,10 @@ class StabilityMonitor:
         So gradients may be accumulated over batches, and a step that a scaler leaves out does not count. `step` is then
         not to be called.
         """
-        optimizer = self.optimizer
+        optimizer, step = self.optimizer, torch.compiler.disable(self.step)  # a step may be compiled
         while True:
             try:
-                optimizer.register_step_post_hook(lambda *_: self.step())
+                optimizer.register_step_post_hook(lambda *_: step())
                 return self
             except AttributeError:  # accelerate's has no hooks of its own
                 optimizer = optimizer.optimizer

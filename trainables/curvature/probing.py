@@ -18,6 +18,8 @@ from tautune.trainables.theory.second_derivatives import second_derivatives
 TOLERANCE = 1e-3
 """Largest residual relative to λ: λ is then known to a thousandth, and mostly far better."""
 MOST_PRODUCTS = 300
+LARGEST_RESIDUAL = 0.5
+"""Residual relative to λ after that many products from which on λ says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,11 @@ def curvature_of(
 
 
 def _sharpest(f: BatchLoss, how: Preconditioner, tolerance: float) -> Eigenpairs:
-    """Returns the largest eigenvalue. Raises ValueError if the loss cannot be used, or it is not above 0."""
+    """Returns the largest eigenvalue.
+
+    Raises:
+        ValueError: the loss cannot be used, or the eigenvalue is not found, or not above 0.
+    """
     check_loss(f)
     multiply = how.around(f.hessian_vector_product)
     P = sum(p.numel() for p in f.parameters)
@@ -122,7 +128,12 @@ def _sharpest(f: BatchLoss, how: Preconditioner, tolerance: float) -> Eigenpairs
             tolerance=reachable(tolerance, f.parameters),
             most_products=MOST_PRODUCTS,
         )
-    λ = float(found.values[0])
+    λ, residual = float(found.values[0]), float(found.residuals[0])
+    if not residual <= LARGEST_RESIDUAL:
+        raise ValueError(
+            f"the sharpness was not found: after {found.products} Hessian-vector products {λ:.3g} has a residual of "
+            f"{residual:.3g} times itself, so that the products are too inexact; try the model in double precision"
+        )
     if not λ > 0:
         raise ValueError(f"the loss has no positive curvature here (at most {λ:.3g}): no learning rate is unstable")
     return found

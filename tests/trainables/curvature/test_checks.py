@@ -188,11 +188,10 @@ def test_batches_that_change_from_pass_to_pass_are_told() -> None:
         curvature_of(MODEL, cross_entropy, Augmented())
 
 
-def test_a_compiled_model_is_probed_as_it_is_without() -> None:
-    compiled = torch.compile(MODEL)
-    assert isinstance(compiled, nn.Module)
-    plain = curvature_of(MODEL, cross_entropy, BATCHES).sharpness
-    assert curvature_of(compiled, cross_entropy, BATCHES).sharpness == plain
+def test_a_sharpness_that_is_not_found_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tautune.trainables.curvature.probing.MOST_PRODUCTS", 1)
+    with pytest.raises(ValueError, match="not found: after 1 Hessian-vector products .* try the model in double"):
+        curvature_of(MODEL, cross_entropy, BATCHES)
 
 
 def test_a_backward_that_torch_does_not_record_is_told() -> None:

@@ -105,6 +105,24 @@ def test_attached_it_counts_what_the_optimizer_steps(wrap: Any) -> None:
     assert monitor.history[-1].edge_ratio == pytest.approx(0.2 / TrainingLoop("sgd", 4).threshold, rel=1e-6)
 
 
+def test_attached_it_watches_a_compiled_step() -> None:
+    model, late, watched, _ = parabola(0.1, 4)
+    model.compile(backend="aot_eager")
+    optimizer = late.optimizer
+    monitor = StabilityMonitor(model, watched.loss, watched.batches, optimizer, every=10).attach()
+    inputs, targets = watched.batches
+
+    @torch.compile(backend="eager")
+    def step() -> None:
+        optimizer.step()
+
+    for _ in range(10):
+        optimizer.zero_grad()
+        watched.loss(model(inputs), targets).backward()
+        step()
+    assert [seen.step for seen in monitor.history] == [1, 10]
+
+
 @pytest.mark.parametrize("name", ["mlp", "lstm"])
 def test_warm_looks_follow_the_sharpness_of_a_training(name: str) -> None:
     model, batches = network(name, dtype=torch.float64)
