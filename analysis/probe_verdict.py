@@ -51,8 +51,9 @@ def _tolerated(found: Probe) -> str:
         return "this learning rate is not safe without a delay either"
     if not largest:
         return "this learning rate tolerates no delay"
+    fixed = "fixed " if any(isinstance(row.delay, str) for row in found.rows[: found.asked]) else ""
     more = " and more" if largest == LONGEST_DELAY else ""
-    return f"this learning rate tolerates delays up to {largest}{more}"
+    return f"this learning rate tolerates {fixed}delays up to {largest}{more}"
 
 
 def _remedy(found: Probe) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from tautune._probe import kept
 from tautune.commands.delay_options import DelaysFrom, DelayShares, StageDelays, varying_delays
-from tautune.commands.fitted_table import Column, fitted_table, print_whole
+from tautune.commands.fitted_table import Column, fitted_table, print_whole, print_words
 from tautune.commands.help_texts import MEASURE, examples
 from tautune.commands.options import (
     Device,
@@ -105,22 +105,21 @@ def _tell(found: "Probe", study: str, page: str | None, *, as_json: bool) -> Non
         return
     from tautune.analysis.probe_verdict import said
 
-    console = Console()
-    print_whole(console, _table(found, study, console))
+    console, kind = Console(), "preconditioned sharpness" if found.preconditioned else "sharpness"
+    noise = "" if found.noise is None else f", r = {found.noise:.3g}"
+    print_words(console, f"{study}: {kind} λ = {found.sharpness:.6g}, loss {found.loss:.4g}{noise}", style="bold")
+    print_whole(console, _table(found, console))
     for line in [*said(found), *([page] if page else [])]:
         print(line)
 
 
-def _table(found: "Probe", study: str, console: Console) -> Table:
-    kind = "preconditioned sharpness" if found.preconditioned else "sharpness"
-    noise = "" if found.noise is None else f", r = {found.noise:.3g}"
+def _table(found: "Probe", console: Console) -> Table:
     rows = [_cells(row) for row in found.rows]
     columns = [
         Column(heading, [row[place] for row in rows], rank=rank, justify="right")
         for place, (heading, rank) in enumerate(RANKS.items())
     ]
-    title = f"{study}: {kind} λ = {found.sharpness:.6g}, loss {found.loss:.4g}{noise}"
-    return fitted_table(columns, console, title=title)
+    return fitted_table(columns, console)
 
 
 def _cells(row: "ProbeRow") -> list[str]:

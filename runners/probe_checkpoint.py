@@ -47,8 +47,9 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: str | None, *, late
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever torch's reader makes of another file
         line = str(error).strip().partition("\n")[0].partition(". ")[0][:160]
+        why = f"{type(error).__name__}: {line}"
         raise InputError(
-            f"{path} is no checkpoint that torch.load reads with weights_only=True ({line}); save the state dicts of "
+            f"{path} is no checkpoint that torch.load reads with weights_only=True ({why}); save the state dicts of "
             "model and optimizer, and not the objects"
         ) from None
     if not isinstance(content, Mapping):

@@ -54,11 +54,16 @@ def check_weights(model: nn.Module) -> None:
     for name, weight in model.named_parameters():
         if weight.is_complex():
             raise ValueError(f"the model has complex numbers in {name}; they must be real")
-        if not bool(weight.isfinite().all()):
-            raise ValueError(f"{int((~weight.isfinite()).sum())} of the values in the model's {name} are not finite")
+        _refuse(~weight.isfinite(), name, "not finite")
     for name, buffer in model.named_buffers():
-        if buffer.is_floating_point() and bool(buffer.isnan().any()):
-            raise ValueError(f"{int(buffer.isnan().sum())} of the values in the model's {name} are not numbers")
+        if buffer.is_floating_point():
+            _refuse(buffer.isnan(), name, "NaN")
+
+
+def _refuse(wrong: Tensor, name: str, what: str) -> None:
+    if count := int(wrong.sum()):
+        one = "is" if count == 1 else "are"
+        raise ValueError(f"{count} of the values in the model's {name} {one} {what}")
 
 
 def check_loss(loss: BatchLoss) -> None:

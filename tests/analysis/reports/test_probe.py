@@ -99,6 +99,7 @@ def test_delays_that_vary_are_in_the_commands_and_their_limit_is_marked(tmp_path
         assert tautune.TrainingLoop("sgd", text).threshold == pytest.approx(found.loop.threshold)
     assert found.rows[0].delay == "0 to 6, 3 on average"
     assert page.notes[1].startswith("The curve and the largest delay are of fixed delays")
+    assert "; this learning rate tolerates fixed delays up to " in verdict_of(found)
 
 
 def commands(page: Page) -> list[str]:
