@@ -10,6 +10,7 @@ A batch is a pair (inputs, targets), or a mapping, as Hugging Face's models take
 Shapes: P parameters. Vectors [P] are flat, in the order of `parameters`.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,10 @@ from tautune.trainables.theory.problem import derivative_along, twice_differenti
 AnyLoss = Callable[[Any, Any], Tensor]
 DRIFT = {torch.float64: 1e-9}
 """Largest relative difference of the loss in two passes over the batches; in other precisions 1e-4."""
+
+
+class NotFiniteError(ValueError):
+    """The loss over a batch is infinite or NaN, be it that the batch is wrong or that training has exploded."""
 
 
 class BatchLoss:
@@ -82,13 +87,19 @@ class BatchLoss:
         raise ValueError("batches are empty: there is nothing to take the curvature of")
 
     def _values(self) -> Iterator[tuple[int, Tensor]]:
-        """Yields number of examples and loss of each batch. Raises ValueError if a pass differs from the one before."""
+        """Yields number of examples and loss of each batch.
+
+        Raises:
+            ValueError: there is no batch, a loss is not finite, or a pass differs from the one before.
+        """
         examples, total = 0, 0.0
         with torch.enable_grad(), twice_differentiable(self.model, self.device):
             for batch in self.batches:
                 weight, value = self.value_of(batch)
                 examples, total = examples + weight, total + weight * value.item()
                 self.examples = examples  # whoever iterates divides by it after the last one
+                if not math.isfinite(total):
+                    raise NotFiniteError(f"the loss is {value.item()} on one of the batches: it must be finite")
                 yield weight, value
         if not examples:
             raise ValueError("batches are empty: there is nothing to take the curvature of")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from tautune.trainables.curvature.batch_loss import BatchLoss
+from tautune.trainables.curvature.batch_loss import BatchLoss, NotFiniteError
 from tautune.trainables.theory.problem import differentiable, twice_differentiable
 from tautune.trainables.theory.second_derivatives import check_seen, check_twice
 
@@ -102,8 +102,10 @@ def _gradient(loss: BatchLoss, batch: Any) -> tuple[float, Tensor]:
         value = _value(loss, batch)
         check_seen(value)
         gradients = torch.autograd.grad(value, loss.parameters, materialize_grads=True)
+    if any(gradient.is_sparse for gradient in gradients):
+        raise ValueError("the model has sparse gradients, which have no second derivative: set sparse=False")
     if not value.isfinite():
-        raise ValueError(f"the loss is {value.item()} on the first batch: it must be finite")
+        raise NotFiniteError(f"the loss is {value.item()} on the first batch: it must be finite")
     return value.item(), torch.cat([gradient.reshape(-1) for gradient in gradients])
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tautune.trainables.curvature.batch_loss import AnyLoss, BatchLoss
+from tautune.trainables.curvature.batch_loss import AnyLoss, BatchLoss, NotFiniteError
 from tautune.trainables.curvature.checks import check_loss, evaluating, trained
 from tautune.trainables.curvature.lanczos import Eigenpairs, largest_eigenpairs, random_start, vector_type
 from tautune.trainables.curvature.lateness import lateness, shares_of, unwrapped
@@ -56,7 +56,7 @@ class Watched(NamedTuple):
 
 
 class StabilityWarning(UserWarning):
-    """The learning rate is above the delay's edge of stability: the loss is about to grow."""
+    """The learning rate is above the delay's edge of stability, by default: the loss is about to grow."""
 
 
 class StabilityMonitor:
@@ -126,7 +126,7 @@ class StabilityMonitor:
         The first one is left out where the optimizer divides by a state, which is as young as the training then.
 
         There is nothing to see while an optimizer that divides by its state has none, as before a queue's first update,
-        where a learning rate is 0 or curvature nowhere positive, and once weights are not finite.
+        where a learning rate is 0 or curvature nowhere positive, and once weights or loss are not finite.
         """
         self.time += 1
         first = self.time == 1 and not divides(lateness(self.optimizer).optimizer)
@@ -146,6 +146,7 @@ class StabilityMonitor:
             except AttributeError:  # accelerate's has no hooks of its own
                 optimizer = optimizer.optimizer
 
+    @torch.inference_mode(mode=False)
     def look(self) -> Watched | None:
         """Returns what is seen now, writes it down and warns; None where there is nothing to see."""
         seen = self._seen()
@@ -163,8 +164,13 @@ class StabilityMonitor:
         if not is_ready(own, self.parameters) or not all(bool(p.isfinite().all()) for p in self.parameters):
             return None
         how = preconditioner(own, self.parameters)
-        with evaluating(self.model):
-            found = self._search(how)
+        try:
+            with evaluating(self.model):
+                found = self._search(how)
+        except NotFiniteError:
+            if self.history:
+                return None
+            raise  # it is the batch's fault
         λ = float(found.values[0])
         if not 0 < λ < math.inf:
             return None
@@ -203,11 +209,11 @@ class StabilityMonitor:
         if before or not self._above:
             return
         assert self._loop is not None
-        steps = 1 / self._loop.growth(seen.learning_rate * seen.sharpness)
+        growth = self._loop.growth(seen.learning_rate * seen.sharpness)
+        grows = f": an error along the sharpest direction grows e-fold in {1 / growth:.3g} steps" if growth > 0 else ""
         warnings.warn(
             f"step {seen.step}: the learning rate {seen.learning_rate:g} is {seen.edge_ratio:.3g} times the largest "
-            f"stable one at delay {self._loop.delay}, {seen.max_stable_learning_rate:.3g}: an error along the sharpest "
-            f"direction grows e-fold in {steps:.3g} steps",
+            f"stable one at delay {self._loop.delay}, {seen.max_stable_learning_rate:.3g}{grows}",
             StabilityWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -57,6 +57,7 @@ class Curvature:
         return "sgd" if self.late is None else filter_now(self.late.optimizer)
 
 
+@torch.inference_mode(mode=False)  # trainers validate in it
 def curvature_of(
     model: nn.Module,
     loss: AnyLoss,

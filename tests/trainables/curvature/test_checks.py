@@ -145,6 +145,16 @@ def broken() -> nn.Module:
         (lambda: curvature_of(nn.Linear(4, 3), lambda o, t: -o.square().mean(), BATCHES), "no positive curvature here"),
         (lambda: curvature_of(MODEL, lambda o, t: o.sum() * torch.nan, BATCHES), "the loss is nan on the first batch"),
         (
+            lambda: curvature_of(MODEL, cross_entropy, [*BATCHES, (BATCHES[0][0] / 0, BATCHES[0][1])]),
+            "the loss is nan on one of the batches",
+        ),
+        (
+            lambda: curvature_of(
+                nn.EmbeddingBag(9, 3, sparse=True), cross_entropy, (torch.tensor([[1, 2]]), BATCHES[0][1][:1])
+            ),
+            "sparse gradients, .* set sparse=False",
+        ),
+        (
             lambda: curvature_of(MODEL, cross_entropy, BATCHES, optimizer=SGD(Once().parameters(), 0.1)),
             "the optimizer's parameters are not the model's",
         ),

@@ -71,6 +71,14 @@ def test_it_warns_once_when_the_edge_is_passed_and_again_after_a_return() -> Non
         run(model, optimizer, monitor, 10)
 
 
+def test_below_the_edge_nothing_grows_and_an_inference_mode_around_changes_nothing() -> None:
+    model, optimizer, seen, _ = parabola(0.1, 4)
+    monitor = StabilityMonitor(model, seen.loss, seen.batches, optimizer, warn_above=0.1)
+    with torch.inference_mode(), pytest.warns(StabilityWarning) as told:
+        monitor.look()
+    assert str(told[0].message).endswith(f"stable one at delay 4, {TrainingLoop('sgd', 4).threshold / 2:.3g}")
+
+
 class OfATrainer(torch.optim.Optimizer):
     """As accelerate has it: an optimizer of torch by name, without hooks of its own."""
 
@@ -152,9 +160,10 @@ def test_a_run_goes_on_as_it_would_without_and_after_weights_are_lost() -> None:
                 monitor.step()
         ends.append(torch.cat([p.detach().reshape(-1) for p in model.parameters()]))
     assert torch.equal(*ends)
-    with torch.no_grad():
-        next(model.parameters()).fill_(torch.nan)
-    assert monitor.look() is None
+    for lost in (torch.finfo(torch.float32).max, torch.nan):  # the loss is not finite, nor then are weights
+        with torch.no_grad():
+            list(model.parameters())[-2].fill_(lost)
+        assert monitor.look() is None
 
 
 @pytest.mark.parametrize(
