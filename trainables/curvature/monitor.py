@@ -161,6 +161,9 @@ class StabilityMonitor:
     def _seen(self) -> Watched | None:
         late = lateness(self.optimizer)
         own = late.optimizer
+        trained_now = trained(self.model, own.param_groups)
+        if [*map(id, trained_now)] != [*map(id, self.parameters)]:  # frozen, thawed or added in mid-training
+            self.parameters, self._start = trained_now, None
         if not is_ready(own, self.parameters) or not all(bool(p.isfinite().all()) for p in self.parameters):
             return None
         how = preconditioner(own, self.parameters)

@@ -166,6 +166,25 @@ def test_a_run_goes_on_as_it_would_without_and_after_weights_are_lost() -> None:
         assert monitor.look() is None
 
 
+def test_layers_may_be_frozen_thawed_and_added_in_mid_training() -> None:
+    model, batches = network("mlp", dtype=torch.float64)
+    optimizer = SGD(model.parameters(), 0.1)
+    monitor = StabilityMonitor(model, cross_entropy, batches[0], optimizer)
+    more = nn.Linear(3, 3).double()
+    changes = [
+        lambda: model[0].requires_grad_(requires_grad=False),
+        lambda: model[0].requires_grad_(requires_grad=True),
+        lambda: (model.append(more), optimizer.add_param_group({"params": more.parameters()})),
+    ]
+    for change in changes:
+        monitor.look()
+        change()
+        seen = monitor.look()
+        assert seen is not None
+        exact = curvature_of(model, cross_entropy, batches[0], optimizer=optimizer).sharpness
+        assert seen.sharpness == pytest.approx(exact, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
