@@ -54,7 +54,9 @@ class EdgeDisplay(OnScreen, EdgeListener):
         print_whole(self.console, edge_table(edges, self.console))
         unfinished = sum(point.unfinished for point in edges.points)
         if unfinished:
-            self.say(f"{SO_FAR}: {unfinished} of {len(edges.curves)} trainings have not come to their end")
+            self.say(
+                f"{SO_FAR}: {unfinished} of the {len(edges.curves)} trainings that have begun are not at their end"
+            )
 
     def ended(self, edges: Edges) -> None:
         """Prints where the results are and how long the command took."""

@@ -23,6 +23,8 @@ SHARPENING = 1.5
 networks sharpen further than that, and the sooner it is reached the better it shows."""
 ADAPTIVE_RATE = 0.002
 """Learning rate of optimizers that divide by an average of squares: their sharpness follows from it."""
+DECAY = 0.999
+"""β₂ and α, as Adam has it."""
 LOOKS = 100
 """How often the sharpness is looked at."""
 
@@ -48,7 +50,7 @@ class Edge:
     """Optimizer steps of each training, on the full batch."""
     seeds: int = 3
     """Trainings at each delay and learning rate, each with its own initial weights."""
-    decay: float = 0.999
+    decay: float = DECAY
     """β₂ of those that divide by an average of squares."""
     device: str = "auto"
 
@@ -59,6 +61,8 @@ class Edge:
         check("steps", self.steps, LOOKS <= self.steps <= 10**9, f"at least {LOOKS}")
         check("seeds", self.seeds, 1 <= self.seeds <= 10**6, "at least 1")
         check("decay", self.decay, 0 <= self.decay < 1, "at least 0 and below 1")
+        if self.decay != DECAY and not self.divides:
+            raise ValueError(f"decay is for {', '.join(ADAPTIVE)}; {self.optimizer} has none")
         check("device", self.device, self.device in DEVICES, "cpu, cuda or auto")
         if not all(0 < rate <= LARGEST_RATE for rate in self.learning_rates):
             listed = ", ".join(f"{rate:g}" for rate in self.learning_rates)

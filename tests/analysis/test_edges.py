@@ -54,7 +54,7 @@ def test_what_is_of_a_part_of_the_training_is_marked() -> None:
     shown = io.StringIO()
     EdgeDisplay(Screen(Console(file=shown, width=120), 0.0)).concluded(edges)
     assert "1.000 so far" in shown.getvalue()
-    assert "so far: 2 of 3 trainings have not come to their end" in shown.getvalue()
+    assert "so far: 2 of the 3 trainings that have begun are not at their end" in shown.getvalue()
     assert "hollow: not at its end yet" in edges.plot().axes[1].get_title(loc="left")
 
 

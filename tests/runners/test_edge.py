@@ -67,6 +67,7 @@ def test_trainings_of_one_delay_are_in_one_trial() -> None:
         ({"optimizer": "lion"}, "optimizer must be one of sgd, momentum, adam, rmsprop, nadam, not 'lion'"),
         ({"steps": 10}, "steps must be at least 100, not 10"),
         ({"decay": 1.0}, "decay must be at least 0 and below 1, not 1.0"),
+        ({"decay": 0.9}, "decay is for adam, rmsprop, nadam; sgd has none"),
         ({"learning_rates": (0.0,)}, "learning_rates must be above 0"),
         ({"delays": ()}, "delays must hold at least one delay"),
         ({"study": "digits_mlp"}, "study digits_mlp is for `tautune tune`"),
