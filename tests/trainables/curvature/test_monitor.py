@@ -1,5 +1,6 @@
 import re
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -170,11 +171,11 @@ def test_layers_may_be_frozen_thawed_and_added_in_mid_training() -> None:
     model, batches = network("mlp", dtype=torch.float64)
     optimizer = SGD(model.parameters(), 0.1)
     monitor = StabilityMonitor(model, cross_entropy, batches[0], optimizer)
-    more = nn.Linear(3, 3).double()
-    changes = [
-        lambda: model[0].requires_grad_(requires_grad=False),
-        lambda: model[0].requires_grad_(requires_grad=True),
-        lambda: (model.append(more), optimizer.add_param_group({"params": more.parameters()})),
+    first, more = next(model.children()), nn.Linear(3, 3).double()
+    changes: list[Callable[[], object]] = [
+        lambda: first.requires_grad_(requires_grad=False),
+        lambda: first.requires_grad_(requires_grad=True),
+        lambda: (model.add_module("more", more), optimizer.add_param_group({"params": more.parameters()})),
     ]
     for change in changes:
         monitor.look()
