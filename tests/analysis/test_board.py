@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 from tautune.analysis.board import show_grid, show_pareto, show_thresholds
-from tautune.analysis.verdicts import rounded_down
+from tautune.analysis.verdicts import rounded_down, theorys_worth
 from tautune.records.event_files import BOARD
 from tautune.trainables.threshold.update import Update
 from tests.analysis.test_grids import ROWS, summary
@@ -62,6 +62,14 @@ def test_delays_that_are_drawn_are_a_histogram(tmp_path: Path) -> None:
     show_thresholds(replace(thresholds, update=update), tmp_path)
     (histogram,) = shown(tmp_path)["verdict"].Tensors("delays")
     assert histogram.tensor_proto.tensor_shape.dim[0].size == 2
+
+
+def test_where_steps_differ_by_chance_theory_is_that_of_the_mean() -> None:
+    thresholds = concluded([record(8, 1.2)])
+    assert theorys_worth(thresholds).startswith("theory is off by up to 20 %, and")
+    varied = tuple(replace(point, mean_square=0.1) for point in thresholds.points)
+    said = theorys_worth(replace(thresholds, points=varied))
+    assert said.startswith("theory of the mean is off by up to 20 %, since a single training does not grow as the mean")
 
 
 def test_a_sweep_without_a_threshold_says_so(tmp_path: Path) -> None:

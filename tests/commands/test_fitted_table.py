@@ -67,7 +67,7 @@ def test_no_more_lines_than_there_is_room() -> None:
 
 TABLES: dict[str, Callable[[Console], Table]] = {
     "advise": lambda console: advice._table(advise({0: 0.5, 20: 0.5}), 2.5, console),
-    "probe": lambda console: probe._table(probed(delays=[0, 2, 1000]), "digits", console),
+    "probe": lambda console: probe._table(probed(delays=[0, 2, 1000]), console),
     "simulate": lambda console: simulate._table(REGRET, console),
     "importance": lambda console: importance_table(
         Importance(dict.fromkeys(NAMES, 0.25), dict.fromkeys(NAMES, 0.5), {}, 20, 0, 4), ACCURACY, console

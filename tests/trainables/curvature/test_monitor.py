@@ -172,10 +172,15 @@ def test_layers_may_be_frozen_thawed_and_added_in_mid_training() -> None:
     optimizer = SGD(model.parameters(), 0.1)
     monitor = StabilityMonitor(model, cross_entropy, batches[0], optimizer)
     first, more = next(model.children()), nn.Linear(3, 3).double()
+
+    def add() -> None:
+        model.add_module("more", more)
+        optimizer.add_param_group({"params": more.parameters()})
+
     changes: list[Callable[[], object]] = [
         lambda: first.requires_grad_(requires_grad=False),
         lambda: first.requires_grad_(requires_grad=True),
-        lambda: (model.add_module("more", more), optimizer.add_param_group({"params": more.parameters()})),
+        add,
     ]
     for change in changes:
         monitor.look()
