@@ -1,15 +1,19 @@
 """Measurements come back as they were kept."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tautune.records.errors import InputError
 from tautune.records.sweep_folder import SweepFolder, read_records
+from tautune.runners.sweep import Sweep
+from tautune.trainables.asynchronous.settings import Workers
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.threshold.record import Departure, MeasurementRecord, Settings
 from tautune.trainables.threshold.search import Sample
+from tautune.trainables.threshold.update import Update
 
 RECORDS = [
     MeasurementRecord(
@@ -49,3 +53,26 @@ def test_a_damaged_measurement_is_named(damage: str, tmp_path: Path) -> None:
     file.write_text(json.dumps(values) if name in ("momentum", "samples") else damage)
     with pytest.raises(InputError, match=r"delay=2_seed=0\.json is damaged: "):
         folder.records()
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        Update(drawn=((0, 0.25), (7, 0.75))),
+        Update(stages=(2, 1, 0)),
+        Update(workers=Workers(count=2, slowdown=(1.0, 4.0))),
+        Update(workers=Workers(count=2)),
+    ],
+    ids=str,
+)
+def test_a_sweep_of_any_delays_goes_on_in_its_folder(update: Update, tmp_path: Path) -> None:
+    sweep = Sweep(study="quadratic", update=update)
+    for _ in range(2):
+        with SweepFolder(tmp_path / "sweep", sweep.configuration()) as folder:
+            folder.keep_run(delays=[1])
+    longer = replace(sweep, resolution=0.1)
+    with (
+        pytest.raises(InputError, match="holds a sweep with resolution"),
+        SweepFolder(folder.path, longer.configuration()),
+    ):
+        pass

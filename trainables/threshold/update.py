@@ -3,10 +3,11 @@
 This module does not need torch.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from tautune.trainables.asynchronous.settings import Workers
 from tautune.trainables.theory import stability
@@ -101,7 +102,8 @@ class Update:
 
     def as_json(self) -> Json:
         """Returns all that is set, and the momentum, as plain values."""
-        return {name: value for name, value in (asdict(self) | {"momentum": self.m}).items() if value not in ((), None)}
+        values = {name: value for name, value in (asdict(self) | {"momentum": self.m}).items() if value not in ((), None)}
+        return cast("Json", json.loads(json.dumps(values)))  # lists for tuples, as run.json has them when it is read
 
     @classmethod
     def from_json(cls, values: Json) -> Self:
