@@ -98,7 +98,18 @@ def read_best(folder: Folder) -> Json:
         there = file.is_file()
     if not there:
         raise InputError(f"{folder} has no best.json: every trial diverged, failed or ended before it could report")
-    return cast("Json", read_json(file, _Best, remedy="`tautune resume` writes it anew"))
+    again = (
+        "`tautune transfer` makes such a folder anew" if _is_transferred(folder) else "`tautune resume` writes it anew"
+    )
+    return cast("Json", read_json(file, _Best, remedy=again))
+
+
+def _is_transferred(folder: Folder) -> bool:
+    """Returns whether the folder has what `transfer` made of another one's best, and no trials."""
+    try:
+        return "transferred" in read_run(folder)
+    except InputError:
+        return False
 
 
 def check_new(output: Folder) -> Folder:
@@ -109,7 +120,9 @@ def check_new(output: Folder) -> Folder:
     with reading(output):
         begun, other = (output / RUN_FILE).is_file(), output.exists() and not output.is_dir()
     if begun:
-        raise InputError(f"{output} holds a run; go on with it by `tautune resume`, or give a new folder")
+        carried = _is_transferred(output)
+        way_on = "refit what it carries by `tautune refit`" if carried else "go on with it by `tautune resume`"
+        raise InputError(f"{output} holds a run; {way_on}, or give a new folder")
     if other or holds_files(output):
         raise InputError(f"{output} exists and is not an empty folder; give a new one")
     check_writable(output)

@@ -54,6 +54,7 @@ BAD = {
     "transfer scaled --delay 8 --sharpness 5": "searched in normalized rates, of the sharpness 20 that its space has",
     "transfer adagrad --delay 8": "optimizer adagrad has no threshold in theory; sgd, momentum, nesterov",
     "transfer adam --delay 8 --output done": "done holds a run",
+    "tune digits_mlp --output carried": "carried holds a run; refit what it carries by `tautune refit`, or give a new",
     "resume carried": "carried has the best configuration of done at another delay, and no trials",
     "results carried": "carried has the best configuration of done at another delay, and no trials",
     "extend carried --trials 3": "refit it, or go on with done",
