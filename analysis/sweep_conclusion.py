@@ -9,7 +9,7 @@ import numpy as np
 from tautune.analysis.thresholds import Escape, Point, Thresholds
 from tautune.trainables.theory.momentum import Momentum
 from tautune.trainables.threshold.record import Key, MeasurementRecord
-from tautune.trainables.threshold.update import Update, mean_square, predicted
+from tautune.trainables.threshold.update import Update, mean_square, predicted, typical
 
 
 def conclude(
@@ -46,7 +46,7 @@ def conclude(
         if not missing and all(_bracketed(m) for m in measurements):
             point = _point(delay, predicted(sharpness, delay, momentum, update), measurements)
             bound = None if noise is None else mean_square(sharpness, delay, momentum, update, noise)
-            points.append(replace(point, mean_square=bound))
+            points.append(replace(point, mean_square=bound, typical=_typical(update, measurements, sharpness)))
         escapes += [escape for record in measurements for escape in _escapes(record, steps_per_epoch)]
     return Thresholds(
         study=study,
@@ -57,6 +57,16 @@ def conclude(
         points=tuple(points),
         escapes=tuple(escapes),
     )
+
+
+def _typical(update: Update | None, records: list[MeasurementRecord], sharpness: float) -> float | None:
+    """Returns the learning rate up to which a single training comes closer; None where delays do not vary."""
+    if update is None or not update.varies:
+        return None
+    if not update.workers:
+        return typical(update, records[0].settings.delay) / sharpness
+    steps = [record.in_order for record in records if record.in_order is not None]
+    return fmean(steps) / sharpness if steps else None
 
 
 def _escapes(record: MeasurementRecord, steps_per_epoch: int) -> list[Escape]:

@@ -39,6 +39,9 @@ class Point:
     seeds: Count
     mean_square: Positive | None = None
     """Theory's learning rate below which the squared distance is bounded on average; where steps differ by chance."""
+    typical: Positive | None = None
+    """Theory's learning rate up to which a single training comes closer, where delays vary: for workers with their ages
+    as they came, else for independent draws."""
 
     @property
     def relative_error(self) -> float:
@@ -56,6 +59,7 @@ class Point:
             "gradient_evaluations": self.gradient_evaluations,
             "seeds": self.seeds,
             **({} if self.mean_square is None else {"mean_square": self.mean_square}),
+            **({} if self.typical is None else {"typical": self.typical}),
         }
 
 

@@ -65,6 +65,10 @@ def theorys_worth(thresholds: Thresholds) -> str:
     if all(a <= b for a, b in zip(apart, bounds, strict=True)):
         return f"theory lies within the measurements' ± {known}, at most {within(thresholds)} from the best estimates"
     trusted = all(a <= max(0.01, 3 * b) for a, b in zip(apart, bounds, strict=True))
+    singles = [abs(point.measured / point.typical - 1) for point in points if point.typical is not None]
+    if not trusted and singles:
+        single = f"and that of a single training by {100 * max(singles):.2g} %"
+        return f"theory of the mean is off by up to {within(thresholds)}, {single}; the measurements are known to ± {known}"
     if not trusted and points[-1].mean_square is not None:
         why = "since a single training does not grow as the mean does"
         return (

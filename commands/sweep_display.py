@@ -19,6 +19,7 @@ from tautune.runners.listeners import Records, SweepListener
 from tautune.trainables.theory.optimizer_names import convention
 from tautune.trainables.threshold.record import Departure, Key, MeasurementRecord
 from tautune.trainables.threshold.search import Sample
+from tautune.trainables.threshold.update import Update
 
 
 class SweepDisplay(OnScreen, SweepListener):
@@ -76,6 +77,9 @@ class SweepDisplay(OnScreen, SweepListener):
                     "the sharpness is that of the preconditioned loss, where v is held: the mean of mini-batches' "
                     "squared gradients at the minimum"
                 )
+            for point in thresholds.points:
+                if point.typical is not None:
+                    self.say(_told_apart(point, update))
             show_hosts((record.host for record in records.values()), self.console)
 
     def ended(self, thresholds: Thresholds) -> None:
@@ -124,6 +128,8 @@ def delays_table(
     columns = [Column("delay τ", [str(delay) for delay in shown], justify="right")]
     for heading, (rank, text) in NUMBERS.items():
         cells = [text(points[delay]) if delay in points else "" for delay in shown]
+        if heading == SINGLE and not any(cells):
+            continue
         columns.append(Column(heading, cells, rank=rank, justify="right"))
     if any(state != "finished" for state, _ in states.values()):
         told = [states[delay] for delay in shown]
@@ -131,8 +137,11 @@ def delays_table(
     return fitted_table(columns, console, title=title, room=room)
 
 
+SINGLE = "a single training"
+"""The column of thresholds that typical growth has, where delays vary."""
 NUMBERS: dict[str, tuple[int, Callable[[Point], str]]] = {
     "predicted": (1, lambda point: f"{point.predicted:.6g}"),
+    SINGLE: (2, lambda point: "" if point.typical is None else f"{point.typical:.4g}"),
     "measured": (0, lambda point: f"{point.measured:.6g}"),
     "± uncertainty": (3, lambda point: f"{point.uncertainty:.1g}"),
     "relative error": (2, lambda point: f"{point.relative_error:+z.4%}"),
@@ -148,6 +157,17 @@ def show_hosts(hosts: Iterable[str | None], console: Console) -> None:
     counts = Counter(host for host in hosts if host)
     if len(counts) > 1:
         console.print("trials by host: " + ", ".join(f"{host} {counts[host]}" for host in sorted(counts)))
+
+
+def _told_apart(point: Point, update: Update | None) -> str:
+    """Returns why what was measured differs from what theory predicts in the mean, and from what of a single run."""
+    assert point.typical is not None
+    which = "these ages, in their order" if update and update.workers else "such delays"
+    return (
+        f"predicted is of the mean of many trainings, which cancel one another; a single one with {which} is stable up "
+        f"to {point.typical:.4g}, as following the recursion shows: measured is "
+        f"{point.measured / point.typical - 1:+z.1%} from that"
+    )
 
 
 def _trainings(record: MeasurementRecord) -> int:

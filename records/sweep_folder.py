@@ -55,6 +55,7 @@ class _Record(TypedDict):
     threshold: _Threshold | None
     done: bool
     host: NotRequired[str | None]
+    in_order: NotRequired[Positive]
 
 
 class SweepFolder(RunFolder):

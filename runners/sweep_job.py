@@ -18,6 +18,7 @@ from tautune.records.provenance import now
 from tautune.records.storage import ray_storage, typed
 from tautune.records.sweep_folder import SweepFolder
 from tautune.runners.begun import begun
+from tautune.runners.delays_log import DelaysLog
 from tautune.runners.descent_keeper import DescentKeeper, read_checkpoint
 from tautune.runners.folder_watch import FolderWatch
 from tautune.runners.giving_up import GivingUp
@@ -198,7 +199,7 @@ def _run_config(folder: SweepFolder, callbacks: Iterable[tune.Callback], *, keep
     return tune.RunConfig(
         name=folder.trials.name,
         **ray_storage(folder.path),
-        callbacks=[FolderWatch(folder.path), *watching, SweepBoard(folder.path), *callbacks],
+        callbacks=[FolderWatch(folder.path), *watching, SweepBoard(folder.path), DelaysLog(folder.trials), *callbacks],
         checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=keep, checkpoint_at_end=True),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

@@ -15,12 +15,17 @@ from torch import nn
 from upath import UPath
 
 import tautune
+from tautune._sweep import carry_out
 from tautune._tuned import refit
 from tautune.records.delay_trace import read_delays
 from tautune.records.errors import InputError
+from tautune.records.sweep_folder import read_records
 from tautune.runners.delays_log import DelaysLog
+from tautune.runners.listeners import SweepListener
+from tautune.runners.sweep import Sweep
 from tautune.runners.with_workers import placed, room_of
 from tautune.trainables.asynchronous.settings import Stages, Workers
+from tautune.trainables.threshold.update import Update
 from tests.runners.boards import ages_shown
 from tests.runners.tunings import SMALL, STEPS, rows_of, run
 
@@ -42,6 +47,23 @@ class Mortal(nn.Module):
             mark.touch()
             os.kill(os.getpid(), 9)
         return inputs.flatten(1)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_sweep_writes_the_ages_of_all_its_trainings_and_what_they_let_a_single_one_do(tmp_path: Path) -> None:
+    sweep = Sweep(study="quadratic", update=Update(workers=TWO), seeds=2, resolution=0.5, departures=False)
+    found = carry_out(sweep, tmp_path / "out", SweepListener())
+    records = {record.key: record for record in read_records(tmp_path / "out")}
+    for record in records.values():
+        [file] = (tmp_path / "out/trials").glob(f"*_seed={record.settings.seed}/delays.csv")
+        table = [{name: int(value) for name, value in line.items()} for line in csv.DictReader(file.open())]
+        assert [line["step"] for line in table] == list(range(sum(sample.steps for sample in record.samples)))
+        assert record.settings.update
+        assert {age for age, _ in record.settings.update.drawn} <= set(read_delays(file))
+    [point] = found.points
+    known = [record.in_order for record in records.values() if record.in_order is not None]
+    assert point.typical == pytest.approx(sum(known) / len(known) / found.sharpness)
 
 
 @pytest.mark.ray

@@ -9,10 +9,12 @@ These are the mean dynamics: where the delay or the curvature varies from step t
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from tautune.trainables.theory.circle import Characteristic
 from tautune.trainables.theory.delays import Delays, as_delays
@@ -25,6 +27,7 @@ from tautune.trainables.theory.optimizer_names import as_optimizer
 from tautune.trainables.theory.optimizers import Filter, LinearOptimizer
 from tautune.trainables.theory.remedies import LateGradients, Remedy, late_gradients, parse_remedy
 from tautune.trainables.theory.stability import LARGEST_DELAY, check_positive
+from tautune.trainables.theory.typical import typical_threshold
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,19 @@ class TrainingLoop:
             noise: r, the variance of the curvature over the square of its mean.
         """
         return mean_square_threshold(self._open, self._late, noise, self.threshold)
+
+    def typical_threshold(self, ages: Sequence[int] | None = None) -> float:
+        """Returns the aη up to which a single training comes closer, where delays vary; else the threshold.
+
+        It is found by following the recursion, to about half a per cent.
+
+        Args:
+            ages: the delays of a recorded run in their order; without it, they are drawn independently.
+        """
+        if not self.delay.drawn:
+            return self.threshold
+        followed = None if ages is None else np.asarray(ages)
+        return typical_threshold(self._open, self._late, self.mean_square_threshold(), followed)
 
     def dominant_root(self, step: float) -> complex:
         """Returns the root z of largest modulus at aη = step; a displacement ends up growing by z at each step."""

@@ -69,8 +69,17 @@ class DelayedTraining:
 
     def ended(self, *, leave: float, settle: float) -> bool:
         """Returns whether a step overflowed, or the distance left [settle, leave] times its initial value."""
-        recent = max(self.norm[-2 * (self.settings.delay + 1) :])
-        return self.overflowed or not settle * self.distance <= recent <= leave * self.distance
+        return self.overflowed or not settle * self.distance <= self.recent <= leave * self.distance
+
+    @property
+    def recent(self) -> float:
+        """Returns the largest distance of the last steps."""
+        return max(self.norm[-2 * (self.settings.delay + 1) :])
+
+    @property
+    def steps(self) -> int:
+        """Returns the steps made so far."""
+        return len(self.norm) - 1 + self.overflowed
 
     def _step(self) -> None:
         batch = next(self.batches)
@@ -147,4 +156,4 @@ def _finite_growth(training: DelayedTraining, rates: list[float], *, leave: floa
 def steps_to_leave(training: DelayedTraining, *, factor: float, budget: int) -> int | None:
     """Returns the steps until the distance to the minimum has grown by `factor`; None if `budget` steps are too few."""
     training.advance(budget, leave=factor, settle=0.0)
-    return len(training.norm) - 1 + training.overflowed if training.ended(leave=factor, settle=0.0) else None
+    return training.steps if training.ended(leave=factor, settle=0.0) else None

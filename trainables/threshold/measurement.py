@@ -1,11 +1,13 @@
 """Measures the stability threshold at one delay, and then how soon training leaves the minimum above it."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import torch
 
 from tautune.trainables.theory.problem import Problem
+from tautune.trainables.theory.typical import FEWEST
 from tautune.trainables.threshold.delayed_training import FLAT, DelayedTraining, measure_growth, steps_to_leave
 from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.passages import mean_growth, steps_of_varying
@@ -26,7 +28,6 @@ FACTORS = (3.0, 2.0, 1.5, 1.25, 1.12, 1.06, 1.03, 0.9)
 """Learning rates, relative to the measured threshold, at which training is watched until it leaves."""
 MINI_BATCH_FACTORS = (*FACTORS, 0.7, 0.5)
 """The same with mini-batches, also farther below the threshold: there gradient noise can still drive training out."""
-
 SEEDS_APART = 2**20
 """Between the passages of one measurement: more than a user has seeds."""
 VANISHED = 1e-6
@@ -44,6 +45,7 @@ class Measurement:
         """Cost of the threshold, in passes over the full batch."""
         norm, unit = float(minimum.point.norm()), math.sqrt(len(minimum.point))
         self.workers: RealWorkers | None = None
+        self.earlier: MeasurementRecord | None = None
         self.size = norm if norm > VANISHED * unit else unit
 
     @property
@@ -68,27 +70,53 @@ class Measurement:
             gradient_evaluations=self.gradient_evaluations,
             threshold=None if self.search.failed else self.search.threshold(),
             done=self.done,
+            in_order=self._in_order(),
         )
 
     def load(self, record: MeasurementRecord) -> None:
-        """Continues from the point where an earlier measurement ended; the earlier settings are not used."""
+        """Continues from where an earlier measurement ended; of its settings, only the ages that it met are used."""
+        self.earlier = record
         self.search.samples = list(record.samples)
         self.departures = list(record.departures)
         self.gradient_evaluations = record.gradient_evaluations
 
     def _met(self) -> Settings:
         """Returns the settings; where workers train, with the shares of the ages that their gradients had."""
-        update, ages = self.settings.update, self.workers.ages if self.workers else None
-        if not update or not ages:
+        update, before = self.settings.update, self.earlier.settings.update if self.earlier else None
+        if not update or not update.workers:
             return self.settings
-        shares = tuple((age, ages[age] / ages.total()) for age in sorted(ages))
+        ages = Counter(self._ages)
+        shares = tuple((age, ages[age] / ages.total()) for age in sorted(ages)) or (before.drawn if before else ())
         return replace(self.settings, update=replace(update, drawn=shares))
+
+    def _in_order(self) -> float | None:
+        """Returns the aη at which the recursion with the ages of workers, as they came, neither grows nor shrinks."""
+        update = self._met().update
+        if not self.done or not update or len(self._ages) < FEWEST:
+            return self.earlier.in_order if self.earlier else None
+        return update.loop(self.settings.delay).typical_threshold(self._ages)
+
+    @property
+    def _ages(self) -> list[int]:
+        return self.workers.ages if self.workers else []
+
+    def reported(self) -> list[tuple[int, ...]]:
+        """Returns what `WRITTEN` names of each gradient that workers have computed since this was asked last."""
+        rows: list[tuple[int, ...]] = []
+        if self.workers:
+            rows, self.workers.rows = self.workers.rows, []
+        return rows
 
     def close(self) -> None:
         """Ends the workers, if there are any."""
         if self.workers:
             self.workers.close()
             self.workers = None
+
+    @property
+    def _updates(self) -> int:
+        """Returns the steps made so far."""
+        return sum(sample.steps for sample in self.search.samples) + sum(one.steps for one in self.departures)
 
     @property
     def _factors(self) -> tuple[float, ...]:
@@ -128,9 +156,11 @@ class Measurement:
         self.departures.append(Departure(learning_rate, budget if steps is None else steps, steps is not None))
 
     def _training(self, learning_rate: float, *, distance: float, anchored: bool, passage: int = 0) -> DelayedTraining:
+        """Returns a training that has yet to begin; those of other passages have other delays and mini-batches."""
         if self.settings.update and self.settings.update.workers:
             if self.workers is None:
                 self.workers = RealWorkers(self.problem, self.minimum, self.settings, anchored=anchored)
+                self.workers.before = self._updates
             return TrainingWithRealWorkers(
                 self.workers, self.minimum, self.settings, learning_rate, distance=distance * self.size
             )

@@ -48,7 +48,7 @@ def mean_growth(begin: Callable[[int], DelayedTraining], steps: int) -> tuple[Gr
         training = begin(len(gained))
         leave, settle = LIMITS[training.minimum.point.dtype]
         training.advance(steps - taken, leave=leave, settle=settle)
-        taken += max(1, len(training.norm) - 1)
+        taken += training.steps
         evaluations += training.gradient_evaluations
         gain, length = _gain(training, leave=leave)
         if taken < steps or not gained or length > 4 * _window(training):  # or it was cut off before it told anything

@@ -92,6 +92,8 @@ class MeasurementRecord:
     done: bool = False
     host: str | None = None
     """Name of the machine that measured it."""
+    in_order: float | None = None
+    """The aη at which the recursion with the ages of real workers, in their order, neither grows nor shrinks."""
 
     @property
     def key(self) -> Key:
@@ -108,6 +110,7 @@ class MeasurementRecord:
             "threshold": self.threshold._asdict() if self.threshold else None,
             "done": self.done,
             "host": self.host,
+            **({} if self.in_order is None else {"in_order": self.in_order}),
         }
 
     @classmethod
@@ -122,6 +125,7 @@ class MeasurementRecord:
             threshold=Threshold(**threshold) if threshold else None,
             done=values["done"],
             host=values.get("host"),
+            in_order=values.get("in_order"),
         )
 
 

@@ -9,6 +9,7 @@ import torch
 from ray import tune
 from threadpoolctl import threadpool_limits
 
+from tautune.trainables.asynchronous.replay import DELAYS
 from tautune.trainables.raised import ends_with_what_it_raises
 from tautune.trainables.theory.problem import Problem, ProblemParts
 from tautune.trainables.threshold.descent import Descent, MinimumNotReached
@@ -116,6 +117,8 @@ class DelayTrial(tune.Trainable):
             "timesteps_total": sum(s.steps for s in record.samples) + sum(d.steps for d in record.departures),
             "done": record.done,
         }
+        if rows := self.measurement.reported():
+            result[DELAYS] = rows
         if record.threshold:
             result["threshold"] = record.threshold.learning_rate
             result["uncertainty"] = record.threshold.uncertainty

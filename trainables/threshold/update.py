@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any, Self, cast
 
 from tautune.trainables.asynchronous.settings import Workers
@@ -102,7 +103,9 @@ class Update:
 
     def as_json(self) -> Json:
         """Returns all that is set, and the momentum, as plain values."""
-        values = {name: value for name, value in (asdict(self) | {"momentum": self.m}).items() if value not in ((), None)}
+        values = {
+            name: value for name, value in (asdict(self) | {"momentum": self.m}).items() if value not in ((), None)
+        }
         return cast("Json", json.loads(json.dumps(values)))  # lists for tuples, as run.json has them when it is read
 
     @classmethod
@@ -142,6 +145,12 @@ def predicted(sharpness: float, delay: int, momentum: Momentum, update: Update |
     if update:
         return update.loop(delay).max_stable_learning_rate(sharpness)
     return stability.max_stable_learning_rate(sharpness, delay, momentum)
+
+
+@cache
+def typical(update: Update, delay: int) -> float:
+    """Returns the aη up to which a single training comes closer, where the delays of its steps are drawn."""
+    return update.loop(delay).typical_threshold()
 
 
 def mean_square(sharpness: float, delay: int, momentum: Momentum, update: Update | None, noise: float) -> float:

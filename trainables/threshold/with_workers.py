@@ -1,7 +1,6 @@
 """Training near a minimum with real workers, whose gradients are as late as they are."""
 
 import math
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -78,19 +77,25 @@ class RealWorkers:
         )
         make = MakeNearMinimum(ProblemParts.of(problem), minimum.to("cpu"), settings, anchored=anchored)
         self.group = Group(self.server, make, self.workers)
-        self.ages: Counter[int] = Counter()
-        """How often each age was met, once all workers had been there for a while."""
+        self.ages: list[int] = []
+        """Those that were met once all workers had been there for a while, in their order."""
+        self.rows: list[tuple[int, ...]] = []
+        """What `WRITTEN` names of every gradient that was applied since the last report."""
+        self.before = 0
+        """Updates of earlier trainings."""
 
     def restart(self, point: Tensor, learning_rate: float) -> None:
         """Begins anew from a point. Gradients that are still being computed are put away when they come."""
+        self.before += self.server.version
         with torch.no_grad():
             _set(point, self.problem.parameters)
         self.server.restart(self._optimizer(learning_rate))
 
     def took(self, rows: list[Row]) -> None:
-        """Takes the ages of gradients in that were applied."""
+        """Takes in gradients that were applied, and their ages."""
         settled = 4 * self.workers.count
-        self.ages.update(row.age for row in rows if row.step >= settled)
+        self.ages += [row.age for row in rows if row.step >= settled]
+        self.rows += [(self.before + row.step, row.worker, row.age, row.gradient, row.batch) for row in rows]
 
     def _optimizer(self, learning_rate: float) -> torch.optim.Optimizer:
         make, late = OPTIMIZERS[self.update.optimizer], self.workers.count - 1
