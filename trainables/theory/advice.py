@@ -11,7 +11,6 @@ from typing import Any
 
 from tautune.trainables.theory.advice_code import Memory, code, memory
 from tautune.trainables.theory.delays import Delays, as_delays
-from tautune.trainables.theory.fastest_decay import Decay
 from tautune.trainables.theory.loop import TrainingLoop
 from tautune.trainables.theory.optimizer_names import BY_NAME, WITH_MOMENTUM, WITHOUT_MOMENTUM, default_momentum
 from tautune.trainables.theory.remedies import Compensation, Prediction, Remedy
@@ -131,9 +130,7 @@ def _loop(
 
 def _row(loop: TrainingLoop, name: str, m: float, sharpness: float | None, known: dict[Any, TrainingLoop]) -> Advice:
     bounded = loop.bound_at_unit_gain / loop.gain_at_rest if loop.delay.drawn else None
-    best = loop.fastest_decay
-    if bounded is not None and best.step > NOISY_SHARE * bounded:
-        best = Decay(NOISY_SHARE * bounded, loop.growth(NOISY_SHARE * bounded))
+    best = loop.fastest_decay if bounded is None else loop.best_decay_up_to(NOISY_SHARE * bounded)
     return Advice(
         optimizer=name,
         momentum=m,

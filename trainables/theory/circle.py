@@ -25,6 +25,8 @@ ITERATIONS = 20
 """Of the search for it: more of them only chase rounding."""
 NEAR = 0.25
 """Share of the values beside a top or bottom below which it must be expected to be looked at."""
+BESIDE = 4.0
+"""How many times as large as a crossing's aη |f| is at most beside it."""
 HALVINGS = 40
 """How often an interval is halved at most in which the polynomial turns much, as beside one of its zeros."""
 LARGEST_DEGREE = 1_000_000
@@ -108,10 +110,12 @@ class Circle:
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             f = -self.A / self.B
-        angles, values = self._with_extrema(self._slant(self.angles), f.real < 2 * below)
+        near = np.abs(f) < BESIDE * below
+        near[:-1] |= near[1:]  # at one of an interval's ends
+        angles, values = self._with_extrema(self._slant(self.angles), near)
         sign = values > 0  # of Im f, also next to the ends
         low = np.flatnonzero(sign[:-1] != sign[1:])
-        low = low[f.real[np.searchsorted(self.angles, angles[low], side="right") - 1] < 2 * below]
+        low = low[near[np.searchsorted(self.angles, angles[low], side="right") - 1]]
         inner = (
             zeros(self._slant, angles[low], angles[low + 1], precision=PRECISION, iterations=ITERATIONS)
             if len(low)
@@ -158,18 +162,15 @@ class Circle:
         values = -(A_w * B_w.conj()).imag / np.where(end, 1.0, np.sin(α))
         if end.any():
             x = w[end].real + 0j
-            values[end] = -self.ρ * (A.slope_at(x) * B.at(x) - A.at(x) * B.slope_at(x)).real
+            (a, a_slope), (b, b_slope) = A.with_slope_at(x), B.with_slope_at(x)
+            values[end] = -self.ρ * (a_slope * b - a * b_slope).real
         return values
 
-    def steps_without_zeros(self, below: float) -> tuple[float, float] | None:
-        """Returns the first aη below a bound between which A + aη B has no zero in |w| < ρ, or None."""
+    def steps_without_zeros(self, below: float) -> Reals:
+        """Returns the intervals [intervals, 2] of aη below a bound where A + aη B has no zero in |w| < ρ, ascending."""
         _, steps, entering = self.crossings(below)
-        inside = np.cumsum(entering) + self.inside(0.0)
-        free = np.flatnonzero(inside == 0)
-        if not len(free):
-            return None
-        first = free[0]
-        return float(steps[first]), float(steps[first + 1]) if first + 1 < len(steps) else below
+        free = np.flatnonzero(np.cumsum(entering) + self.inside(0.0) == 0)
+        return np.stack([steps[free], np.append(steps, below)[free + 1]], axis=1)
 
 
 def _on_half_circle(p: LagPolynomial, ρ: float, size: int) -> Complexes:

@@ -4,11 +4,15 @@ A term c w^j turns by j r at most within the distance r of an interval's middle.
 are evaluated in the middle; of the others only their modulus |c| is used, so that wide intervals cost little.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from tautune.trainables.theory.lag_polynomial import Complexes, LagPolynomial, Reals
+
+TRANSFORM = 2
+"""Terms that a sum takes at each angle in the time in which a transform has one angle more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +56,22 @@ def values(p: LagPolynomial, θ: Reals, r: float) -> Discs:
         near = LagPolynomial(p.lags[slow], p.coefficients[slow])
         turning = float(np.abs(p.coefficients[~slow]).sum())
     radius = turning + r * float(np.abs(near.lags * near.coefficients).sum())
-    return Discs(near.on_circle(θ), np.full(len(θ), radius))
+    return Discs(_at_middles(near, θ, r), np.full(len(θ), radius))
 
 
 def slopes(p: LagPolynomial, θ: Reals, r: float) -> Discs:
     """Returns discs of the derivatives of p(exp(-iθ)) by θ, within r of each angle."""
     radius = r * float(np.abs(p.lags**2 * p.coefficients).sum())
-    return Discs(p.slope_on_circle(θ), np.full(len(θ), radius))
+    slope = LagPolynomial(p.lags, p.lags * p.coefficients)
+    return Discs(-1j * _at_middles(slope, θ, r), np.full(len(θ), radius))
+
+
+def _at_middles(p: LagPolynomial, θ: Reals, r: float) -> Complexes:
+    """Returns p(exp(-iθ)) at odd multiples θ of r: where they and the terms are many, by a Fourier transform of all."""
+    size = round(math.pi / r)
+    if len(θ) * len(p.lags) < TRANSFORM * size or (p.lags % 1).any():
+        return p.on_circle(θ)
+    coefficients, folded = p.coefficients * np.exp(-1j * r * p.lags), np.zeros(size, dtype=complex)
+    np.add.at(folded, p.lags.astype(int) % size, coefficients)
+    values: Complexes = np.fft.fft(folded)[np.rint((θ / r - 1) / 2).astype(int)]
+    return values

@@ -80,22 +80,14 @@ class LagPolynomial:
         real = self.at_rest - 2 * (np.sin(phases / 2) ** 2 @ self.coefficients)
         return real - 1j * (np.sin(phases) @ self.coefficients)
 
-    def slope_on_circle(self, θ: Reals) -> Complexes:
-        """Returns the derivatives by θ at w = exp(-iθ): Σ -i j c_j w^j."""
-        phases = np.multiply.outer(θ, self.lags)
-        c = self.lags * self.coefficients
-        slopes: Complexes = -(np.sin(phases) @ c) - 1j * (np.cos(phases) @ c)
-        return slopes
-
     def at(self, w: Complexes) -> Complexes:
         """Returns the values at any w ≠ 0."""
         return np.exp(np.multiply.outer(np.log(w + 0j), self.lags)) @ self.coefficients
 
-    def slope_at(self, w: Complexes) -> Complexes:
-        """Returns the derivatives by w at any w ≠ 0."""
-        powers = np.exp(np.multiply.outer(np.log(w + 0j), self.lags - 1))
-        slopes: Complexes = powers @ (self.lags * self.coefficients)
-        return slopes
+    def with_slope_at(self, w: Complexes) -> tuple[Complexes, Complexes]:
+        """Returns the values and the derivatives by w at any w ≠ 0, in little more time than the values alone."""
+        powers = np.exp(np.multiply.outer(np.log(w + 0j), self.lags))
+        return powers @ self.coefficients, powers @ (self.lags * self.coefficients) / w
 
     def dense(self, size: int) -> Reals:
         """Returns the coefficients of w⁰ … w^(size-1)."""

@@ -19,7 +19,7 @@ import numpy as np
 from tautune.trainables.theory.circle import Characteristic
 from tautune.trainables.theory.delays import Delays, as_delays
 from tautune.trainables.theory.dominant_root import dominant_root
-from tautune.trainables.theory.fastest_decay import Decay, fastest_decay
+from tautune.trainables.theory.fastest_decay import Decay, fastest_decay, is_above
 from tautune.trainables.theory.gain_margin import Crossing, gain_margin
 from tautune.trainables.theory.mean_square import mean_square_threshold
 from tautune.trainables.theory.open_loop import OpenLoop
@@ -151,6 +151,13 @@ class TrainingLoop:
     def fastest_decay(self) -> Decay:
         """The aη below the threshold at which a displacement dies out fastest, and its growth per step."""
         return fastest_decay(self._characteristic, self.threshold)
+
+    def best_decay_up_to(self, bound: float) -> Decay:
+        """Returns the fastest decay if its aη is at most `bound`, and else the decay at aη = bound."""
+        at_bound = Decay(bound, self.growth(bound)) if bound < self.threshold else self.fastest_decay
+        if math.isfinite(at_bound.growth) and is_above(bound, self._characteristic, at_bound.growth, self.threshold):
+            return at_bound
+        return at_bound if self.fastest_decay.step > bound else self.fastest_decay
 
     @property
     def best_step(self) -> float:

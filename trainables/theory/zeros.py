@@ -1,10 +1,12 @@
-"""Zeros of a function in many brackets at once."""
+"""Zeros of a function in many brackets at once, and of a polynomial beside many points."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from tautune.trainables.theory.lag_polynomial import Reals
+from tautune.trainables.theory.lag_polynomial import Complexes, LagPolynomial, Reals
+
+NEWTON_STEPS = 30
 
 
 def zeros(
@@ -34,3 +36,19 @@ def zeros(
             a = np.where(same, a, b)
             b, f_b = c, f_c
     return found
+
+
+def newton(polynomial: LagPolynomial, start: Complexes) -> Complexes:
+    """Returns the zeros to which Newton's method comes from each w; a step that makes things no better is not made."""
+    w, moving = start.astype(complex), np.arange(len(start))
+    value, slope = polynomial.with_slope_at(w)
+    for _ in range(NEWTON_STEPS):
+        with np.errstate(all="ignore"):  # where the slope is 0
+            nearer = w[moving] - value / slope
+            smaller, slope = polynomial.with_slope_at(nearer)
+        better = np.abs(smaller) < np.abs(value)
+        moving, value, slope = moving[better], smaller[better], slope[better]
+        if not len(moving):
+            break
+        w[moving] = nearer[better]
+    return w

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tautune.trainables.theory import dominant_root, stability
+from tautune.trainables.theory import discs, dominant_root, stability
 from tautune.trainables.theory.delays import Delays
 from tautune.trainables.theory.loop import TrainingLoop
 from tautune.trainables.theory.optimizers import OwnFilter
@@ -120,6 +120,28 @@ def test_no_other_step_decays_faster(optimizer: str) -> None:
             beside = [radius(a, b, share * best.step) for share in (0.98, 0.999, 1.001, 1.02)]
             assert min(others + beside) > math.exp(best.growth) - 1e-6, (delay, remedies)
             assert math.exp(loop.growth(best.step)) == pytest.approx(math.exp(best.growth), abs=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_decay_up_to_a_bound_is_the_fastest_there_or_that_at_the_bound(optimizer: str) -> None:
+    for delay in ("7", "drawn"):
+        if optimizer == "shifted" and delay == "drawn":
+            continue
+        best = loop_of(optimizer, delay, ()).fastest_decay
+        for share in (0.1, 0.9, 1.1, 1.5):
+            loop = loop_of(optimizer, delay, ())
+            found = loop.best_decay_up_to(share * best.step)
+            expected = best if share > 1 else (share * best.step, loop.growth(share * best.step))
+            assert found == pytest.approx(expected, rel=1e-9), (delay, share)
+
+
+def test_a_scan_by_transforms_is_one_by_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    for delay in ({d: 1 / 400 for d in range(400)}, {d: 1 / 50 for d in range(0, 350, 7)}):
+        for remedies in ((), ("predict:200",), ("compensate:0.5",)):
+            found = TrainingLoop("nesterov", delay, remedies).threshold
+            with monkeypatch.context() as patch:
+                patch.setattr(discs, "TRANSFORM", math.inf)
+                assert found == pytest.approx(TrainingLoop("nesterov", delay, remedies).threshold, rel=1e-12)
 
 
 def test_an_optimizer_of_ones_own_is_two_polynomials() -> None:
