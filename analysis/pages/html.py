@@ -37,6 +37,7 @@ def as_html(page: Page) -> str:
 def _template() -> Any:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters |= {"svg": _svg, "cell": cell, "numeric": numeric_columns, "decimals": decimals, "words": words}
+    environment.filters["command"] = command
     return environment.from_string(_file("page.html"))
 
 
@@ -48,6 +49,11 @@ def words(text: str) -> Markup:
     """Returns a sentence as HTML: what stands between backticks is code, and no line ends within ± 0.24 % or τ = 8."""
     whole = re.sub(r"(?<=±) (?=\d)|(?<=\d) (?=%)|(?<=\b[ητλm]) (?== )|(?<=[ητλm] =) ", "\N{NO-BREAK SPACE}", text)
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(whole))))
+
+
+def command(text: str) -> Markup:
+    """Returns a command as HTML, in which no line ends within the name of an option."""
+    return Markup(re.sub(r"(?<!\S)(--[\w-]+)", r'<span class="option">\1</span>', str(escape(text))))
 
 
 def _file(name: str) -> str:

@@ -111,8 +111,8 @@ def _spread(found: Probe) -> Section:
     chart = Chart(
         name="spread",
         title=f"The curvature of {len(found.batch_curvatures):,} batches along the sharpest direction",
-        says=f"Over its mean λ. Its variance over λ² is r = {found.noise:.3g}, by which the mean-square η of the table "
-        "is lower than that of the mean.",
+        says=f"Each is divided by their mean, λ. Their variance over λ² is r = {found.noise:.3g}, which makes the "
+        "mean-square η of the table lower than that of the mean.",
         figure=spread_figure(found),
         table=Table(
             columns=("batches up to it, %", "curvature / λ"), rows=[(100 * one, ratio) for one, ratio in shares]

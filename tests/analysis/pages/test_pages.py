@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tautune.analysis.figure_style import BLUE, DARK, mark_trials, new_figure, styled
-from tautune.analysis.pages.html import as_html, cell, decimals, numeric_columns, words
+from tautune.analysis.pages.html import as_html, cell, command, decimals, numeric_columns, words
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.pages.svg import inline_svg, saved, variable
 from tautune.analysis.reported import write_figures
@@ -81,6 +81,12 @@ def test_cells(value: object, text: str) -> None:
 
 def test_commands_in_a_sentence_are_code_and_nothing_else_is_markup() -> None:
     assert words("`tautune resume <b>` goes on & on") == "<code>tautune resume &lt;b&gt;</code> goes on &amp; on"
+
+
+def test_no_line_of_a_command_ends_within_the_name_of_an_option() -> None:
+    assert command("tautune tune a--b.py --set x=<1> --no-stashing") == (
+        'tautune tune a--b.py <span class="option">--set</span> x=&lt;1&gt; <span class="option">--no-stashing</span>'
+    )
 
 
 def test_a_number_stays_with_its_sign_and_its_unit() -> None:
