@@ -52,6 +52,8 @@ WIDTH, HEIGHT = 8.0, 4.2
 """Size of a figure of one panel, in inches."""
 LABEL_GAP = 11.0
 """Distance between two labels at least, in points."""
+LONGEST_LABEL = 40
+"""Letters of a label at most."""
 FEWEST, REACH = 5, 2.5
 """Of this number of trials and more, axes of the metric end so many times as far from the best as the median is."""
 BEHIND: dict[str, Any] = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
@@ -176,6 +178,12 @@ def plain_number(value: float) -> str:
     return re.sub(r"e([+-])0*", lambda found: "e" + found[1].replace("+", ""), f"{value:g}")
 
 
+def short(text: str) -> str:
+    """Returns a label, without its middle where it is so long that it would take the panel's room."""
+    half = LONGEST_LABEL // 2
+    return text if len(text) <= LONGEST_LABEL else f"{text[:half]}…{text[-half + 1 :]}"
+
+
 def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str]], colours: Sequence[str] = ()) -> None:
     """Writes a label to the right of each line's end; where they would touch, they move apart, with a line to the end.
 
@@ -201,7 +209,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str]], colours: Se
             "relpos": (0, 0.5),  # to the label's left, not to its middle, before which other labels may lie
         }
         axes.annotate(
-            text,
+            short(text),
             (x, y),
             xytext=(right, y),  # not from the line's end: the panel grows narrower when the labels are laid out
             textcoords=offset_copy(axes.transData, axes.get_figure(root=True), x=14, y=moved, units="points"),

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from tautune.analysis.figure_style import BLUE, FAINT, QUIET, label_ends, log_axis, new_figure, series, split, styled
 from tautune.analysis.method_names import in_words
+from tautune.analysis.point_labels import label_points
 from tautune.analysis.verdicts import within
 from tautune.trainables.threshold.update import predicted
 
@@ -131,14 +132,14 @@ def draw_escapes(axes: Axes, thresholds: Thresholds, *, collapsed: bool = False)
     log_axis(axes, "y", min(ys), max(ys))
     axes.set_xlabel("η / measured threshold" if collapsed else "learning rate η (dots: measured threshold)")
     axes.set_ylabel("epochs to leave, divided by 2τ + 1" if collapsed else "epochs until training leaves the minimum")
+    if any(not escape.left for escape in thresholds.escapes):
+        axes.text(0.98, 0.97, "△ had not left", transform=axes.transAxes, va="top", ha="right", color=QUIET)
     if collapsed:
         axes.axvline(1, color=FAINT, linewidth=2.4, zorder=1)
         axes.figure.draw_without_rendering()  # type: ignore[union-attr]
         label_ends(axes, ends, colours)
-    for x, y, text in () if collapsed else ends:
-        axes.annotate(text, (x, y), xytext=(4, 5), textcoords="offset points", fontsize=8)
-    if any(not escape.left for escape in thresholds.escapes):
-        axes.text(0.98, 0.97, "△ had not left", transform=axes.transAxes, va="top", ha="right", color=QUIET)
+    else:
+        label_points(axes, ends)
 
 
 def _draw_departures(

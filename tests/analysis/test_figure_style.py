@@ -17,6 +17,7 @@ from tautune.analysis.figure_style import (
     DARK,
     FAINT,
     INK,
+    LONGEST_LABEL,
     MAP,
     PAPER,
     QUIET,
@@ -169,6 +170,18 @@ def test_a_short_logarithmic_axis_has_three_numbers_at_least(low: float, high: f
     figure.draw_without_rendering()
     lowest, highest = axes.get_ylim()
     assert sum(lowest <= tick <= highest for tick in axes.get_yticks()) >= 3
+
+
+def test_a_long_name_leaves_the_panel_its_room_and_keeps_both_ends() -> None:
+    figure = new_figure()
+    axes = figure.subplots()
+    figure.draw_without_rendering()
+    label_ends(axes, [(1.0, 1.0, f"first{'/folder' * 20}/last"), (1.0, 0.5, "second")])
+    figure.draw_without_rendering()
+    words, other = (text.get_text() for text in axes.texts)
+    assert (words[:5], words[-5:], other) == ("first", "/last", "second")
+    assert len(words) == LONGEST_LABEL
+    assert axes.get_window_extent().width > figure.bbox.width / 2
 
 
 @styled

@@ -2,6 +2,7 @@ import io
 import json
 import math
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -119,6 +120,17 @@ def test_a_frame_has_a_row_for_each_delay_and_the_best_is_the_largest_learning_r
 def test_what_was_written_is_read_back() -> None:
     thresholds = concluded([record(d, 1.0) for d in (1, 3)])
     assert Thresholds.from_json(json.loads(json.dumps(thresholds.as_json()))) == thresholds
+
+
+@pytest.mark.parametrize("delays", [(0, 8), (0, 1, 2, 3, 4, 6, 8, 12, 16), (0, 20, 22, 24, 26, 28, 30, 32)])
+def test_the_delays_beside_curves_do_not_overprint(delays: tuple[int, ...]) -> None:
+    figure = thresholds_figure(concluded([record(delay, 1.0) for delay in delays]))
+    figure.draw_without_rendering()
+    panel = figure.axes[-1]
+    boxes = [text.get_window_extent() for text in panel.texts]
+    assert len(boxes) >= len(delays) / 2
+    assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
+    assert all(box.x1 <= panel.get_window_extent().x1 for box in boxes)
 
 
 def test_departures_without_a_threshold_are_drawn_nowhere() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from tautune.analysis.delay_axis import delay_axis
 from tautune.analysis.edge_figure import draw_edge, draw_settled
 from tautune.analysis.edges import Edges
-from tautune.analysis.figure_style import INK, label_ends, log_axis, new_figure, series, split, styled
+from tautune.analysis.figure_style import INK, label_ends, log_axis, new_figure, series, short, split, styled
 from tautune.analysis.grids import GridSummary
 from tautune.analysis.pages.page import Chart, Table
 from tautune.analysis.regret import Regret
@@ -211,7 +211,7 @@ def regrets_of(runs: Mapping[str, Regret]) -> Chart:
         axes.axvline(0, color=INK, linewidth=0.8)
     panels[0].set_yticks(range(len(methods)), methods)
     panels[0].invert_yaxis()
-    figure.legend(marks, list(runs), loc="outside upper left", ncols=min(3, len(runs)))
+    figure.legend(marks, list(map(short, runs)), loc="outside upper left", ncols=min(3, len(runs)))
     times = ("halfway", "at the end")
     quarters = [f"{which} {time}" for time in times for which in ("lower quartile", "median", "upper quartile")]
     return Chart(
