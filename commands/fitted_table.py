@@ -107,9 +107,13 @@ def print_words(console: Console, words: str | Text, *, style: str | None = None
 def print_whole(console: Console, table: Table) -> None:
     """Prints a table: what is too long for a terminal is broken, and nothing is cut.
 
-    Where there is no terminal, there are no lines around the cells, and none is broken.
+    Where there is no terminal, there are no lines around the cells, and none is broken. The title may be wider than the
+    table.
     """
     width = console.width
+    if table.title:
+        print_words(console, str(table.title), style="bold")
+        table.title = None
     for column in table.columns:
         column.overflow = "fold"
     if not console.is_terminal:

@@ -148,7 +148,7 @@ def _nearest_in(runs: Mapping[str, Regret]) -> str:
     for label, regret in runs.items():
         places.setdefault(_nearest(regret), []).append(label)
     told = "; ".join(f"{name} in {listed(labels)}" for name, labels in places.items())
-    return f"What ends nearest to the best of the table is {told}."
+    return f"At the end these are nearest to the best of the table: {told}."
 
 
 def _by_method(runs: Mapping[str, Regret]) -> Table:

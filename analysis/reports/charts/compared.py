@@ -209,6 +209,8 @@ def regrets_of(runs: Mapping[str, Regret]) -> Chart:
     for axes, title in zip(panels, ("halfway", "at the end"), strict=True):
         axes.set(title=title, xlabel=f"regret: {in_words(goal.metric)} short of the best")
         axes.axvline(0, color=INK, linewidth=0.8)
+        right = axes.get_xlim()[1]
+        axes.set_xlim(-0.05 * right, right)
     panels[0].set_yticks(range(len(methods)), methods)
     panels[0].invert_yaxis()
     figure.legend(marks, list(map(short, runs)), loc="outside upper left", ncols=min(3, len(runs)))

@@ -54,6 +54,8 @@ def _drawn(entry: Searched) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return _cut(value or "" if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 

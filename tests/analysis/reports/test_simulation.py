@@ -92,7 +92,7 @@ def test_simulations_are_compared_method_by_method(tmp_path: Path) -> None:
     ]
     page = compared(folders)
     assert page.verdict == (
-        "What ends nearest to the best of the table is HyperOpt + ASHA in a; random search in b $x$ <b>."
+        "At the end these are nearest to the best of the table: HyperOpt + ASHA in a; random search in b $x$ <b>."
     )
     assert page.notes == ["Of the table of b $x$ <b>: it is short."]
     table = page.sections[0].table
@@ -102,6 +102,7 @@ def test_simulations_are_compared_method_by_method(tmp_path: Path) -> None:
     assert by_method == {"random search": [0.1, 0.1], "HyperOpt + ASHA": [0, None]}
     (chart,) = page.charts
     assert chart.table
+    assert all(axes.get_xlim()[0] > -0.1 * axes.get_xlim()[1] for axes in chart.figure.axes)  # no regret is below 0
     halfway = {row[:2]: row[3] for row in chart.table.rows}
     assert halfway == pytest.approx(
         {("a", "random search"): 0.1, ("a", "HyperOpt + ASHA"): 0, ("b $x$ <b>", "random search"): 0.1}
