@@ -17,7 +17,7 @@ from tautune.analysis.reports.charts.rungs import rungs_chart
 from tautune.analysis.reports.charts.space import importances, parallel_coordinates, slices
 from tautune.analysis.reports.charts.time_line import time_line
 from tautune.analysis.reports.parts.asked import asked_section
-from tautune.analysis.reports.parts.commands import train_again, tune_again
+from tautune.analysis.reports.parts.commands import of_folder, train_again, tune_again
 from tautune.analysis.reports.parts.tuned import BAD, Json, Tuned, keys, read_tuned
 from tautune.analysis.reports.parts.unfinished import unfinished_note
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
@@ -49,7 +49,7 @@ def page(folder: Folder, run: Json) -> Page:
 def verdict(tuned: Tuned) -> str:
     """Returns what came out in a sentence."""
     if not tuned.rows:
-        return "No trial has reported yet."
+        return f"No trial has reported{' yet' if _goes_on(tuned) else ''}."
     if not tuned.best:
         bad = {row["state"] for row in tuned.rows}
         why = (
@@ -59,8 +59,9 @@ def verdict(tuned: Tuned) -> str:
         )
         return f"No trial has a result that counts: {why}."
     best = tuned.best[0]
+    which = "The only trial" if len(tuned.rows) == 1 else f"The best of {len(tuned.rows):,} trials"
     return (
-        f"The best of {len(tuned.rows):,} trials is {tuned.names[best['trial']]}: {tuned.goal.words} "
+        f"{which} is {tuned.names[best['trial']]}: {tuned.goal.words} "
         f"{value_of(tuned, best)} at {tuned.one} {best['epochs']} of {best['epochs_trained']}.{on_the_front(tuned)}"
     )
 
@@ -99,7 +100,9 @@ def _notes(tuned: Tuned) -> Iterator[str]:
             f"{carried.get('delay')}, with the learning rate {carried.get('learning_rate')}, and no trials of its own."
         )
     if _goes_on(tuned):
-        yield unfinished_note(f"`tautune resume {tuned.folder}`")
+        yield unfinished_note(f"`{of_folder('resume', tuned.folder)}`")
+    elif not (tuned.rows or carried):
+        yield "The table of trials is missing or empty, although the run came to its end."
     if tuned.rows and not tuned.history.reports:
         yield (
             "This folder has each trial's best epoch and no curves: it was copied without its journal, or an older "

@@ -28,6 +28,7 @@ from tautune.analysis.figure_style import (
 )
 from tautune.analysis.importance import importance
 from tautune.analysis.pages.page import Chart, Table
+from tautune.analysis.reports.parts.commands import of_folder
 from tautune.analysis.reports.parts.tuned import Json, Tuned, keys
 from tautune.records.kept_space import Searched
 
@@ -230,7 +231,7 @@ def importances(tuned: Tuned) -> Chart:
     variance = (
         ", fANOVA what mattered for the differences between all."
         if both
-        else f"; `tautune results {tuned.folder} --importance` has fANOVA too, which takes long."
+        else f"; `{of_folder('results', tuned.folder)} --importance` has fANOVA too, which takes long."
     )
     return Chart(
         name="importance",

@@ -7,9 +7,12 @@ import shlex
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from tautune.records.storage import typed
+
 if TYPE_CHECKING:
     from tautune.analysis.edges import Edges
     from tautune.analysis.grids import GridSummary
+    from tautune.records.storage import Folder
     from tautune.trainables.theory.delays import Delays
 
 Json = dict[str, Any]
@@ -174,6 +177,11 @@ def _aims(kept: Json) -> list[str]:
 
 def _set(fixed: Json) -> list[str]:
     return [word for name, value in fixed.items() for word in ("--set", f"{name}={json.dumps(value)}")]
+
+
+def of_folder(command: str, folder: Folder) -> str:
+    """Returns a command on a run's folder as one would type it here, with quotes where its name needs them."""
+    return shlex.join(["tautune", command, typed(folder)])
 
 
 def _command(name: str, study: str, words: list[str]) -> str:

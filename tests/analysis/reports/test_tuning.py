@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,13 @@ def test_a_run_that_goes_on_is_reported_and_said_to(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_trial_is_reported(tmp_path: Path) -> None:
-    folder = made_tuning(tmp_path / "run", trials=0, finished=False)
+    folder = made_tuning(tmp_path / "a 'run'", trials=0, finished=False)
     page = read_page(folder)
     assert page.verdict == "No trial has reported yet."
+    assert f"`tautune resume {shlex.quote(str(folder))}`" in page.notes[0]
+    ended = read_page(made_tuning(tmp_path / "ended", trials=0))
+    assert (ended.verdict, len(ended.notes)) == ("No trial has reported.", 1)
+    assert read_page(made_tuning(tmp_path / "one", trials=1)).verdict.startswith("The only trial is 01")
     assert page.charts == []
     assert "<h1>Tuning of digits_mlp</h1>" in as_html(page)
 
