@@ -1,10 +1,10 @@
 """A tuning's folder on disk: what was asked for in run.json, and what was found beside it."""
 
-from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast, get_args
 
 from tautune.records.errors import InputError
 from tautune.records.files import read_json
-from tautune.records.run_file import RUN_FILE, check_writable, holds_files, read_run
+from tautune.records.run_file import RUN_FILE, Kind, check_writable, holds_files, kind_in, read_run
 from tautune.records.run_folder import RunFolder
 from tautune.records.storage import Folder, make, reading, writing
 from tautune.records.typed import Count, FileName, Meta, Misshapen, NotNegative, Object, Positive, shaped
@@ -77,7 +77,9 @@ def read_tuning(folder: Folder) -> Json:
     run = read_run(folder)
     configuration = run["configuration"]
     if configuration.get("kind") != "tuning":
-        raise InputError(f"{folder} holds no tuning; give a folder that `tautune tune` wrote")
+        kind = kind_in(run)
+        other = f" but a {kind}, which `tautune report` shows" if kind in get_args(Kind) else ""
+        raise InputError(f"{folder} holds no tuning{other}; give a folder that `tautune tune` wrote")
     if configuration.get("format") != FORMAT:
         version = run.get("versions", {}).get("tautune", "of another version")
         raise InputError(

@@ -177,7 +177,7 @@ BAD = {
     "extend other --longer 0": "Invalid value for '--longer'",
     "results damaged": "run.json is damaged: not JSON",
     "results old": "old was written by another version of tautune (0.0.9): its format is 1, and this one reads 2",
-    "results swept": "swept holds no tuning",
+    "results swept": "swept holds no tuning but a sweep, which `tautune report` shows; give a folder that",
     "refit Traceback": "Traceback holds no run.json",
     "refit other": "other holds no run.json",
     "predict other x.png": "there is no other/model.pt; make it with `tautune refit other`",
