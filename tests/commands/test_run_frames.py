@@ -11,7 +11,7 @@ from rich.console import Console
 from tautune.analysis.thresholds import Point, Thresholds
 from tautune.commands.grid_display import GridDisplay
 from tautune.commands.screen import Screen
-from tautune.commands.sweep_display import SweepDisplay
+from tautune.commands.sweep_display import SweepDisplay, delays_table
 from tautune.trainables.asynchronous.settings import Workers
 from tautune.trainables.theory.momentum import NO_MOMENTUM
 from tautune.trainables.threshold.record import Departure, Key, MeasurementRecord, Settings
@@ -153,3 +153,22 @@ def test_two_seeds_of_a_delay_are_one_row() -> None:
     assert terminal.frame[-2].split()[0] == "1"
     assert terminal.frame[-2].endswith("▶ 11 tried")
     screen.end()
+
+
+@pytest.mark.parametrize(
+    ("update", "called"),
+    [
+        (None, "4"),
+        (Update(optimizer="nesterov"), "4"),
+        (Update(drawn=((0, 0.5), (8, 0.5))), "0 to 8, 4 on average"),
+        (Update(stages=(4, 0)), "4, 0"),
+        (Update(workers=Workers(count=5)), "of 5 workers"),
+    ],
+    ids=str,
+)
+def test_a_row_is_called_by_its_delays(update: Update | None, called: str) -> None:
+    found = Thresholds(
+        study="mine", sharpness=1.0, momentum=NO_MOMENTUM, mini_batch=None, points=(), escapes=(), update=update
+    )
+    table = delays_table(found, [4], {}, Console(width=100))
+    assert list(table.columns[0].cells) == [called]
