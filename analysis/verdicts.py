@@ -67,8 +67,8 @@ def theorys_worth(thresholds: Thresholds) -> str:
     trusted = all(a <= max(0.01, 3 * b) for a, b in zip(apart, bounds, strict=True))
     singles = [abs(point.measured / point.typical - 1) for point in points if point.typical is not None]
     if not trusted and singles:
-        single = f"and that of a single training by {100 * max(singles):.2g} %"
-        return f"theory of the mean is off by up to {within(thresholds)}, {single}; the measurements are known to ± {known}"
+        off = f"{within(thresholds)}, and that of a single training by {100 * max(singles):.2g} %"
+        return f"theory of the mean is off by up to {off}; the measurements are known to ± {known}"
     if not trusted and points[-1].mean_square is not None:
         why = "since a single training does not grow as the mean does"
         return (

@@ -53,7 +53,8 @@ class SweepDisplay(OnScreen, SweepListener):
                 self._announced.add(point.delay)
                 self.say(
                     f"delay {_called(point.delay, thresholds.update)}: measured {point.measured:.6g} "
-                    f"± {point.uncertainty:.1g}, predicted {point.predicted:.6g} ({point.relative_error:+z.3%}) after {point.gradient_evaluations} gradients"
+                    f"± {point.uncertainty:.1g}, predicted {point.predicted:.6g} ({point.relative_error:+z.3%}) "
+                    f"after {point.gradient_evaluations} gradients"
                 )
 
     def _tell_trainings(self, key: Key, record: MeasurementRecord) -> None:
