@@ -5,16 +5,15 @@ Nothing here imports torch or Ray, so that a mistyped value is reported at once.
 
 import inspect
 import math
-import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
 from tautune.trainables.supervised.in_theory import loop_of
+from tautune.trainables.supervised.remedies import parse_remedy
 from tautune.trainables.supervised.schedules import SCHEDULES
 from tautune.trainables.theory.delays import Delays, as_delays
 from tautune.trainables.theory.momentum import check_momentum
-from tautune.trainables.theory.remedies import parse_remedy
 from tautune.trainables.theory.stability import LARGEST_RATE
 from tautune.trainables.theory.transfer import usable_step
 
@@ -64,7 +63,8 @@ class TrainingConfig:
     delay: int | str = 0
     """τ, in optimizer steps, or D:P,…: delays that are drawn anew at each step, each with its probability."""
     remedy: str = "none"
-    """none, or weight prediction: predict:T of T steps, or predict, of a fixed delay."""
+    """none, or one of `tautune.trainables.supervised.remedies.NUMBERS`: predict:T is weight prediction by T steps, and
+    predict by a fixed delay."""
     batch_size: int = 64
     """Examples in a mini-batch; all training examples make one batch where there are fewer."""
     epochs: int | None = None
@@ -118,9 +118,10 @@ class TrainingConfig:
 
     def _check_late(self) -> None:
         delays = as_delays(self.delay) if isinstance(self.delay, str) else Delays.fixed(self.delay)
-        _check("remedy", self.remedy, re.fullmatch(r"none|predict(:[0-9.]+)?", str(self.remedy)), "none or predict:T")
-        if self.remedy != "none":
-            parse_remedy(self.remedy)
+        name, number = (self.remedy, None) if self.remedy == "none" else parse_remedy(self.remedy)
+        shortest = min(delays.steps)
+        if name == "discard-stale" and number is not None and number <= shortest and delays.maximum:
+            raise ValueError(f"remedy must be discard-stale:R with R above {shortest}, or no gradient is applied")
         if not delays.is_fixed and self.remedy == "predict":
             raise ValueError("remedy must be predict:T, with a number T of steps, where delays are drawn")
         if not delays.is_fixed and self.optimizer == "shifted-momentum":

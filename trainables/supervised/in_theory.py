@@ -31,4 +31,6 @@ def in_training(optimizer: str, momentum: float) -> str:
 def loop_of(optimizer: str, momentum: float, delay: int | str, remedy: str) -> TrainingLoop:
     """Returns the loop of a training's hyperparameters. Raises ValueError if theory knows none."""
     name, m = in_theory(optimizer, momentum)
+    if remedy != "none" and not remedy.startswith("predict"):
+        raise ValueError(f"remedy {remedy} has no threshold in theory; predict:T and none have one")
     return TrainingLoop(name, delay, [] if remedy == "none" else [remedy], m)

@@ -9,11 +9,10 @@ from torch import nn
 from torch.optim import Optimizer
 
 from tautune.trainables.delay import GradientQueue, ShiftedMomentumSGD
-from tautune.trainables.delay.remedies.weight_prediction import WeightPrediction
 from tautune.trainables.delay.schedules import RandomDelay
 from tautune.trainables.supervised.hyperparameters import TrainingConfig
+from tautune.trainables.supervised.with_remedy import with_remedy
 from tautune.trainables.theory.delays import as_delays
-from tautune.trainables.theory.remedies import Prediction, parse_remedy
 
 Parameters = Iterable[Any]
 # fused means one kernel for the whole step, where torch has one; with Adam and a small CNN it saves a sixth of the time
@@ -65,8 +64,4 @@ def make_optimizer(parameters: Parameters, config: TrainingConfig) -> Optimizer:
     queue = GradientQueue(
         OPTIMIZERS[config.optimizer](parameters, config), delays.maximum if delays.is_fixed else drawn
     )
-    if config.remedy == "none" or not delays.maximum:
-        return queue
-    prediction = parse_remedy(config.remedy)
-    assert isinstance(prediction, Prediction)
-    return WeightPrediction(queue, prediction.horizon)
+    return with_remedy(queue, config.remedy) if delays.maximum else queue

@@ -12,14 +12,13 @@ from tautune.trainables.asynchronous.modes import parse_mode
 from tautune.trainables.asynchronous.server import ParameterServer, Row
 from tautune.trainables.asynchronous.settings import Workers
 from tautune.trainables.delay.arriving import ArrivingGradients
-from tautune.trainables.delay.remedies.weight_prediction import WeightPrediction
 from tautune.trainables.delay.shifted_momentum import ShiftedMomentumSGD
 from tautune.trainables.supervised.elsewhere import Make, TrainingElsewhere
 from tautune.trainables.supervised.gradient import Objective
 from tautune.trainables.supervised.passes import Passes
 from tautune.trainables.supervised.supervised_training import SupervisedTraining
 from tautune.trainables.supervised.training import DIVERGED_LOSS, Epoch
-from tautune.trainables.theory.remedies import Prediction, parse_remedy
+from tautune.trainables.supervised.with_remedy import with_remedy
 
 
 class SupervisedGradients:
@@ -132,7 +131,4 @@ def _at_a_server(training: SupervisedTraining, late: int) -> Optimizer:
             group["shift"] = late
     if training.config.remedy == "none":
         return optimizer
-    prediction = parse_remedy(training.config.remedy)
-    assert isinstance(prediction, Prediction)
-    horizon = late if prediction.horizon is None else prediction.horizon
-    return WeightPrediction(ArrivingGradients(optimizer), horizon)
+    return with_remedy(ArrivingGradients(optimizer), training.config.remedy, steps=late)
