@@ -172,11 +172,11 @@ def _called(delay: int, update: Update | None) -> str:
 def _told_apart(point: Point, update: Update | None) -> str:
     """Returns why what was measured differs from what theory predicts in the mean, and from what of a single run."""
     assert point.typical is not None
-    which = "these ages, in their order" if update and update.workers else "such delays"
+    which = "these ages in their order" if update and update.workers else "such delays"
     return (
-        f"predicted is of the mean of many trainings, which cancel one another; a single one with {which} is stable up "
-        f"to {point.typical:.4g}, as following the recursion shows: measured is "
-        f"{point.measured / point.typical - 1:+z.1%} from that"
+        "the predicted learning rate is that of the mean of many trainings, which cancel one another; a single training "
+        f"with {which} is stable up to {point.typical:.4g}, which the recursion shows when it is followed step by step, "
+        f"and what was measured is {point.measured / point.typical - 1:+z.1%} from that"
     )
 
 

@@ -177,7 +177,8 @@ BAD = {
     "extend other --longer 0": "Invalid value for '--longer'",
     "results damaged": "run.json is damaged: not JSON",
     "results old": "old was written by another version of tautune (0.0.9): its format is 1, and this one reads 2",
-    "results swept": "swept holds no tuning but a sweep, which `tautune report` shows; give a folder that",
+    "results swept": "swept holds no tuning; give a folder that",
+    "results measured": "measured holds no tuning but a sweep, which `tautune report` shows; give a folder that",
     "refit Traceback": "Traceback holds no run.json",
     "refit other": "other holds no run.json",
     "predict other x.png": "there is no other/model.pt; make it with `tautune refit other`",
@@ -233,6 +234,8 @@ def prepare(folder: Path) -> None:
     (folder / "old" / "run.json").write_text(json.dumps(old))
     (folder / "swept").mkdir()
     (folder / "swept" / "run.json").write_text('{"configuration": {"study": "digits"}}')
+    (folder / "measured").mkdir()
+    (folder / "measured" / "run.json").write_text('{"configuration": {"kind": "sweep"}}')
     (folder / "partial").mkdir()
     (folder / "partial" / "run.json").write_text('{"configuration": {"kind": "tuning", "format": 2}}')
     (folder / "broken").mkdir()
