@@ -232,12 +232,10 @@ def prepare(folder: Path) -> None:
     (folder / "old").mkdir()
     old = {"configuration": {"kind": "tuning"}, "versions": {"tautune": "0.0.9"}}
     (folder / "old" / "run.json").write_text(json.dumps(old))
-    (folder / "swept").mkdir()
-    (folder / "swept" / "run.json").write_text('{"configuration": {"study": "digits"}}')
-    (folder / "measured").mkdir()
-    (folder / "measured" / "run.json").write_text('{"configuration": {"kind": "sweep"}}')
-    (folder / "partial").mkdir()
-    (folder / "partial" / "run.json").write_text('{"configuration": {"kind": "tuning", "format": 2}}')
+    runs = {"swept": {"study": "digits"}, "measured": {"kind": "sweep"}, "partial": {"kind": "tuning", "format": 2}}
+    for name, configuration in runs.items():
+        (folder / name).mkdir()
+        (folder / name / "run.json").write_text(json.dumps({"configuration": configuration}))
     (folder / "broken").mkdir()
     (folder / "broken" / "model.pt").write_bytes(b"PK\x03\x04 no model")
     for name, scheduler, ended in (
