@@ -229,13 +229,12 @@ def prepare(folder: Path) -> None:
     for name, file, text in (("other", "mine.txt", ""), ("damaged", "run.json", "{"), ("listed", "run.json", "[]")):
         (folder / name).mkdir()
         (folder / name / file).write_text(text)
-    (folder / "old").mkdir()
-    old = {"configuration": {"kind": "tuning"}, "versions": {"tautune": "0.0.9"}}
-    (folder / "old" / "run.json").write_text(json.dumps(old))
     runs = {"swept": {"study": "digits"}, "measured": {"kind": "sweep"}, "partial": {"kind": "tuning", "format": 2}}
+    runs["old"] = {"kind": "tuning"}
     for name, configuration in runs.items():
         (folder / name).mkdir()
-        (folder / name / "run.json").write_text(json.dumps({"configuration": configuration}))
+        made = {"configuration": configuration, "versions": {"tautune": "0.0.9"}}
+        (folder / name / "run.json").write_text(json.dumps(made))
     (folder / "broken").mkdir()
     (folder / "broken" / "model.pt").write_bytes(b"PK\x03\x04 no model")
     for name, scheduler, ended in (
