@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from tautune.trainables.theory.lag_polynomial import Reals
 from tautune.trainables.theory.open_loop import OpenLoop
@@ -41,6 +40,8 @@ def typical_threshold(loop: OpenLoop, late: LateGradients, guess: float, ages: A
     Raises:
         ValueError: the growth has one sign at all steps around the guess, or there are fewer than `FEWEST` ages.
     """
+    from scipy.optimize import brentq  # which takes half a second to import
+
     followed = _drawn(late) if ages is None else _side_by_side(np.asarray(ages))
 
     def drift(log_step: float) -> float:
