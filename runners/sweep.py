@@ -11,7 +11,7 @@ from tautune.runners.named_study import check_named_study, is_built_in, known_na
 from tautune.runners.shared import check, check_delays, check_types, folder_name
 from tautune.trainables.theory.momentum import NO_MOMENTUM, Momentum
 from tautune.trainables.threshold.record import MeasurementRecord, Settings
-from tautune.trainables.threshold.update import Update, predicted, steps_vary
+from tautune.trainables.threshold.update import Update, expected, steps_vary
 
 if TYPE_CHECKING:
     from tautune.search_spaces.stability_study import StabilityStudy
@@ -143,7 +143,7 @@ class Sweep:
                 mini_batch=self.mini_batch,
                 seed=seed,
                 resolution=self.resolution,
-                first_guess=self._guess(predicted(sharpness, delay, self.momentum, update)),
+                first_guess=self._guess(expected(sharpness, delay, self.momentum, update)),
                 departures=self.departures,
             )
             for delay, seed in self.keys

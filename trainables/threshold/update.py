@@ -153,6 +153,13 @@ def typical(update: Update, delay: int) -> float:
     return update.loop(delay).typical_threshold()
 
 
+def expected(sharpness: float, delay: int, momentum: Momentum, update: Update | None) -> float:
+    """Returns what theory expects a sweep to measure: the threshold of a single training where delays are drawn."""
+    if update and update.varies and not update.workers:
+        return typical(update, delay) / sharpness
+    return predicted(sharpness, delay, momentum, update)
+
+
 def mean_square(sharpness: float, delay: int, momentum: Momentum, update: Update | None, noise: float) -> float:
     """Returns the learning rate up to which the squared distance to the minimum stays bounded on average.
 
