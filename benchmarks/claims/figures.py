@@ -1,7 +1,7 @@
 """Draws the paper's claims: accuracy against delay, and the stability thresholds with three kinds of momentum."""
 
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 import tautune
 from benchmarks.claims.conclusions import by_way, whole
-from tautune.analysis.figure_style import FAINT, QUIET, label_ends, new_figure, series, styled
+from tautune.analysis.figure_style import BEHIND, FAINT, QUIET, label_ends, new_figure, series, styled
 from tautune.analysis.threshold_figure import draw_escapes, draw_inverse
 from tautune.analysis.thresholds import Thresholds
 
@@ -35,13 +35,15 @@ def accuracy_figure(found: Json) -> Figure:
     figure = new_figure(13.0, 4.4)
     figure.suptitle("A small convolutional network on Fashion-MNIST, 14 × 14 pixels", x=0.01, ha="left")
     panels = figure.subplots(1, len(PANELS))
-    for axes, (title, ways) in zip(panels, PANELS.items(), strict=True):
+    seeds = [_accuracies(axes, found, ways) for axes, ways in zip(panels, PANELS.values(), strict=True)]
+    for axes, title in zip(panels, PANELS, strict=True):
         axes.set_title(title)
-        _accuracies(axes, found, ways)
-    panels[0].set_ylabel("test accuracy, %")
+    panels[0].set_ylabel("test accuracy, % (bars: range of the seeds)")
     for axes in panels[1:]:
         late = [y for line in axes.get_lines() if line.get_label() in LATE for y in np.asarray(line.get_ydata())]
         axes.set_ylim(min(late) - 2, max(late) + 2)
+    for axes, own in zip(panels, seeds, strict=True):
+        _ranges(axes, own)
     figure.draw_without_rendering()
     for axes in panels:
         lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
@@ -50,7 +52,7 @@ def accuracy_figure(found: Json) -> Figure:
         label_ends(axes, ends, [str(line.get_color()) for line in seen])
         for line in (line for line in lines if line not in seen):
             said = f"{line.get_label()}: falls to {_last(line)[1]:.0f} %"
-            axes.text(0.02, 0.03, said, color=QUIET, transform=axes.transAxes)
+            axes.text(0.02, 0.03, said, color=QUIET, transform=axes.transAxes, bbox=BEHIND)
     return figure
 
 
@@ -59,7 +61,8 @@ def _last(line: Line2D) -> tuple[float, float]:
     return float(x[-1]), float(y[-1])
 
 
-def _accuracies(axes: Axes, found: Json, ways: dict[str, str]) -> None:
+def _accuracies(axes: Axes, found: Json, ways: dict[str, str]) -> dict[str, list[list[float]]]:
+    """Draws a line of means for each kind of row. Returns the seeds' accuracies in percent at each delay, by colour."""
     rows = {(row["kind"], row["delay"]): row for row in found["rows"]}
     delays = [0, *whole(found)]
     small = fmean(by_way(rows["none", 0], "tuned"))
@@ -72,23 +75,30 @@ def _accuracies(axes: Axes, found: Json, ways: dict[str, str]) -> None:
         va="bottom",
         ha="right",
         transform=axes.get_yaxis_transform(),
+        bbox=BEHIND,
     )
+    seeds = {}
     for place, (kind, way) in enumerate(ways.items()):
         first = rows["momentum" if kind in ("momentum", "shifted") else "none", 0]
         values = [by_way(first, "tuned"), *(by_way(rows[kind, delay], way) for delay in delays[1:])]
         style = series(place) | ({"linestyle": ":"} if kind == "large" else {})
-        means = [100 * fmean(each) for each in values]
-        axes.errorbar(
-            range(len(delays)),
-            means,
-            yerr=[100 * (stdev(each) if len(each) > 1 else 0.0) for each in values],
-            fmt="none",
-            ecolor=style["color"],
-            capsize=2,
-        )
-        axes.plot(range(len(delays)), means, label=NAMES[kind], **style)
+        seeds[style["color"]] = [[100 * accuracy for accuracy in each] for each in values]
+        axes.plot(range(len(delays)), [100 * fmean(each) for each in values], label=NAMES[kind], **style)
     axes.set_xticks(range(len(delays)), [str(delay) for delay in delays])
     axes.set_xlabel("delay τ, steps (large batch: τ + 1 times)")
+    return seeds
+
+
+def _ranges(axes: Axes, seeds: dict[str, list[list[float]]]) -> None:
+    """Draws bars from the worst seed to the best one; none where the mean is below the panel, and nobody sees whose."""
+    low, high = axes.get_ylim()
+    for colour, values in seeds.items():
+        places = [place for place, each in enumerate(values) if fmean(each) >= low]
+        bounds = [min(values[place]) for place in places], [max(values[place]) for place in places]
+        axes.vlines(places, *bounds, color=colour, linewidth=1.4)
+        for ends in bounds:
+            axes.plot(places, ends, linestyle="none", marker="_", color=colour)
+    axes.set_ylim(low, high)
 
 
 @styled

@@ -1,13 +1,18 @@
 """The study of the paper's claims: what is trained, as a plain loop trains it, and what is concluded."""
 
+import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
 import tautune
+from benchmarks import record
 from benchmarks.claims.conclusions import as_good, best, better, by_way, verdicts
+from benchmarks.claims.figures import accuracy_figure
 from benchmarks.claims.trials import KINDS, Plan, Rate, accuracies_on, large_rates, network, rates_at, trained
 from benchmarks.outcomes.training import Training, training
 from tautune.trainables.delay.sgd import delayed_sgd
@@ -106,3 +111,13 @@ def test_verdicts() -> None:
     assert found["scaled, as good as small batches"] == "fails"
     assert found["scaled, as good as large batches"] == "holds"
     assert found["shifted, better than momentum, tuned"] == "undecided"
+
+
+def test_bars_are_within_what_seeds_reached_and_none_belongs_to_a_mean_that_is_off_the_panel() -> None:
+    found = json.loads((Path(record.__file__).parent / "results/claims/fashion_mnist.json").read_text())
+    for axes in accuracy_figure(found).axes:
+        low, high = axes.get_ylim()
+        ends = np.concatenate([bar[:, 1] for bars in axes.collections for bar in bars.get_segments()])  # type: ignore[attr-defined]
+        assert len(ends) > 30
+        assert (ends >= max(0, low)).all()
+        assert (ends <= min(100, high)).all()
