@@ -38,6 +38,7 @@ def show_thresholds(thresholds: Thresholds, folder: Folder) -> None:
     curves = {
         "measured": _rates({point.delay: point.measured for point in points}, spread),
         "theory": _rates({point.delay: point.predicted for point in points}, {}),
+        "theory of a single training": _rates({point.delay: point.typical for point in points}, {}),
         "theory of the mean square": _rates({point.delay: point.mean_square for point in points}, {}),
     }
     curves["measured"][f"{RATE}/theory's error, %"] = {p.delay: 100 * p.relative_error for p in points}

@@ -17,6 +17,10 @@ from tautune.trainables.threshold.update import predicted
 if TYPE_CHECKING:
     from tautune.analysis.thresholds import Escape, Point, Thresholds
 
+OTHER_THEORIES = {"typical": "theory of a single training", "mean_square": "theory of the mean square"}
+"""What a point has besides theory of the mean, where steps differ by chance."""
+LINES = {"typical": (":", "dots", "x", "cross"), "mean_square": ("--", "dashes", "_", "dash")}
+"""How each is drawn, and what that is called: as a line, and where there is but one point."""
 BAR: dict[str, Any] = {"fmt": "o", "color": BLUE, "capsize": 3, "zorder": 3}
 
 
@@ -64,9 +68,7 @@ def draw_inverse(axes: Axes, thresholds: Thresholds) -> None:
     """Draws 1/η at the threshold over 2τ+1, on theory's line."""
     delays, rates = theory(thresholds)
     axes.plot([2 * τ + 1 for τ in delays], [1 / η for η in rates], color=FAINT, linewidth=2.4)
-    bounds = [(2 * p.delay + 1, 1 / p.mean_square) for p in thresholds.points if p.mean_square]
-    if bounds:
-        axes.plot(*split(bounds), "--", color=QUIET, linewidth=1.2)
+    said = [f"line: theory of the mean, λ = {thresholds.sharpness:.4g}", *_draw_other_theories(axes, thresholds)]
     axes.errorbar(
         [2 * p.delay + 1 for p in thresholds.points],
         [1 / p.measured for p in thresholds.points],
@@ -74,9 +76,20 @@ def draw_inverse(axes: Axes, thresholds: Thresholds) -> None:
         **BAR,
     )
     axes.set(ylabel="1/η at the stability threshold", xlabel="2τ + 1 (τ: delay, steps)", xlim=(0, None), ylim=(0, None))
-    said = [f"line: theory of the mean, λ = {thresholds.sharpness:.4g}"]
-    said += ["dashes: theory of the mean square"] if bounds else []
     axes.text(0.02, 0.97, "\n".join([*said, "points: measured"]), transform=axes.transAxes, va="top", color=QUIET)
+
+
+def _draw_other_theories(axes: Axes, thresholds: Thresholds) -> list[str]:
+    """Draws what theory has besides where steps differ by chance, and returns which mark is which."""
+    said = []
+    for name, heading in OTHER_THEORIES.items():
+        line, lines, mark, marks = LINES[name]
+        bounds = [(2 * p.delay + 1, 1 / η) for p in thresholds.points if (η := getattr(p, name))]
+        several = len(bounds) > 1
+        if bounds:
+            axes.plot(*split(bounds), line if several else mark, color=QUIET, linewidth=1.2, markersize=11)
+            said.append(f"{lines if several else marks}: {heading}")
+    return said
 
 
 def draw_error(axes: Axes, thresholds: Thresholds) -> None:

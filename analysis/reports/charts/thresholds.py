@@ -24,6 +24,7 @@ from tautune.analysis.figure_style import (
 from tautune.analysis.pages.page import Chart, Table
 from tautune.analysis.point_labels import label_points
 from tautune.analysis.threshold_figure import (
+    OTHER_THEORIES,
     bar_of,
     draw_error,
     draw_escapes,
@@ -70,9 +71,10 @@ def points_table(thresholds: Thresholds) -> Table:
         (p.delay, p.predicted, p.measured, p.uncertainty, error_in_percent(p), p.gradient_evaluations, p.seeds)
         for p in thresholds.points
     ]
-    if any(point.mean_square for point in thresholds.points):
-        columns.append("theory of the mean square")
-        rows = [(*row, point.mean_square) for row, point in zip(rows, thresholds.points, strict=True)]
+    for name, heading in OTHER_THEORIES.items():
+        if any(getattr(point, name) for point in thresholds.points):
+            columns.append(heading)
+            rows = [(*row, getattr(point, name)) for row, point in zip(rows, thresholds.points, strict=True)]
     return Table(columns=columns, rows=rows)
 
 
