@@ -35,7 +35,7 @@ def thresholds_figure(thresholds: Thresholds) -> Figure:
     figure.suptitle(title_of(thresholds), x=0.01, ha="left")
     draw_inverse(line, thresholds)
     draw_error(rest, thresholds)
-    said = f"Best estimates of η: {within(thresholds)} from theory's; bar: {bar_of(thresholds)}"
+    said = f"Best estimates of η: {within(thresholds)} from theory's\nbar: {bar_of(thresholds)}"
     rest.set_title(said, fontsize="medium")
     rest.sharex(line)
     line.set_xlabel("")
