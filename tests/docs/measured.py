@@ -58,7 +58,8 @@ def threshold() -> Iterator[str]:
     assert max(brackets) < 0.00255
     yield "is that of the bracket, ± 0.25 %"
     yield f"theory is off by {100 * batches[0]['relative_error']:.0f} % at τ = 0"
-    assert all(abs(p["relative_error"]) < p["uncertainty"] / p["predicted"] for τ, p in batches.items() if τ >= 2)
+    off = max(abs(p["relative_error"]) / p["uncertainty"] * p["predicted"] for τ, p in batches.items() if τ)
+    yield f"and from τ = 1 on by at most {off:.1f} of these uncertainties"
     assert points("quadratic-batch-1")[0]["relative_error"] < -0.5
 
 
@@ -77,8 +78,11 @@ def theory() -> Iterator[str]:
     yield f"was measured as {listed(measured)}"
     drawn, loop = read("quadratic-delays-0-2/thresholds.json"), TrainingLoop(delay={0: 0.5, 2: 0.5})
     [point], λ = drawn["points"], drawn["sharpness"]
-    yield f"up to aη = {loop.threshold:.3g} in the mean and {loop.mean_square_threshold(0):.3g} in the mean square"
-    yield f"and were measured at {λ * point['measured']:.1f} ± {λ * point['uncertainty']:.1f}"
+    yield (
+        f"up to aη = {loop.threshold:.3g} in the mean, {λ * point['typical']:.3g} in a single training and "
+        f"{loop.mean_square_threshold(0):.3g} in the mean square"
+    )
+    yield f"and were measured at {λ * point['measured']:.2f} ± {λ * point['uncertainty']:.2f}"
     [uniform] = read("digits-uniform-0-8/thresholds.json")["points"]
     yield f"up to {uniform['predicted']:.4f} in the mean and {uniform['mean_square']:.4f} in the mean square, and"
     yield f"{uniform['measured']:.4f} ± {uniform['uncertainty']:.4f} was measured over three seeds"
