@@ -67,7 +67,10 @@ def theory(thresholds: Thresholds) -> tuple[list[int], list[float]]:
 def draw_inverse(axes: Axes, thresholds: Thresholds) -> None:
     """Draws 1/η at the threshold over 2τ+1, on theory's line."""
     delays, rates = theory(thresholds)
-    axes.plot([2 * τ + 1 for τ in delays], [1 / η for η in rates], color=FAINT, linewidth=2.4)
+    if thresholds.delay_is_fixed:
+        axes.plot([2 * τ + 1 for τ in delays], [1 / η for η in rates], color=FAINT, linewidth=2.4)
+    else:  # one point in all, through which there is no curve
+        axes.axhline(1 / rates[-1], color=FAINT, linewidth=2.4)
     said = [f"line: theory of the mean, λ = {thresholds.sharpness:.4g}", *_draw_other_theories(axes, thresholds)]
     axes.errorbar(
         [2 * p.delay + 1 for p in thresholds.points],
@@ -75,7 +78,8 @@ def draw_inverse(axes: Axes, thresholds: Thresholds) -> None:
         yerr=[p.uncertainty / p.measured**2 for p in thresholds.points],
         **BAR,
     )
-    axes.set(ylabel="1/η at the stability threshold", xlabel="2τ + 1 (τ: delay, steps)", xlim=(0, None), ylim=(0, None))
+    axes.set(ylabel="1/η at the stability threshold", xlabel="2τ + 1 (τ: delay, steps)", ylim=(0, None))
+    _places(axes, thresholds)
     axes.text(0.02, 0.97, "\n".join([*said, "points: measured"]), transform=axes.transAxes, va="top", color=QUIET)
 
 
@@ -101,7 +105,17 @@ def draw_error(axes: Axes, thresholds: Thresholds) -> None:
         yerr=[100 * p.uncertainty / p.predicted for p in thresholds.points],
         **BAR,
     )
-    axes.set(xlabel="2τ + 1 (τ: delay, steps)", ylabel="error, %", xlim=(0, None))
+    axes.set(xlabel="2τ + 1 (τ: delay, steps)", ylabel="error, %")
+    _places(axes, thresholds)
+
+
+def _places(axes: Axes, thresholds: Thresholds) -> None:
+    """Begins the axis of 2τ+1 at 0; where delays vary, it has one place, which is called by them."""
+    axes.set_xlim(0, None)
+    if not thresholds.delay_is_fixed:
+        places = {2 * point.delay + 1: thresholds.called(point.delay) for point in thresholds.points}
+        axes.set_xticks(list(places), list(places.values()))
+        axes.set(xlim=(min(places, default=1) - 1, max(places, default=1) + 1), xlabel="delay τ, steps")
 
 
 def bar_of(thresholds: Thresholds) -> str:
@@ -143,6 +157,8 @@ def draw_escapes(axes: Axes, thresholds: Thresholds, *, collapsed: bool = False)
     xs, ys = split(drawn)
     log_axis(axes, "x", min(xs), max(xs))
     log_axis(axes, "y", min(ys), max(ys))
+    if not collapsed:
+        axes.set_ylim(top=2 * max(ys))  # room for the name of the highest curve
     axes.set_xlabel("η / measured threshold" if collapsed else "learning rate η (dots: measured threshold)")
     axes.set_ylabel("epochs to leave, divided by 2τ + 1" if collapsed else "epochs until training leaves the minimum")
     if any(not escape.left for escape in thresholds.escapes):

@@ -119,6 +119,15 @@ class Thresholds(HasReport):
         """Returns whether points differ by a delay; delays that are drawn, stages and workers have one point in all."""
         return self.update is None or self.update.longest is None
 
+    def called(self, delay: int) -> str:
+        """Returns what a delay of the points is called: where delays vary, by them, of which it is but the longest."""
+        update = self.update
+        if update is None or update.longest is None:
+            return str(delay)
+        if update.workers:
+            return f"of {update.workers}"
+        return ", ".join(map(str, update.stages)) if update.stages else str(update.delays(delay))
+
     def at_delay(self, delay: int) -> Point:
         """Returns the point of one delay, whose `measured` is the learning rate to stay below.
 

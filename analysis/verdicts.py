@@ -18,7 +18,7 @@ def sweep_verdict(thresholds: Thresholds) -> str:
     if not points:
         return f"**{plain(thresholds.study)}**: no threshold is known yet.{_made_by()}"
     rows = "".join(
-        f"| {point.delay} | {point.measured:.5g} ± {point.uncertainty:.1g} | {point.predicted:.5g} "
+        f"| {thresholds.called(point.delay)} | {point.measured:.5g} ± {point.uncertainty:.1g} | {point.predicted:.5g} "
         f"| {error_in_percent(point):+.2g} ± {100 * point.uncertainty / point.predicted:.2g} % |\n"
         for point in points
     )
@@ -66,7 +66,7 @@ def theorys_worth(thresholds: Thresholds) -> str:
         return f"theory lies within the measurements' ± {known}, at most {within(thresholds)} from the best estimates"
     trusted = all(a <= max(0.01, 3 * b) for a, b in zip(apart, bounds, strict=True))
     singles = [abs(point.measured / point.typical - 1) for point in points if point.typical is not None]
-    if not trusted and singles:
+    if singles:
         off = f"{within(thresholds)}, and that of a single training by {100 * max(singles):.2g} %"
         return f"theory of the mean is off by up to {off}; the measurements are known to ± {known}"
     if not trusted and points[-1].mean_square is not None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tautune.analysis.edges import EdgePoint, Edges
+from tautune.analysis.method_names import in_words
 from tautune.commands.fitted_table import Column, fitted_table, print_whole
 from tautune.commands.pace import Pace, until
 from tautune.commands.screen import OnScreen, Screen
@@ -78,7 +79,9 @@ def edge_table(edges: Edges, console: Console) -> Table:
     columns = [Column("delay τ", [str(point.delay) for point in edges.points], justify="right")]
     for number, (heading, rank) in enumerate(RANKS.items()):
         columns.append(Column(heading, [row[number] for row in cells], rank=rank, justify="right"))
-    return fitted_table(columns, console, title=f"{edges.study}, {edges.optimizer}: what late training settles at")
+    return fitted_table(
+        columns, console, title=f"{edges.study}, {in_words(edges.optimizer)}: what late training settles at"
+    )
 
 
 def _cells(point: EdgePoint) -> list[str]:

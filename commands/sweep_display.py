@@ -52,7 +52,7 @@ class SweepDisplay(OnScreen, SweepListener):
             if point.delay not in self._announced:
                 self._announced.add(point.delay)
                 self.say(
-                    f"delay {_called(point.delay, thresholds.update)}: measured {point.measured:.6g} "
+                    f"delay {thresholds.called(point.delay)}: measured {point.measured:.6g} "
                     f"± {point.uncertainty:.1g}, predicted {point.predicted:.6g} ({point.relative_error:+z.3%}) "
                     f"after {point.gradient_evaluations} gradients"
                 )
@@ -126,7 +126,7 @@ def delays_table(
     if room is not None:
         shown = sorted(sorted(shown, key=lambda delay: INTEREST.index(states[delay][0]))[: max(1, room - 2)])
     points = {point.delay: point for point in thresholds.points}
-    columns = [Column("delay τ", [_called(delay, thresholds.update) for delay in shown], justify="right")]
+    columns = [Column("delay τ", [thresholds.called(delay) for delay in shown], justify="right")]
     for heading, (rank, text) in NUMBERS.items():
         cells = [text(points[delay]) if delay in points else "" for delay in shown]
         if heading == SINGLE and not any(cells):
@@ -158,15 +158,6 @@ def show_hosts(hosts: Iterable[str | None], console: Console) -> None:
     counts = Counter(host for host in hosts if host)
     if len(counts) > 1:
         console.print("trials by host: " + ", ".join(f"{host} {counts[host]}" for host in sorted(counts)))
-
-
-def _called(delay: int, update: Update | None) -> str:
-    """Returns what the row of a delay is called: by the delays that vary, of which `delay` is but the longest."""
-    if update is None or update.longest is None:
-        return str(delay)
-    if update.workers:
-        return f"of {update.workers}"
-    return ", ".join(map(str, update.stages)) if update.stages else str(update.delays(delay))
 
 
 def _told_apart(point: Point, update: Update | None) -> str:

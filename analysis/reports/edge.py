@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any
 
 from tautune.analysis.edge_figure import curves_figure, settled_figure
-from tautune.analysis.edges import Edges, conclude
+from tautune.analysis.edges import EdgePoint, Edges, conclude
 from tautune.analysis.method_names import in_words, listed
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.reports.charts.compared import settled_of
@@ -23,7 +23,7 @@ from tautune.records.storage import Folder
 
 Json = dict[str, Any]
 COLUMNS = (
-    *("delay τ", "optimizer", "η", "ηλ / threshold", "lowest seed", "highest seed", "drift"),
+    *("delay τ", "optimizer", "η", "ηλ / threshold", "lowest seed", "highest seed", "still changing, %"),
     *("seeds", "diverged", "not at their end"),
 )
 
@@ -36,7 +36,7 @@ def page(folder: Folder, run: Json) -> Page:
     if edges is None:
         title, verdict = f"Edge of {run['configuration'].get('study')}", "Nothing has been seen of a training yet."
         return Page(title=title, verdict=verdict, notes=notes, sections=[provenance_section(run)])
-    table = Table(columns=COLUMNS, rows=[astuple(point) for point in edges.points])
+    table = Table(columns=COLUMNS, rows=[_row(point) for point in edges.points])
     on_the_way = Chart(
         name="edge",
         title="ηλ over the delay's threshold, while training sharpens",
@@ -85,6 +85,11 @@ def _edges(folder: Folder, run: Json, damaged: list[str]) -> Edges | None:
     return conclude(samples, decay=kept.get("decay"), **{name: kept[name] for name in names}).at(folder)
 
 
+def _row(point: EdgePoint) -> tuple[Any, ...]:
+    drift = None if point.drift is None else 100 * point.drift
+    return astuple(replace(point, optimizer=in_words(point.optimizer), drift=drift))
+
+
 def _facts(edges: Edges, run: Json) -> dict[str, str]:
     facts = {"trainings": f"{len(edges.curves):,}", "steps": f"{edges.steps:,}", "optimizer": in_words(edges.optimizer)}
     took = total_duration(run)
@@ -100,7 +105,7 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
         raise InputError("compare needs an edge with a training that was seen; none of these has one yet")
     damaged += [f"Nothing was seen of {label}'s trainings yet." for label in runs if label not in found]
     chart = settled_of(found)
-    rows = [(label, *astuple(point)) for label, edges in found.items() for point in edges.points]
+    rows = [(label, *_row(point)) for label, edges in found.items() for point in edges.points]
     return Page(
         title=f"{len(runs)} runs at their edge of stability",
         verdict=_farthest(found),

@@ -116,12 +116,15 @@ def _sections(found: Thresholds, records: list[MeasurementRecord]) -> Iterator[S
         yield Section(title="Leaving the minimum", charts=escapes)
     how = (charts.brackets(records), lateness(found), charts.cost(found) if len(found.points) > 1 else None)
     drawn = [chart for chart in how if chart is not None]
-    yield Section(title="How it was measured", charts=drawn, table=_hosts(records))
+    yield Section(title="How it was measured", charts=drawn, table=_hosts(found, records))
 
 
-def _hosts(records: list[MeasurementRecord]) -> Table | None:
+def _hosts(found: Thresholds, records: list[MeasurementRecord]) -> Table | None:
     rows = [
-        (r.settings.delay, r.settings.seed, len(r.samples), len(r.departures), r.gradient_evaluations, r.done, r.host)
+        (
+            r.settings.delay if found.delay_is_fixed else found.called(r.settings.delay),
+            *(r.settings.seed, len(r.samples), len(r.departures), r.gradient_evaluations, r.done, r.host),
+        )
         for r in records
     ]
     columns = ("delay τ", "seed", "learning rates tried", "departures", "gradients", "done", "host")
@@ -145,7 +148,7 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
             label,
             title_of(found),
             found.sharpness,
-            max(p.delay for p in found.points),
+            max(p.delay for p in found.points) if found.delay_is_fixed else None,  # the words tell delays that vary
             *_errors(found),
             len(found.points),
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from tautune.analysis.method_names import listed
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.reports.charts.compared import best_so_far_of
 from tautune.analysis.reports.charts.front import on_the_front, pareto_front
@@ -48,6 +49,12 @@ def page(folder: Folder, run: Json) -> Page:
 
 def verdict(tuned: Tuned) -> str:
     """Returns what came out in a sentence."""
+    if carried := tuned.run.get("transferred"):
+        rate = carried.get("learning_rate")
+        at = f"{rate:.4g}" if isinstance(rate, float) else rate
+        return (
+            f"The best configuration of {carried.get('from')}, carried to delay {carried.get('delay')} with η = {at}."
+        )
     if not tuned.rows:
         return f"No trial has reported{' yet' if _goes_on(tuned) else ''}."
     if not tuned.best:
@@ -76,7 +83,8 @@ def value_of(tuned: Tuned, row: Json) -> str:
 def _facts(tuned: Tuned) -> dict[str, str]:
     counts = Counter(row["state"] for row in tuned.rows)
     facts = {f"best {tuned.goal.words}": value_of(tuned, tuned.best[0])} if tuned.best else {}
-    facts["trials"] = f"{len(tuned.rows):,} of {_wanted(tuned):,}" if _goes_on(tuned) else f"{len(tuned.rows):,}"
+    if tuned.rows or not tuned.run.get("transferred"):
+        facts["trials"] = f"{len(tuned.rows):,} of {_wanted(tuned):,}" if _goes_on(tuned) else f"{len(tuned.rows):,}"
     facts |= {called: f"{counts[state]:,}" for state, called in STATES.items() if counts[state]}
     if tuned.history.reports:
         facts[tuned.spent] = f"{len(tuned.history.reports):,}"
@@ -95,10 +103,7 @@ def _goes_on(tuned: Tuned) -> bool:
 
 def _notes(tuned: Tuned) -> Iterator[str]:
     if carried := tuned.run.get("transferred"):
-        yield (
-            f"This folder holds a configuration that `tautune transfer` carried from {carried.get('from')} to delay "
-            f"{carried.get('delay')}, with the learning rate {carried.get('learning_rate')}, and no trials of its own."
-        )
+        yield "This folder holds what `tautune transfer` carried to it, and no trials of its own."
     if _goes_on(tuned):
         yield unfinished_note(f"`{of_folder('resume', tuned.folder)}`")
     elif not (tuned.rows or carried):
@@ -211,7 +216,9 @@ def compare(runs: Mapping[str, tuple[Folder, Json]]) -> Page:
     verdict = "No run has a result yet."
     if order:
         best = tunings[order[0]]
-        verdict = f"{order[0]} found the best: {best.goal.words} {value_of(best, best.best[0])}."
+        value = value_of(best, best.best[0])
+        first = [label for label in order if value_of(tunings[label], tunings[label].best[0]) == value]
+        verdict = f"{listed(first)} found the best: {best.goal.words} {value}."
     return Page(
         title=f"{len(tunings)} tunings",
         verdict=verdict,

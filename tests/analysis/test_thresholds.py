@@ -88,7 +88,7 @@ def test_figure_shows_measurements_on_theorys_line() -> None:
     measured = dict(np.asarray(line.lines[1].get_xydata()).tolist())
     assert measured.keys() == {1, 3, 9}
     assert all(measured[x] == pytest.approx(theory[x]) for x in measured)
-    assert "0 % from theory's; bar: half the bracket and the standard error over seeds" in rest.get_title(loc="left")
+    assert "0 % from theory's\nbar: half the bracket and the standard error over seeds" in rest.get_title(loc="left")
     for axes in (line, rest):
         (bars,) = (c for c in axes.containers if isinstance(c, ErrorbarContainer))
         assert bars.has_yerr

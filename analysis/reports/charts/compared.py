@@ -76,7 +76,7 @@ def thresholds_of(sweeps: Mapping[str, Thresholds], *, times_sharpness: bool) ->
         if found.points
     }
     fixed = all(found.delay_is_fixed for found in sweeps.values())
-    varying = "" if fixed else " One whose delays vary is a point at its longest delay."
+    varying = "" if fixed else " One whose delays vary is a point at its longest delay, or at its workers less one."
     figure = new_figure()
     axes = figure.subplots()
     ends, colours = [], []

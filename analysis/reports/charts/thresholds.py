@@ -65,10 +65,17 @@ def rates(thresholds: Thresholds) -> Chart:
 
 def points_table(thresholds: Thresholds) -> Table:
     """Returns a row for each threshold: theory's, the measured one, and what it cost."""
-    first = "delay τ" if thresholds.delay_is_fixed else "longest delay"
-    columns = [first, "predicted η", "measured η", "± uncertainty", "error, %", "gradients", "seeds"]
-    rows: list[tuple[float | None, ...]] = [
-        (p.delay, p.predicted, p.measured, p.uncertainty, error_in_percent(p), p.gradient_evaluations, p.seeds)
+    columns = ["delay τ", "predicted η", "measured η", "± uncertainty", "error, %", "gradients", "seeds"]
+    rows: list[tuple[str | float | None, ...]] = [
+        (
+            *(
+                p.delay if thresholds.delay_is_fixed else thresholds.called(p.delay),
+                p.predicted,
+                p.measured,
+                p.uncertainty,
+            ),
+            *(error_in_percent(p), p.gradient_evaluations, p.seeds),
+        )
         for p in thresholds.points
     ]
     for name, heading in OTHER_THEORIES.items():

@@ -56,6 +56,10 @@ def _drawn(entry: Searched) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, list) and all(not isinstance(one, list | dict) for one in value):
+        return _cut(", ".join(map(_text, value)))
+    if isinstance(value, list) and all(isinstance(one, list) and len(one) == 2 for one in value):
+        return _cut(", ".join(f"{delay}:{share:.4g}" for delay, share in value))  # delays with their shares
     return _cut(value or "" if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 

@@ -25,6 +25,14 @@ def test_only_what_differs_is_told_each_entry_by_itself() -> None:
     assert asked_table({"one": one, "again": one}).rows == [("nothing differs", "", "")]
 
 
+def test_lists_are_told_as_the_command_takes_them() -> None:
+    one = {"update": {"drawn": [[0, 0.1111112], [8, 0.8888888]], "stages": [2, 1, 0]}, "workers": {"slowdown": []}}
+    assert asked_table({"one": one, "other": {}}).rows == [
+        ("update: drawn", "0:0.1111, 8:0.8889", ""),
+        ("update: stages", "2, 1, 0", ""),
+    ]
+
+
 def test_a_condition_is_told_and_long_texts_are_cut() -> None:
     table = asked_table({"one": {"space": SPACE}, "other": {"note": "x" * 200}})
     told = {row[0]: row[1:] for row in table.rows}

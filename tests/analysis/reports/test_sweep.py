@@ -1,6 +1,7 @@
 """The report of a sweep: its verdict, and what it tells of a run that is not over or is damaged."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from tautune.analysis.pages.page import Page
 from tautune.analysis.reported import compared, read_page
 from tautune.analysis.reports.parts.commands import sweep_again
 from tautune.analysis.reports.sections.again import again_section
+from tautune.analysis.threshold_figure import thresholds_figure
 from tautune.records.errors import InputError
 from tautune.trainables.asynchronous.settings import Workers
 from tautune.trainables.threshold.update import Update
+from tests.analysis.reports.test_tuning import rows_of
 from tests.analysis.test_thresholds import SHARPNESS, concluded, record
 from tests.docs.test_commands import refusal
 
@@ -78,6 +81,27 @@ def test_a_sweep_without_a_threshold_is_reported(tmp_path: Path) -> None:
     page = read_page(folder)
     assert page.verdict == "No threshold has been found yet."
     as_html(page)
+
+
+def test_of_workers_the_page_and_the_figure_say_whose_delays_and_what_a_single_training_bears(tmp_path: Path) -> None:
+    folder = made_sweep(tmp_path / "swept")
+    workers = Update(workers=Workers(count=2), drawn=((0, 0.5), (2, 0.5)))
+    (point,) = concluded([record(1, 0.9)]).points
+    found = replace(
+        concluded([]), update=workers, points=(replace(point, typical=1.01 * point.measured, mean_square=0.1, seeds=3),)
+    )
+    (folder / "thresholds.json").write_text(json.dumps(found.as_json()))
+    page = read_page(folder)
+    assert "and that of a single training by 0.99 %" in page.verdict
+    (row,) = rows_of(page, "The threshold")
+    assert (row[0], row[-2:]) == ("of 2 workers", (1.01 * point.measured, 0.1))
+    assert {row[0] for row in rows_of(page, "How it was measured")} == {"of 2 workers"}
+    as_html(page)
+    figure = thresholds_figure(found)
+    figure.draw_without_rendering()
+    line, error = figure.axes
+    assert [tick.get_text() for tick in line.get_xticklabels()] == ["of 2 workers"]
+    assert error.title.get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_what_is_damaged_is_left_out_and_named(tmp_path: Path) -> None:
@@ -169,7 +193,7 @@ def test_delays_that_are_drawn_have_one_threshold_and_no_curve(tmp_path: Path) -
     assert {chart.name for chart in page.charts} == {"lateness"}
     (table,) = (section.table for section in page.sections if section.title == "The threshold")
     assert table is not None
-    assert (table.columns[0], len(table.rows)) == ("longest delay", 1)
+    assert [(table.columns[0], str(row[0])) for row in table.rows] == [("delay τ", "0 to 8, 4 on average")]
 
 
 def test_only_where_theory_says_so_is_the_line_said_to_be_straight(tmp_path: Path) -> None:
