@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.real_workers.conclusions import name_of
-from tautune.analysis.figure_style import FAINT, label_ends, log_axis, new_figure, series, styled
+from tautune.analysis.figure_style import FAINT, log_axis, new_figure, series, styled
 
 Json = dict[str, Any]
 DRAWN = {
@@ -52,14 +52,9 @@ def _draw_beside(axes: Axes, rows: list[Json]) -> None:
 
 
 def _draw_shares(axes: Axes, rows: list[Json]) -> None:
-    ends, colours = [], []
     for place, row in enumerate(rows):
-        style = series(place)
         known = {int(age): share for age, share in row["shares"].items()}
         drawn = [(age, 100 * share) for age, share in known.items() if share >= 0.001]
-        axes.plot(*zip(*drawn, strict=True), **style)
-        ends.append((*drawn[-1], name_of(row)))
-        colours.append(style["color"])
+        axes.plot(*zip(*drawn, strict=True), label=name_of(row), **series(place))
     axes.set(title=f"Ages with {rows[0]['model']}", xlabel="age, updates", ylabel="share of the updates, %")
-    axes.figure.draw_without_rendering()  # type: ignore[union-attr]
-    label_ends(axes, ends, colours)
+    axes.legend(title="workers")  # all curves end near 0, where names beside them would cross
