@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tautune.analysis.board import png_of, show_grid, show_pareto, show_thresholds
+from tautune.analysis.board import PANEL_DOTS, png_of, show_grid, show_pareto, show_thresholds
 from tautune.analysis.edge_board import show_edge
 from tautune.analysis.edges import Edges
 from tautune.analysis.figure_style import DOTS_PER_INCH
@@ -34,9 +34,11 @@ def write_grid(grid: GridSummary, folder: Folder) -> None:
 def write_edge(edges: Edges, folder: Folder) -> None:
     """Writes edge.json, edge.png and TensorBoard's events into the folder of trainings at their edge."""
     write_json(folder / "edge.json", edges.as_json())
-    picture = png_of(edges.plot(), DOTS_PER_INCH)
-    write_bytes(folder / "edge.png", picture)
-    show_edge(edges, folder, picture)
+    from tautune.analysis.edge_figure import curves_figure, settled_figure
+
+    write_bytes(folder / "edge.png", png_of(edges.plot(), DOTS_PER_INCH))
+    panels = {"edge": curves_figure(edges), "settled": settled_figure(edges)}
+    show_edge(edges, folder, {name: png_of(figure, PANEL_DOTS) for name, figure in panels.items()})
 
 
 def write_probe(found: Probe, folder: Folder) -> None:

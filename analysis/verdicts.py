@@ -1,13 +1,15 @@
-"""What a sweep or a grid has found, in a few lines of Markdown: for those who see its pictures and not its terminal."""
+"""What a sweep, a grid or an edge has found, in a few lines of Markdown: for those who do not see its terminal."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
+from tautune.analysis.method_names import listed
 from tautune.records.provenance import command_line
 
 if TYPE_CHECKING:
+    from tautune.analysis.edges import Edges
     from tautune.analysis.grids import GridSummary
     from tautune.analysis.thresholds import Point, Thresholds
 
@@ -97,6 +99,23 @@ def grid_verdict(grid: GridSummary) -> str:
         f"**{plain(grid.study)}**: the smallest loss, {best.best_loss:.4g}, is at τ = {best.delay} and "
         f"η = **{best.best_learning_rate:.3g}**. Theory's largest η there is {best.theory:.3g}.{_made_by()}"
     )
+
+
+def edge_verdict(edges: Edges) -> str:
+    """Returns what trainings at their edge settle at."""
+    return f"**{plain(edges.study)}**: {where_it_settles(edges)}{_made_by()}"
+
+
+def where_it_settles(edges: Edges) -> str:
+    """Returns what is settled at, at each delay."""
+    settled = [
+        f"{p.ratio:.3f} at τ = {p.delay}{' (so far)' if p.unfinished else ''}"
+        for p in edges.points
+        if p.ratio is not None
+    ]
+    if not settled:
+        return "No training has come to its last quarter without diverging."
+    return f"Late in training, ηλ divided by the delay's threshold is {listed(settled)}."
 
 
 def _made_by() -> str:

@@ -165,9 +165,9 @@ def _told_apart(point: Point, update: Update | None) -> str:
     assert point.typical is not None
     which = "these ages in their order" if update and update.workers else "such delays"
     return (
-        "the predicted learning rate is that of the mean of many trainings, which cancel one another; a single training "
-        f"with {which} is stable up to {point.typical:.4g}, which the recursion shows when it is followed step by step, "
-        f"and what was measured is {point.measured / point.typical - 1:+z.1%} from that"
+        "the predicted learning rate is that of the mean of many trainings, which cancel one another; a single "
+        f"training with {which} is stable up to {point.typical:.4g}, which the recursion shows when it is followed "
+        f"step by step, and what was measured is {point.measured / point.typical - 1:+z.1%} from that"
     )
 
 

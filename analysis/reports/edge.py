@@ -9,7 +9,7 @@ from typing import Any
 
 from tautune.analysis.edge_figure import curves_figure, settled_figure
 from tautune.analysis.edges import EdgePoint, Edges, conclude
-from tautune.analysis.method_names import in_words, listed
+from tautune.analysis.method_names import in_words
 from tautune.analysis.pages.page import Chart, Page, Section, Table
 from tautune.analysis.reports.charts.compared import settled_of
 from tautune.analysis.reports.parts.asked import asked_section
@@ -17,6 +17,7 @@ from tautune.analysis.reports.parts.commands import edge_again
 from tautune.analysis.reports.parts.unfinished import is_unfinished, unfinished_note
 from tautune.analysis.reports.sections.again import again_section
 from tautune.analysis.reports.sections.provenance import provenance_section, total_duration
+from tautune.analysis.verdicts import where_it_settles
 from tautune.records.edge_folder import EdgeFolder
 from tautune.records.errors import InputError
 from tautune.records.storage import Folder
@@ -54,7 +55,7 @@ def page(folder: Folder, run: Json) -> Page:
     again = again_section(run, lambda study: edge_again(study, run["configuration"], edges))
     return Page(
         title=f"{edges.study}: the edge of stability of {in_words(edges.optimizer)}",
-        verdict=verdict_of(edges),
+        verdict=where_it_settles(edges),
         facts=_facts(edges, run),
         notes=notes,
         sections=[
@@ -63,18 +64,6 @@ def page(folder: Folder, run: Json) -> Page:
             provenance_section(run),
         ],
     )
-
-
-def verdict_of(edges: Edges) -> str:
-    """Returns what is settled at, at each delay."""
-    settled = [
-        f"{p.ratio:.3f} at τ = {p.delay}{' (so far)' if p.unfinished else ''}"
-        for p in edges.points
-        if p.ratio is not None
-    ]
-    if not settled:
-        return "No training has come to its last quarter without diverging."
-    return f"Late in training, ηλ divided by the delay's threshold is {listed(settled)}."
 
 
 def _edges(folder: Folder, run: Json, damaged: list[str]) -> Edges | None:

@@ -1,10 +1,13 @@
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tautune.analysis.edges import Edges, conclude
-from tautune.analysis.reports.edge import verdict_of
+from tautune.analysis.report import write_edge
+from tautune.analysis.verdicts import where_it_settles
 from tautune.commands.edge_display import EdgeDisplay
 from tautune.commands.screen import Screen
 from tautune.trainables.edge.following import Sample
@@ -50,7 +53,9 @@ def stopped() -> Edges:
 def test_what_is_of_a_part_of_the_training_is_marked() -> None:
     edges = stopped()
     assert [point.unfinished for point in edges.points] == [1, 1]
-    assert verdict_of(edges) == "Late in training, ηλ divided by the delay's threshold is 1.000 at τ = 0 (so far)."
+    assert (
+        where_it_settles(edges) == "Late in training, ηλ divided by the delay's threshold is 1.000 at τ = 0 (so far)."
+    )
     shown = io.StringIO()
     EdgeDisplay(Screen(Console(file=shown, width=120), 0.0)).concluded(edges)
     assert "1.000 so far" in shown.getvalue()
@@ -66,3 +71,12 @@ def test_a_rest_too_short_for_a_look_is_no_part_that_is_missing(steps: int, ende
         samples(0, 0, 1.0, diverged=True), study="m", optimizer="sgd", decay=None, steps=9000, sharpness=1.0
     )
     assert gone.points[0].unfinished == 0
+
+
+def test_tensorboard_has_the_verdict_and_each_panel(tmp_path: Path) -> None:
+    edges = stopped()
+    write_edge(edges, tmp_path)
+    shown = EventAccumulator(str(tmp_path / "tensorboard/settled")).Reload()
+    assert set(shown.Tags()["tensors"]) >= {"verdict", "pictures/edge", "pictures/settled"}
+    [words] = shown.Tensors("verdict")
+    assert words.tensor_proto.string_val[0].decode().startswith(f"**mine**: {where_it_settles(edges)}")
