@@ -8,10 +8,12 @@ import torch
 from torch.nn.utils import parameters_to_vector
 
 from tautune.trainables.asynchronous.settings import Workers
+from tautune.trainables.delay.arriving import ArrivingGradients
 from tautune.trainables.supervised.datasets import load
 from tautune.trainables.supervised.passes import Passes
 from tautune.trainables.supervised.sources import source_of
 from tautune.trainables.supervised.supervised_training import SupervisedTraining
+from tautune.trainables.supervised.with_remedy import MAKERS
 from tautune.trainables.supervised.with_workers import TrainingWithWorkers
 
 SPLIT = (torch.arange(300), torch.arange(300, 400))
@@ -46,9 +48,13 @@ def test_batches_by_number_are_those_of_the_passes() -> None:
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-@pytest.mark.parametrize("optimizer", ["momentum", "shifted-momentum"])
-def test_workers_in_turn_train_as_a_queue_does_also_from_a_state(optimizer: str) -> None:
-    config = CONFIG | {"optimizer": optimizer}
+@pytest.mark.parametrize(
+    "own",
+    [{"optimizer": "momentum"}, {"optimizer": "shifted-momentum"}, {"remedy": "delay-compensation:0.5"}],
+    ids=str,
+)
+def test_workers_in_turn_train_as_a_queue_does_also_from_a_state(own: dict[str, str]) -> None:
+    config = CONFIG | {"optimizer": "momentum"} | own
     queued: Any = make(config | {"delay": 2})
     for _ in range(3):
         queued.train_epoch()
@@ -80,6 +86,15 @@ def test_another_learning_rate_leaves_each_worker_its_velocity() -> None:
     training.change({"learning_rate": 0.01})
     (group,) = training.server.optimizer.param_groups
     assert (group["lr"], group["shift"]) == (0.01, 2)
+
+
+@pytest.mark.parametrize("remedy", ["predict", "gap-aware", "staleness-aware", "pipemare:9", "discard-stale:3"])
+def test_a_remedy_goes_around_the_gradients_that_arrive(remedy: str) -> None:
+    training = TrainingWithWorkers(partial(make, CONFIG | {"remedy": remedy}), Workers(count=4), "cpu")
+    outer: Any = training.server.optimizer
+    assert isinstance(outer, MAKERS[remedy.partition(":")[0]])  # type: ignore[arg-type]
+    assert isinstance(outer.optimizer, ArrivingGradients)
+    assert getattr(outer, "horizons", [3]) == [3]  # N - 1
 
 
 def test_a_delay_beside_workers_is_refused() -> None:
