@@ -68,7 +68,7 @@ def probe() -> Iterator[str]:
     )
     yield (
         f"a transformer of {language['parameters']:,} parameters takes {language['processor_seconds']:.0f} s "
-        f"({language['products']} products)"
+        f"({language['products']} products), and {language['seconds']:.0f} s by the clock on two cores"
     )
     yield f"A look at every hundredth step takes {percent(watched['share'], 1)} % of a training's time"
     ahead = warning["steps_ahead"]
