@@ -7,6 +7,7 @@ they were recorded or with delays that are drawn independently.
 """
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ def typical_threshold(loop: OpenLoop, late: LateGradients, guess: float, ages: A
 
     followed = _drawn(late) if ages is None else _side_by_side(np.asarray(ages))
 
+    @cache
     def drift(log_step: float) -> float:
         return typical_growth(loop, late, followed, math.exp(log_step))
 

@@ -13,6 +13,7 @@ from tautune.trainables.threshold.minimum import Minimum
 from tautune.trainables.threshold.passages import mean_growth, steps_of_varying
 from tautune.trainables.threshold.record import Departure, MeasurementRecord, Settings
 from tautune.trainables.threshold.search import Sample, ThresholdSearch
+from tautune.trainables.threshold.update import typical
 from tautune.trainables.threshold.with_workers import RealWorkers, TrainingWithRealWorkers
 
 __all__ = ["Departure", "Measurement", "MeasurementRecord", "Settings"]
@@ -94,7 +95,7 @@ class Measurement:
         update = self._met().update
         if not self.done or not update or len(self._ages) < FEWEST:
             return self.earlier.in_order if self.earlier else None
-        return update.loop(self.settings.delay).typical_threshold(self._ages)
+        return typical(update, self.settings.delay, tuple(self._ages))
 
     @property
     def _ages(self) -> list[int]:

@@ -148,9 +148,9 @@ def predicted(sharpness: float, delay: int, momentum: Momentum, update: Update |
 
 
 @cache
-def typical(update: Update, delay: int) -> float:
-    """Returns the aη up to which a single training comes closer, where the delays of its steps are drawn."""
-    return update.loop(delay).typical_threshold()
+def typical(update: Update, delay: int, ages: tuple[int, ...] | None = None) -> float:
+    """Returns the aη up to which a single training comes closer: with ages as they came, or drawn independently."""
+    return update.loop(delay).typical_threshold(ages)
 
 
 def expected(sharpness: float, delay: int, momentum: Momentum, update: Update | None) -> float:
