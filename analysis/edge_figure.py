@@ -87,7 +87,6 @@ def _curves(axes: Axes, edges: Edges) -> None:
     kind = "preconditioned λ" if edges.preconditioned else "λ"
     axes.set(xlabel="steps", ylabel=f"η {kind} / the delay's threshold", ylim=(low, high))
     log_axis(axes, "y", low, high)
-    axes.figure.draw_without_rendering()  # type: ignore[union-attr]
     label_ends(axes, ends, colours)
 
 

@@ -188,10 +188,11 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str]], colours: Se
     """Writes a label to the right of each line's end; where they would touch, they move apart, with a line to the end.
 
     Args:
-        axes: of a figure that has been laid out, with its final limits.
+        axes: of a figure that is complete, with its final limits; it is laid out first.
         ends: x, y and the text.
         colours: those of the lines.
     """
+    axes.get_figure(root=True).draw_without_rendering()  # type: ignore[union-attr]
     scale = 72 / axes.figure.dpi
     box = axes.get_window_extent()
     places = [axes.transData.transform((x, y)) * scale for x, y, _ in ends]

@@ -100,7 +100,6 @@ def loss_figure(grid: GridSummary) -> Figure:
     if len(shown) and shown.min() > 0:
         log_axis(axes, "y", shown.min(), shown.max())
     axes.set(xlabel="learning rate η (dots: theory's threshold)", ylabel="final loss, mean over seeds")
-    figure.draw_without_rendering()
     label_ends(axes, ends, colours)
     return figure
 

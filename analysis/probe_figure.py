@@ -114,7 +114,6 @@ def limits_figure(found: Probe, curve: Sequence[Limit], title: str = "") -> Figu
         ends.append((delays[-1], η, f"η = {η:.3g} now"))
     numbers = [_draw_row(axes, found, row) for row in found.rows]
     axes.set_ylabel("learning rate η")
-    figure.draw_without_rendering()
     label_ends(axes, ends)
     label_points(axes, numbers)
     return figure

@@ -46,7 +46,6 @@ def regret_figure(regret: Regret) -> Figure:
         ylim=(0, None),
     )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    figure.draw_without_rendering()
     label_ends(axes, ends)
     return figure
 

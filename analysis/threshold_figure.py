@@ -165,7 +165,6 @@ def draw_escapes(axes: Axes, thresholds: Thresholds, *, collapsed: bool = False)
         axes.text(0.98, 0.97, "△ had not left", transform=axes.transAxes, va="top", ha="right", color=QUIET)
     if collapsed:
         axes.axvline(1, color=FAINT, linewidth=2.4, zorder=1)
-        axes.figure.draw_without_rendering()  # type: ignore[union-attr]
         label_ends(axes, ends, colours)
     else:
         label_points(axes, ends)

@@ -44,7 +44,6 @@ def accuracy_figure(found: Json) -> Figure:
         axes.set_ylim(min(late) - 2, max(late) + 2)
     for axes, own in zip(panels, seeds, strict=True):
         _ranges(axes, own)
-    figure.draw_without_rendering()
     for axes in panels:
         lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
         seen = [line for line in lines if _last(line)[1] >= axes.get_ylim()[0]]

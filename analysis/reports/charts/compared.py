@@ -48,7 +48,6 @@ def best_so_far_of(tunings: Mapping[str, Tuned]) -> Chart | None:
     if goal.mode == "min" and min(values) > 0 and max(values) > 10 * min(values):
         log_axis(axes, "y", min(values), max(values))
     axes.set(xlabel=f"{spent}, of all trials together", ylabel=f"best {goal.words} so far", xlim=(0, None))
-    figure.draw_without_rendering()
     label_ends(axes, ends, colours)
     return Chart(
         name="best-so-far",
@@ -90,7 +89,6 @@ def thresholds_of(sweeps: Mapping[str, Thresholds], *, times_sharpness: bool) ->
     delay_axis(axes, delays)
     log_axis(axes, "y", min(values), max(values))
     axes.set_ylabel("η λ at the stability threshold" if times_sharpness else "largest stable learning rate η")
-    figure.draw_without_rendering()
     label_ends(axes, ends, colours)
     return Chart(
         name="thresholds-times-sharpness" if times_sharpness else "thresholds",
@@ -128,7 +126,6 @@ def best_rates_of(grids: Mapping[str, GridSummary]) -> Chart | None:
     delay_axis(axes, [row[1] for row in rows])
     log_axis(axes, "y", min(rates), max(rates))
     axes.set_ylabel("best learning rate η (dots: theory's threshold)")
-    figure.draw_without_rendering()
     label_ends(axes, ends, colours)
     return Chart(
         name="best-rates",
@@ -168,7 +165,6 @@ def settled_of(runs: Mapping[str, Edges]) -> Chart | None:
         return None
     axes.set_xticks(range(len(delays)), [str(delay) for delay in delays])
     axes.set(xlabel="delay τ, steps", ylabel="η λ / the delay's threshold, late in training")
-    figure.draw_without_rendering()
     label_ends(axes, ends, colours)
     return Chart(
         name="settled",

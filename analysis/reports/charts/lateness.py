@@ -56,7 +56,6 @@ def lateness_of_trials(tuned: Tuned) -> Chart | None:
     axes.margins(y=0.1)
     axes.set(xlabel="age of a gradient, steps", ylabel="share, %", ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.draw_without_rendering()
     label_ends(axes, ends, colours)
     told = [(key, age, share) for key, (_, shares) in found.items() for age, share in shares.items()]
     rows = [(tuned.names[key], age, share) for key, age, share in told]

@@ -30,7 +30,6 @@ def lineage(tuned: Tuned) -> Chart | None:
         _draw(axes, tuned, rows, name)
     for axes in panels[len(moved) :]:
         axes.remove()
-    figure.draw_without_rendering()
     for axes, name in zip(panels, moved, strict=False):
         best = [row for row in tuned.best if row in rows]
         label_ends(

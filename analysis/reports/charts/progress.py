@@ -41,7 +41,6 @@ def best_so_far(tuned: Tuned) -> Chart:
     mark_trials(axes.scatter(spent, values, color=BLUE, s=22, zorder=3), trials)
     _value_axis(axes, tuned, list(values))
     axes.set(xlabel=f"{tuned.spent}, of all trials together", ylabel=f"best {goal.words} so far", xlim=(0, None))
-    figure.draw_without_rendering()
     label_ends(axes, [(end, values[-1], tuned.names.get(trials[-1], trials[-1]).split()[0])])
     rows = [(tuned.names.get(t, t), s, v) for s, v, t in zip(spent, values, trials, strict=True)]
     return Chart(
@@ -104,7 +103,6 @@ def learning_curves(tuned: Tuned) -> Chart:
     axes.set_xlim(1 - longest / 60, max(longest, 2))
     axes.set(xlabel=tuned.one, ylabel=goal.words)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.draw_without_rendering()
     ends = [(row, points[row["trial"]][-1]) for row in best]
     label_ends(
         axes,

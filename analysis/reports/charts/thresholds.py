@@ -187,7 +187,6 @@ def brackets(records: Sequence[MeasurementRecord]) -> Chart | None:
     axes.axhline(1, color=QUIET, linewidth=0.8, zorder=1)
     axes.set(xlabel="learning rate tried, in order", ylabel="η / measured threshold")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.draw_without_rendering()
     if len(shown) > 1:
         label_ends(axes, ends, colours)
     return Chart(
